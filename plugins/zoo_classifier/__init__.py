@@ -1,0 +1,25 @@
+"""Built-in plugin: image classification, and the residual networks of the paper that Zoo starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo import Component, hookimpl
+
+
+@hookimpl
+def zoo_components() -> Iterator[Component]:
+    """Return the classifier's task and architectures."""
+    yield Component(
+        "task",
+        "classify",
+        "zoo_classifier.task:Classify",
+        summary="Images into classes; top-1, top-5 and loss over whole sets.",
+    )
+    yield Component(
+        "architecture",
+        "resnet",
+        "zoo_classifier.resnet:resnet",
+        summary="Residual network of basic or bottleneck blocks.",
+        source="He et al. 2015, arXiv:1512.03385",
+    )

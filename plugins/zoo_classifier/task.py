@@ -1,0 +1,80 @@
+"""The task `classify`: one network, from images to the logits of classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from zoo.api import Batch, DataInfo, Field, Loss, Task, Terminals, Update
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+GROUP = 64  # images in a batch of the paper, whose spread of accuracy it states
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classify(Task):
+    """Classify images: cross entropy by default, measured by top-1, top-5 and loss."""
+
+    loss: Loss = "cross_entropy"
+    normalize: Annotated[bool, Field(description="Shift and scale by the training images' mean and deviation.")] = True
+
+    roles: ClassVar[tuple[str, ...]] = ("classifier",)
+
+    def terminals(self, role: str, info: DataInfo) -> Terminals:
+        return Terminals(info.image, (info.classes,))
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo) -> dict[str, Tensor]:
+        logits = networks["classifier"](self._prepared(batch.images, info))
+        loss = self.loss(logits, batch.labels)
+        update("classifier", loss)
+        accuracy = (logits.detach().argmax(1) == batch.labels).float().mean()
+        return {"loss": loss.detach(), "accuracy": accuracy}
+
+    def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
+        """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
+
+        `accuracy_mean` and `accuracy_std` are those of the accuracies of consecutive groups of 64 images, the form in
+        which the paper states its results; a last group of fewer images counts as a group.
+        """
+        import torch
+
+        losses, hits, labels = [], [], []
+        best = min(5, info.classes)
+        for batch in batches:
+            logits = networks["classifier"](self._prepared(batch.images, info)).float()
+            losses.append(self.loss(logits, batch.labels).double() * len(batch.labels))
+            hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
+            labels.append(batch.labels.cpu())
+        hit, label = torch.cat(hits), torch.cat(labels)
+        right = hit[:, 0].double()
+        groups = torch.stack([group.mean() for group in right.split(GROUP)])
+        per_class = torch.zeros(info.classes, dtype=torch.double).index_add_(0, label, right)
+        counts = torch.bincount(label, minlength=info.classes)
+        return {
+            "images": len(label),
+            "loss": float(torch.stack(losses).sum().cpu() / len(label)),
+            "top1": float(right.mean()),
+            "top5": float(hit.any(1).double().mean()),
+            "accuracy_mean": float(groups.mean()),
+            "accuracy_std": float(groups.std(unbiased=False)),
+            "per_class": [
+                float(total / count) if count else None for total, count in zip(per_class, counts, strict=True)
+            ],
+        }
+
+    def headline(self, split: str, figures: Mapping[str, Any]) -> str:
+        """Return the figures in the paper's form: train loss: 1.812, train acc: 0.521±0.065."""
+        loss = f"{figures['loss']:.3f}" if math.isfinite(figures["loss"]) else "not finite"
+        mean, std = figures["accuracy_mean"], figures["accuracy_std"]
+        return f"{split} loss: {loss}, {split} acc: {mean:.3f}±{std:.3f}"
+
+    def _prepared(self, images: Tensor, info: DataInfo) -> Tensor:
+        if not self.normalize:
+            return images
+        mean = images.new_tensor(info.mean).view(1, -1, 1, 1)
+        std = images.new_tensor(info.std).view(1, -1, 1, 1)
+        return (images - mean) / std

@@ -1,0 +1,147 @@
+"""`check`: figures of known networks, limits, and problems between parts of a spec."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import zoo
+from zoo.budget import Verdict, judge
+from zoo.errors import SpecError
+from zoo.registry import Registry
+from zoo.training.trainee import state
+
+SPEC: dict[str, Any] = {
+    "zoo": 1,
+    "name": "small",
+    "task": "classify",
+    "data": "shapes",
+    "networks": {"classifier": {"architecture": {"layers": [{"conv": 8}, "global_average_pool", {"linear": 100}]}}},
+    "train": {"steps": 10},
+}
+
+
+def small(**parts: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SPEC), **parts}
+
+
+def test_the_paper_classifier_has_its_stated_figures(registry: Registry) -> None:
+    report = zoo.check("cifar100-resnet-silu", registry=registry)
+    assert report.total.parameters == 99_364
+    assert report.total.macs == 15_839_744
+    assert report.total.steps == 10_000
+    assert report.kept
+
+
+def test_the_paper_classifier_matches_its_layer_table(registry: Registry) -> None:
+    network = zoo.build("cifar100-resnet-silu", registry=registry)["classifier"]
+    parts = [sum(one.numel() for one in child.parameters()) for child in network]
+    assert parts[0] + parts[1] == 928
+    assert parts[3:6] == [5_920, 19_840, 59_776]
+    assert parts[-1] == 12_900
+
+
+def test_ten_billion_parameters_are_counted_without_memory(registry: Registry) -> None:
+    wide = [{"linear": 100_000}, {"linear": 100_000}, {"linear": 100}]
+    layers = {"layers": ["flatten", *wide]}
+    report = zoo.check(small(networks={"classifier": {"architecture": layers}}), registry=registry)
+    assert report.total.parameters > 10_000_000_000
+
+
+def test_the_stated_file_size_holds_the_saved_weights(registry: Registry, tmp_path: Any) -> None:
+    report = zoo.check("cifar100-resnet-silu", registry=registry)
+    weights = {name: one.contiguous() for name, one in state(zoo.build("cifar100-resnet-silu", registry=registry)["classifier"]).items()}
+    save_file(weights, tmp_path / "weights.safetensors")
+    true = (tmp_path / "weights.safetensors").stat().st_size
+    assert 0.9 * report.total.file_size < true <= report.total.file_size
+
+
+def test_building_begins_from_the_seed(registry: Registry) -> None:
+    one, same = (zoo.build(small(), registry=registry)["classifier"] for _ in range(2))
+    other = zoo.build(small(train={"steps": 10, "seed": 1}), registry=registry)["classifier"]
+    assert torch.equal(one[0].weight, same[0].weight)
+    assert not torch.equal(one[0].weight, other[0].weight)
+
+
+@pytest.mark.parametrize(
+    ("figure", "bound", "kept", "spare"),
+    [
+        (100, 100, True, 0),
+        (101, 100, False, -1),
+        (99, "<100", True, 0),
+        (100, "<100", False, -1),
+        (100, "<=100", True, 0),
+        (100, "=100", True, 0),
+        (99, "=100", False, 1),
+        (1024, "1 KiB", True, 0),
+        (1_500_000, "1.5M", True, 0),
+        (20_000, "20k", True, 0),
+    ],
+)
+def test_a_bound_is_inclusive_unless_it_says_otherwise(figure: int, bound: int | str, kept: bool, spare: int) -> None:
+    verdict = judge("parameters", figure, bound)
+    assert (verdict.kept, verdict.spare) == (kept, spare)
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("parameters", 10), ("macs", 11), ("memory", 12), ("steps", 13), ("file_size", 14)]
+)
+def test_each_broken_limit_has_its_exit_code(limit: str, code: int, registry: Registry) -> None:
+    report = zoo.check(small(budget={limit: 1}), registry=registry)
+    assert (report.kept, report.exit_code) == (False, code)
+
+
+def test_of_several_broken_limits_the_lowest_code_counts(registry: Registry) -> None:
+    assert zoo.check(small(budget={"steps": 1, "macs": 1}), registry=registry).exit_code == 11
+
+
+def test_a_network_can_have_limits_of_its_own(registry: Registry) -> None:
+    spec = small()
+    spec["networks"]["classifier"]["budget"] = {"parameters": 10}
+    (verdict,) = zoo.check(spec, registry=registry).verdicts
+    assert str(verdict) == "classifier parameters: 1,124 of 10, 1,114 too many"
+
+
+def test_a_verdict_says_what_is_left() -> None:
+    assert str(judge("memory", 1000, "4 KiB", unit="B")) == "memory: 1,000 B of 4 KiB, 3,096 to spare"
+    assert str(judge("parameters", 99, "=100")) == "parameters: 99 of =100, 1 too few"
+    assert isinstance(judge("x", 1, 1), Verdict)
+
+
+def test_problems_between_parts_come_together(registry: Registry) -> None:
+    spec = small(train={"steps": 10, "validation": 50_000, "accumulate": 65})
+    spec["networks"]["generator"] = spec["networks"].pop("classifier")
+    with pytest.raises(SpecError) as caught:
+        zoo.check(spec, registry=registry)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "<python>: networks: found no 'classifier'; wanted the networks of classify: classifier",
+        "<python>: networks: found the unknown role 'generator'; wanted the networks of classify: classifier",
+        "<python>: train.accumulate: found 65; wanted at most the batch size, 64",
+        "<python>: train.validation: found 50000; wanted fewer than the 20000 training images of shapes",
+    ]
+
+
+def test_a_network_that_ends_in_a_wrong_shape_is_a_problem(registry: Registry) -> None:
+    spec = small()
+    spec["networks"]["classifier"]["architecture"]["layers"][-1] = {"linear": 10}
+    with pytest.raises(SpecError, match=r"the network turns \(3, 32, 32\) into \(10,\); this task wants \(100,\)"):
+        zoo.check(spec, registry=registry)
+
+
+def test_a_layer_that_cannot_take_its_input_is_named(registry: Registry) -> None:
+    spec = small()
+    spec["networks"]["classifier"]["architecture"]["layers"] = [
+        {"residual": {"layers": [{"conv": {"channels": 8, "stride": 2}}]}},
+        "global_average_pool",
+        {"linear": 100},
+    ]
+    with pytest.raises(SpecError) as caught:
+        zoo.check(spec, registry=registry)
+    assert str(caught.value) == (
+        "<python>: networks.classifier.architecture: layer 0: layers give (8, 16, 16), shortcut gives (3, 32, 32); "
+        "add a projection to the shortcut or match the shapes"
+    )

@@ -1,0 +1,70 @@
+"""Every registered architecture: it runs, it is finite, every parameter learns, and the stated count is the true one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from zoo.builder import Builder
+from zoo.network.measure import measure
+from zoo.registry import Registry
+from zoo.spec.resolve import Resolver
+
+IMAGE, CLASSES = (3, 32, 32), 10
+#: Options without which an architecture has nothing to build, and more than one form of those that have several.
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "layers": [{"layers": [{"conv": 8}, "relu", "global_average_pool", {"linear": CLASSES}]}],
+    "resnet": [
+        {},
+        {"block": "bottleneck", "activation": "silu"},
+        {"shortcut": "pad", "widths": [8, 16], "depths": [1, 2]},
+        {"stem_pool": True, "stem_kernel": 7, "stem_stride": 2, "dropout": 0.1},
+        {"norm": {"group_norm": {"groups": 4}}, "activation": {"leaky_relu": {"negative_slope": 0.2}}},
+        {"activation": "prelu", "widths": [12], "depths": [1], "reduction": 3, "block": "bottleneck"},
+    ],
+}
+
+
+def cases(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, options) for name in registry.names("architecture") for options in OPTIONS.get(name, [{}])]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        from support import builtin_registry
+
+        metafunc.parametrize("case", cases(builtin_registry()), ids=lambda case: f"{case[0]}-{len(str(case[1]))}")
+
+
+def test_an_architecture_does_what_it_says(case: tuple[str, dict[str, Any]], builder: Builder) -> None:
+    name, options = case
+    spec = Resolver(builder.registry).component_from(("architecture",), {name: options})
+    network = builder.network(spec, IMAGE, (CLASSES,))
+    torch.manual_seed(0)
+    module = network.module(IMAGE)
+    logits = module(torch.rand(4, *IMAGE))
+    assert logits.shape == (4, CLASSES)
+    assert torch.isfinite(logits).all()
+    torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
+    assert [one for one, parameter in module.named_parameters() if parameter.grad is None] == []
+    trainable = sum(one.numel() for one in module.parameters() if one.requires_grad)
+    assert network.cost(IMAGE).parameters == trainable
+    assert measure(module, IMAGE) == ((CLASSES,), network.cost(IMAGE))
+
+
+ACTIVATIONS = [
+    "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "prelu", "relu",
+    "relu6", "rrelu", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh", "tanhshrink",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_one_word_in_the_paper_spec(activation: str, registry: Registry) -> None:
+    import zoo
+
+    path = "networks.classifier.architecture.resnet.activation"
+    report = zoo.check("cifar100-resnet-silu", overrides=[f"{path}={activation}", "budget.parameters=200000"], registry=registry)
+    extra = 37 if activation == "prelu" else 0
+    assert report.total.parameters == 99_364 + extra

@@ -1,0 +1,115 @@
+"""Everything public: what a plugin builds on, and what a program calls. Importing this module imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence as _Sequence
+from pathlib import Path as _Path
+from typing import TYPE_CHECKING, Any as _Any
+
+from pydantic import Field
+
+from zoo.budget import Bound, Figures, Verdict, judge
+from zoo.builder import Builder
+from zoo.checking import NetworkReport, Report
+from zoo.data.augment import Augmentation
+from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
+from zoo.errors import DataError, PluginError, Position, Problem, RunError, ShapeError, SpecError, TrainingError, ZooError
+from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network.layer import Child, Cost, Layer, Shape, elements, image
+from zoo.options import Nested, Wanted
+from zoo.plugins import hookimpl
+from zoo.registry import Component, Registry
+from zoo.spec.schema import (
+    Activation,
+    Architecture,
+    AugmentationOption,
+    DatasetOption,
+    LayerOption,
+    Loss,
+    MetricOption,
+    Norm,
+    OptimizerOption,
+    ScheduleOption,
+    Spec,
+)
+from zoo.training.task import Batch, Task, Terminals, Update
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zoo.training.reporter import Reporter
+    from zoo.training.run import Run
+
+SpecSource = str | _Path | Mapping[str, _Any] | Spec
+
+
+def load_spec(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Spec:
+    """Read and resolve a spec: a file, the name of one that ships, or a mapping; a Spec is returned as it is.
+
+    overrides: texts like "train.seed=1". Raises SpecError with every problem found.
+    """
+    from zoo.plugins import installed
+    from zoo.spec.load import load_spec as load
+
+    if isinstance(source, Spec):
+        return source
+    found = installed()
+    return load(source, overrides=overrides, registry=registry or found.registry, folders=found.spec_folders())
+
+
+def check(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Report:
+    """Return what a spec costs and whether it keeps its limits, without data, GPU or memory for weights.
+
+    Raises SpecError when the spec cannot work, and DataError when nothing on this machine tells the shape of its data.
+    """
+    from zoo.checking import check as check_spec
+
+    return check_spec(load_spec(source, overrides=overrides, registry=registry), _builder(registry))
+
+
+def build(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> dict[str, nn.Module]:
+    """Return a spec's networks by role, on the CPU, initialised from the spec's seed, as training would begin with."""
+    from zoo.training.loop import make_networks
+
+    report = check(source, overrides=overrides, registry=registry)
+    return make_networks(report.spec, report)
+
+
+def train(
+    source: SpecSource,
+    *,
+    run: str | _Path | None = None,
+    overrides: _Sequence[str] = (),
+    registry: Registry | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a spec to its last step in the folder `run` and return the run; one that was stopped goes on.
+
+    The folder is runs/<name>-<hash> unless named. Raises BudgetError when the spec breaks a limit, SpecError,
+    DataError, RunError, TrainingError, and Interrupted after Ctrl-C or SIGTERM when the state is saved.
+    """
+    from zoo.training.loop import train as train_spec
+
+    spec = load_spec(source, overrides=overrides, registry=registry)
+    return train_spec(spec, _builder(registry), None if run is None else _Path(run), reporter)
+
+
+def evaluate(
+    run: str | _Path, *, splits: _Sequence[str] = ("train", "test"), registry: Registry | None = None
+) -> dict[str, dict[str, _Any]]:
+    """Return the figures of a run's newest checkpoint on each of `splits` (train, validation, test), by split.
+
+    Raises RunError when the folder holds no run, or one without a checkpoint.
+    """
+    from zoo.evaluation.run import evaluate_run
+    from zoo.training.run import Run
+
+    return evaluate_run(Run.open(_Path(run)), _builder(registry), tuple(splits))
+
+
+def _builder(registry: Registry | None) -> Builder:
+    from zoo.plugins import installed
+
+    return Builder(registry or installed().registry)
+
+__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "TYPE_CHECKING")]

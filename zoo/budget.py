@@ -1,0 +1,83 @@
+"""Limits: figures of a network or of a whole spec, held against bounds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple, TypeAlias
+
+from pydantic import Field
+
+from zoo.network.layer import Cost
+from zoo.options import Wanted
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?) ?(k|M|G|KiB|MiB|GiB)?$"
+
+Bound: TypeAlias = Annotated[
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=_BOUND)],
+    Wanted('a whole number (the most that is allowed), or a text such as "<100000", "=99364" or "64 KiB"'),
+    Field(description='The most that is allowed: 100000; or "<100000", "=99364", "64 KiB".'),
+]
+
+
+class Figures(NamedTuple):
+    """What limits are about. For a whole spec: sums over its networks; of memory and steps, the largest."""
+
+    parameters: int  # trainable
+    macs: int  # of one forward pass for one input
+    memory: int  # bytes of activations at the peak of a forward pass for one input, fp32
+    file_size: int  # bytes of the saved weights, at most
+    steps: int  # optimizer updates
+
+    @classmethod
+    def of(cls, cost: Cost, steps: int) -> Figures:
+        """Return the figures of one network."""
+        return cls(cost.parameters, cost.macs, cost.peak_bytes, cost.file_bytes, steps)
+
+    @classmethod
+    def total(cls, parts: list[Figures]) -> Figures:
+        """Return the figures of networks that are trained together."""
+        return cls(
+            sum(part.parameters for part in parts),
+            sum(part.macs for part in parts),
+            max((part.memory for part in parts), default=0),
+            sum(part.file_size for part in parts),
+            max((part.steps for part in parts), default=0),
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a figure keeps its bound. `spare` is what is left, negative when the limit is broken.
+
+    `exit_code` is that of `zoo check` when the limit is broken; limits of plugins share 15 unless they choose another.
+    """
+
+    limit: str
+    figure: int
+    bound: str
+    kept: bool
+    spare: int
+    exit_code: int = 15
+    unit: str = ""
+    network: str = ""  # the role, or "" for the whole spec
+
+    def __str__(self) -> str:
+        of = f"{self.network} " if self.network else ""
+        state = f"{self.spare:,} to spare" if self.kept else f"{-self.spare:,} too many"
+        if not self.kept and self.spare > 0:
+            state = f"{self.spare:,} too few"
+        return f"{of}{self.limit}: {self.figure:,}{self.unit and ' ' + self.unit} of {self.bound}, {state}"
+
+
+def judge(limit: str, figure: int, bound: int | str, *, exit_code: int = 15, unit: str = "") -> Verdict:
+    """Return the verdict of `figure` against `bound`, which is inclusive unless it says "<" or "="."""
+    match = re.match(_BOUND, str(bound))
+    if match is None:
+        raise ValueError(f"{bound!r} is no bound")
+    sign, number, suffix = match.group(1) or "<=", match.group(2), match.group(3) or ""
+    most = int(float(number) * _UNITS[suffix]) if "." in number else int(number) * _UNITS[suffix]
+    spare = most - figure - (1 if sign == "<" else 0)
+    kept = spare == 0 if sign == "=" else spare >= 0
+    return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)

@@ -1,0 +1,170 @@
+"""From resolved components to Python objects: targets are imported, options bound, networks put together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import Problem, ShapeError, SpecError, ZooError
+from zoo.network.composites import Sequence
+from zoo.network.layer import Cost, Layer, Shape
+from zoo.registry import LAYER_FAMILY, Registry
+from zoo.spec.resolve import Resolver
+from zoo.spec.schema import ComponentSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LAYER_KINDS = tuple(kind for kind in LAYER_FAMILY if kind != "architecture")
+
+
+class Builder:
+    """Builds what a spec names, from one registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.resolver = Resolver(registry)
+
+    def bind(self, spec: ComponentSpec) -> Any:
+        """Return the component with its options: a layer; a callable that waits for what the core supplies; or the
+        instance or result, when the core supplies nothing.
+        """
+        target = spec.component.load()
+        options = {name: self._bound(value) for name, value in spec.options.items()}
+        if spec.component.kind in LAYER_KINDS:
+            if not (isinstance(target, type) and issubclass(target, Layer)):
+                supplied = len(self.resolver.options(spec.component).supplied)
+                return _placed(Expanded(self, partial(target, **options), supplied), spec)
+            return _placed(self._made(target, options, spec), spec)
+        if spec.component.kind == "architecture" or self.resolver.options(spec.component).supplied:
+            return partial(target, **options)
+        return self._made(target, options, spec)
+
+    def layer(self, item: Any) -> Layer:
+        """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
+        if isinstance(item, Layer):
+            return item
+        if isinstance(item, (str, Mapping)):
+            item = self.resolver.component_from(LAYER_KINDS, item)
+        if isinstance(item, ComponentSpec):
+            bound: Layer = self.bind(item)
+            return bound
+        if isinstance(item, (list, tuple)):
+            return Sequence(layers=[self.layer(one) for one in item])
+        raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
+
+    def network(self, architecture: ComponentSpec, input: Shape, output: Shape) -> Layer:
+        """Return an architecture's network between two shapes (without batch), ready to be counted or built.
+
+        Raises ShapeError when it cannot take `input` or does not give `output`.
+        """
+        supplied = (input, output)[: len(self.resolver.options(architecture.component).supplied)]
+        network = _placed(Expanded(self, partial(self.bind(architecture), *supplied), 0), architecture)
+        try:
+            given = network.shape(input)
+        except ShapeError as error:
+            raise error if error.at else error.inside(architecture.name, architecture.at) from None
+        if given != tuple(output):
+            raise ShapeError(
+                f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}",
+                (architecture.name,),
+                architecture.at,
+            )
+        return network
+
+    def _bound(self, value: Any) -> Any:
+        if isinstance(value, ComponentSpec):
+            return self.bind(value)
+        if isinstance(value, tuple):
+            return tuple(self._bound(one) for one in value)
+        if isinstance(value, dict):
+            return {key: self._bound(one) for key, one in value.items()}
+        return value
+
+    def _made(self, target: Callable[..., Any], options: dict[str, Any], spec: ComponentSpec) -> Any:
+        try:
+            return target(**options)
+        except ZooError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise SpecError([Problem(spec.at, spec.name, str(error))]) from error
+
+
+class Expanded(Layer):
+    """A layer written as a function, or as a torch module's class: called once for each shape that reaches it."""
+
+    def __init__(self, builder: Builder, call: Callable[..., Any], supplied: int) -> None:
+        self._builder = builder
+        self._call = call
+        self._supplied = supplied
+        self._inner: dict[Shape, Layer] = {}
+
+    def inner(self, input: Shape) -> Layer:
+        """Return the layers that stand behind this one for `input`."""
+        if input not in self._inner:
+            result = self._made_on_meta(input)
+            torch = sys.modules.get("torch")
+            if torch is not None and isinstance(result, torch.nn.Module):
+                self._inner[input] = FromModule(result, partial(self._make, input))
+            else:
+                self._inner[input] = self._builder.layer(result)
+        return self._inner[input]
+
+    def _make(self, input: Shape) -> Any:
+        try:
+            return self._call(*(input,) * self._supplied)
+        except ValueError as error:
+            raise ShapeError(str(error)) from error
+
+    def _made_on_meta(self, input: Shape) -> Any:
+        """Call for looking only: a module is made without memory for its weights."""
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return self._make(input)
+        with torch.device("meta"):
+            return self._make(input)
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self.inner(input).shape(input)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return self.inner(input).cost(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        return self.inner(input).module(input)
+
+    def children(self, input: Shape, /) -> Any:
+        yield from self.inner(input).children(input)
+
+
+class FromModule(Layer):
+    """A layer that is a torch module: measured on the meta device, made anew for each use."""
+
+    def __init__(self, look: nn.Module, make: Callable[[], nn.Module]) -> None:
+        self._look = look
+        self._make = make
+        self._measured: dict[Shape, tuple[Shape, Cost]] = {}
+
+    def _measure(self, input: Shape) -> tuple[Shape, Cost]:
+        from zoo.network.measure import measure
+
+        if input not in self._measured:
+            self._measured[input] = measure(self._look, input)
+        return self._measured[input]
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self._measure(input)[0]
+
+    def cost(self, input: Shape, /) -> Cost:
+        return self._measure(input)[1]
+
+    def module(self, input: Shape, /) -> nn.Module:
+        return self._make()
+
+
+def _placed(layer: Layer, spec: ComponentSpec) -> Layer:
+    object.__setattr__(layer, "label", spec.name)
+    object.__setattr__(layer, "at", spec.at if spec.at and spec.at.file != "<default>" else None)
+    return layer

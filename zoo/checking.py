@@ -1,0 +1,188 @@
+"""Whether a spec can work, and what it costs: no data, no GPU, no memory for weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, NamedTuple
+
+from zoo.budget import Figures, Verdict
+from zoo.builder import Builder
+from zoo.errors import Position, Problem, ShapeError, SpecError, closest
+from zoo.network.layer import Cost, Layer, Shape
+from zoo.spec.schema import Spec
+
+
+@dataclass(frozen=True)
+class NetworkReport:
+    """One network of a spec: its layers, the shapes (without batch) that it connects, and its cost."""
+
+    role: str
+    network: Layer
+    input: Shape
+    output: Shape
+    cost: Cost
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `zoo check` found. `kept` says whether every limit is kept."""
+
+    spec: Spec
+    networks: dict[str, NetworkReport]
+    total: Figures
+    verdicts: list[Verdict]
+
+    @property
+    def kept(self) -> bool:
+        return all(verdict.kept for verdict in self.verdicts)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the lowest exit code among the broken limits."""
+        return min((verdict.exit_code for verdict in self.verdicts if not verdict.kept), default=0)
+
+    def broken(self) -> str:
+        """Say which limits are broken, one a line; empty when all are kept."""
+        return "\n".join(f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return {
+            "name": self.spec.name,
+            "hash": self.spec.hash,
+            "kept": self.kept,
+            "networks": {
+                role: {
+                    "architecture": self.spec.networks[role].architecture.name,
+                    "input": list(one.input),
+                    "output": list(one.output),
+                    "buffers": one.cost.buffers,
+                    **one.figures._asdict(),
+                }
+                for role, one in self.networks.items()
+            },
+            "total": self.total._asdict(),
+            "limits": [vars(verdict) for verdict in self.verdicts],
+        }
+
+
+class Row(NamedTuple):
+    """One layer of a network as a table shows it; `depth` is how many composites it stands in."""
+
+    depth: int
+    name: str
+    layer: str
+    options: str
+    output: Shape
+    cost: Cost
+    uses: int
+
+
+def check(spec: Spec, builder: Builder) -> Report:
+    """Return what `spec` costs and whether it keeps its limits. Raises SpecError when it cannot work, DataError when
+    the shape of its data is not known on this machine.
+    """
+    task, source = builder.bind(spec.task), builder.bind(spec.data)
+    info = source.info()
+    problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
+    networks: dict[str, NetworkReport] = {}
+    for role, section in spec.networks.items():
+        if role not in task.roles:
+            continue
+        terminals = task.terminals(role, info)
+        try:
+            network = builder.network(section.architecture, terminals.input, terminals.output)
+            cost = network.cost(terminals.input)
+        except ShapeError as error:
+            problems.append(_shape_problem(error, spec, role))
+            continue
+        figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
+        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
+    if problems:
+        raise SpecError(problems)
+    total = Figures.total([one.figures for one in networks.values()])
+    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)))
+
+
+def rows(network: Layer, input: Shape) -> Iterator[Row]:
+    """Yield a network's layers from the top down, composites before their parts."""
+    yield from _rows(network, input, 0, "", 1)
+
+
+def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int) -> Iterator[Row]:
+    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses)
+    for child in layer.children(input):
+        yield from _rows(child.layer, child.input, depth + 1, child.name, child.uses)
+
+
+def _options(layer: Layer) -> str:
+    """Return the options that differ from their defaults, but not the layers inside."""
+    if not is_dataclass(layer):
+        return ""
+    shown = []
+    for one in fields(layer):
+        value = getattr(layer, one.name)
+        if value != one.default and not isinstance(value, (list, tuple, Layer)) or _numbers(value):
+            shown.append(f"{one.name}={value}")
+    return " ".join(shown)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, int) for one in value)
+
+
+def _verdicts(
+    spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder
+) -> Iterator[Verdict]:
+    for limit in spec.budget.values():
+        yield builder.bind(limit)(total)
+    for role, section in spec.networks.items():
+        for limit in section.budget.values():
+            verdict: Verdict = builder.bind(limit)(networks[role].figures)
+            yield Verdict(**{**vars(verdict), "network": role})
+
+
+def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
+    wanted = f"the networks of {spec.task.name}: {', '.join(roles)}"
+    for role in spec.networks:
+        if role not in roles:
+            yield Problem(
+                _place(spec, f"networks.{role}"), "networks", f"found the unknown role {role!r}", wanted, closest(role, roles)
+            )
+    for role in roles:
+        if role not in spec.networks:
+            yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
+
+
+def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
+    train = spec.train
+    if train.validation >= info.train_images:
+        yield Problem(
+            _place(spec, "train.validation"),
+            "train.validation",
+            f"found {train.validation}",
+            f"fewer than the {info.train_images} training images of {spec.data.name}",
+        )
+    if train.accumulate > train.batch_size:
+        yield Problem(
+            _place(spec, "train.accumulate"),
+            "train.accumulate",
+            f"found {train.accumulate}",
+            f"at most the batch size, {train.batch_size}",
+        )
+
+
+def _shape_problem(error: ShapeError, spec: Spec, role: str) -> Problem:
+    path = f"networks.{role}.architecture"
+    return Problem(error.at or _place(spec, path), path, str(error))
+
+
+def _place(spec: Spec, path: str) -> Position | None:
+    """Return where `path` was written, or the nearest part above it that was."""
+    while path not in spec.places and path:
+        path = path.rpartition(".")[0]
+    return spec.places.get(path)
+
+

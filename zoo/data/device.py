@@ -1,0 +1,63 @@
+"""A set of images on the device that trains: batches are gathered there, without worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from zoo.data.dataset import ImageSet
+from zoo.random import derive_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARE = 0.5  # of the device's free memory that a set may take
+
+
+class DeviceSet:
+    """Images and labels as tensors: uint8 (N, C, H, W) and int64 (N,). `length` counts the chosen images.
+
+    The images lie on the device where they fit into half of its free memory; otherwise they stay memory-mapped and
+    each batch is copied.
+    """
+
+    def __init__(self, images: ImageSet, device: torch.device, chosen: np.ndarray | None = None) -> None:
+        self.device = device
+        self._chosen = chosen
+        self.length = len(images.labels) if chosen is None else len(chosen)
+        self._labels = torch.from_numpy(np.array(images.labels, dtype=np.int64)).to(device)
+        self._resident: Tensor | None = None
+        self._mapped = images.images
+        if images.images.nbytes <= SHARE * _free_bytes(device):
+            self._resident = torch.from_numpy(np.array(images.images)).to(device)
+
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return images (N, C, H, W) uint8 and labels (N,) int64 at `indices` of the chosen images, on the device."""
+        rows = indices if self._chosen is None else self._chosen[indices]
+        where = torch.from_numpy(rows).to(self.device, non_blocking=True)
+        if self._resident is not None:
+            return self._resident[where], self._labels[where]
+        images = torch.from_numpy(self._mapped[rows])
+        if self.device.type == "cuda":
+            images = images.pin_memory()
+        return images.to(self.device, non_blocking=True), self._labels[where]
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every chosen image once, in a fixed order that mixes the classes."""
+        order = np.random.Generator(np.random.PCG64(derive_seed(0, "evaluation"))).permutation(self.length)
+        for start in range(0, self.length, size):
+            yield self.batch(order[start : start + size])
+
+
+def _free_bytes(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    import os
+
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return 4e9

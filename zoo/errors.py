@@ -1,0 +1,136 @@
+"""Every error that a user can meet: one tree, one exit code per class."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text that a user wrote; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a spec.
+
+    `path` is the dotted place in the spec ("" for the whole document), `found` says what stands there,
+    `wanted` what could stand there, `hint` what to do.
+    """
+
+    at: Position | None
+    path: str
+    found: str
+    wanted: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (str(self.at or ""), self.path) if part)
+        text = f"{place}: {self.found}" if place else self.found
+        if self.wanted:
+            text += f"; wanted {self.wanted}"
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class ZooError(Exception):
+    """Base of all errors that Zoo raises on purpose; its text is complete and is shown without a traceback."""
+
+    exit_code = 1
+
+
+class SpecError(ZooError):
+    """A spec cannot work. Holds every problem found, in document order."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        unique = dict.fromkeys(problems)
+        self.problems: tuple[Problem, ...] = tuple(sorted(unique, key=_document_order))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class PluginError(ZooError):
+    """A plugin is broken, or two plugins claim one name."""
+
+    exit_code = 4
+
+
+class DataError(ZooError):
+    """A data set is missing, incomplete or not what its spec says."""
+
+    exit_code = 5
+
+
+class RunError(ZooError):
+    """A run folder or checkpoint cannot be used."""
+
+    exit_code = 6
+
+
+class TrainingError(ZooError):
+    """Training cannot go on, for example because the loss is no longer finite."""
+
+    exit_code = 7
+
+
+class Interrupted(ZooError):
+    """Training was stopped from outside and its state is saved. The exit code is the shell's for that signal."""
+
+    def __init__(self, message: str, signal_name: str = "SIGINT") -> None:
+        super().__init__(message)
+        self.exit_code = 143 if signal_name == "SIGTERM" else 130
+
+
+class BudgetError(ZooError):
+    """A spec breaks a limit; the exit code is that of the limit, as in `zoo check`."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ShapeError(ZooError):
+    """A layer cannot take the shape that reaches it.
+
+    `trail` names the layers from the network's top down to the one that refused, such as ("3", "layers", "0");
+    `at` is the place of the innermost of them that was written in a spec.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, trail: Sequence[str] = (), at: Position | None = None) -> None:
+        self.message = message
+        self.trail = tuple(trail)
+        self.at = at
+        super().__init__(f"layer {'.'.join(self.trail)}: {message}" if self.trail else message)
+
+    def inside(self, name: str, at: Position | None = None) -> ShapeError:
+        """Return the same error, seen from the composite that holds the layer under `name`."""
+        return ShapeError(self.message, (name, *self.trail), self.at or at)
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the name nearest to `name`, or "" when none is near."""
+    matches = difflib.get_close_matches(name.lower(), sorted(names), n=1, cutoff=0.6)
+    return f"did you mean {matches[0]!r}?" if matches else ""
+
+
+def listing(names: Iterable[str], limit: int = 12) -> str:
+    """Return `names` sorted and joined by commas, cut after `limit` with the number left out."""
+    ordered = sorted(names)
+    shown = ", ".join(ordered[:limit])
+    return f"{shown} and {len(ordered) - limit} more" if len(ordered) > limit else shown or "none"
+
+
+def _document_order(problem: Problem) -> tuple[str, int, int, str]:
+    at = problem.at or Position("", 0, 0)
+    return (at.file, at.line, at.column, problem.path)

@@ -1,0 +1,231 @@
+"""The composites: layers that hold layers. Their costs follow from those of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from zoo.errors import ShapeError
+from zoo.network.layer import Child, Cost, Layer, Shape, elements
+from zoo.spec.schema import LayerOption
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence(Layer):
+    """Layers one after another; none at all hands the input on."""
+
+    layers: list[LayerOption]
+
+    def shape(self, input: Shape, /) -> Shape:
+        for child in self.children(input):
+            input = _output(child)
+        return input
+
+    def cost(self, input: Shape, /) -> Cost:
+        size = elements(input)
+        total = Cost.view(input)
+        for child in self.children(input):
+            part = _cost(child)
+            held = part.held_peak if total.alias else size + part.peak
+            total = _sum(
+                total,
+                part,
+                peak=max(total.peak, part.peak),
+                held_peak=max(total.held_peak, held),
+                alias=total.alias and part.alias,
+            )
+        return total
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Sequential(*(_module(child) for child in self.children(input)))
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        for index, layer in enumerate(self.layers):
+            child = Child(str(index), layer, input)
+            yield child
+            input = _output(child)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat(Layer):
+    """The same layers several times, each time with weights of their own unless they are shared."""
+
+    times: Annotated[int, Field(ge=1, le=10_000, description="How often the layers run.")]
+    layers: list[LayerOption]
+    shared: Annotated[bool, Field(description="Every round uses the same weights.")] = False
+
+    def _rounds(self, input: Shape) -> Sequence:
+        body = Sequence(layers=self.layers)
+        if self.shared and body.shape(input) != tuple(input):
+            raise ShapeError(
+                f"shared weights need layers that keep the shape; these turn {tuple(input)} into {body.shape(input)}"
+            )
+        return Sequence(layers=[body] * self.times)
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self._rounds(input).shape(input)
+
+    def cost(self, input: Shape, /) -> Cost:
+        cost = self._rounds(input).cost(input)
+        if not self.shared:
+            return cost
+        once = Sequence(layers=self.layers).cost(input)
+        return cost._replace(parameters=once.parameters, buffers=once.buffers, tensors=once.tensors)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        rounds = self._rounds(input)
+        if not self.shared:
+            return rounds.module(input)
+        return nn.Sequential(*[Sequence(layers=self.layers).module(input)] * self.times)
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        if self.shared:
+            yield Child("0", self._rounds(input).layers[0], input, uses=self.times)
+        else:
+            yield from self._rounds(input).children(input)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branches(Layer):
+    """Parallel paths over one input; their outputs are added, multiplied, or concatenated along the channels."""
+
+    branches: list[LayerOption]
+    join: Literal["add", "multiply", "concat"] = "add"
+
+    def shape(self, input: Shape, /) -> Shape:
+        return _joined([(child.name, _output(child)) for child in self.children(input)], self.join)
+
+    def cost(self, input: Shape, /) -> Cost:
+        children = list(self.children(input))
+        shapes = [_output(child) for child in children]
+        result = elements(_joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join))
+        parts = [_cost(child) for child in children]
+        total = Cost(peak=0, held_peak=0, alias=len(parts) == 1 and parts[0].alias)
+        outputs, kept = 0, False  # values of finished branches; whether one of them is the input itself
+        for index, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+            needed = kept or index + 1 < len(parts)
+            total = _sum(
+                total,
+                part,
+                peak=max(total.peak, outputs + (part.held_peak if needed else part.peak)),
+                held_peak=max(total.held_peak, outputs + part.held_peak),
+                alias=total.alias,
+            )
+            outputs += 0 if part.alias else elements(shape)
+            kept = kept or part.alias
+        joined = outputs + (result if len(parts) > 1 else 0)
+        size = elements(input)
+        return total._replace(
+            peak=max(total.peak, joined + (size if kept else 0)), held_peak=max(total.held_peak, joined + size)
+        )
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo.network.modules import Joined
+
+        self.shape(input)
+        return Joined({child.name: _module(child) for child in self.children(input)}, self.join)
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        for index, layer in enumerate(self.branches):
+            yield Child(str(index), layer, input)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual(Layer):
+    """Layers whose output is added to their input, or to what the shortcut makes of it."""
+
+    layers: list[LayerOption]
+    shortcut: list[LayerOption] = field(default_factory=list)
+
+    def _branches(self) -> Branches:
+        return Branches(branches=[Sequence(layers=self.layers), Sequence(layers=self.shortcut)])
+
+    def shape(self, input: Shape, /) -> Shape:
+        layers, shortcut = (_output(child) for child in self.children(input))
+        if layers != shortcut:
+            raise ShapeError(
+                f"layers give {layers}, shortcut gives {shortcut}; add a projection to the shortcut or match the shapes"
+            )
+        return layers
+
+    def cost(self, input: Shape, /) -> Cost:
+        self.shape(input)
+        return self._branches().cost(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo.network.modules import Joined
+
+        self.shape(input)
+        return Joined({child.name: _module(child) for child in self.children(input)}, "add")
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        yield Child("layers", Sequence(layers=self.layers), input)
+        yield Child("shortcut", Sequence(layers=self.shortcut), input)
+
+
+def _joined(shapes: list[tuple[str, Shape]], join: str) -> Shape:
+    """Return the shape of the joined outputs of named branches."""
+    if not shapes:
+        raise ShapeError("there is no branch to join")
+    name, result = shapes[0]
+    for other_name, other in shapes[1:]:
+        if join == "concat" and len(result) == len(other) and result[1:] == other[1:]:
+            result = (result[0] + other[0], *result[1:])
+        elif join == "multiply" and len(result) == len(other) and _broadcast(result, other):
+            result = tuple(map(max, result, other))
+        elif join == "concat" or result != other:
+            raise ShapeError(
+                f"branch {name} gives {result}, branch {other_name} gives {other}; {join} cannot join them"
+            )
+    return result
+
+
+def _broadcast(one: Shape, other: Shape) -> bool:
+    return all(a == b or 1 in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def _sum(total: Cost, part: Cost, *, peak: int, held_peak: int, alias: bool) -> Cost:
+    return Cost(
+        total.parameters + part.parameters,
+        total.buffers + part.buffers,
+        total.tensors + part.tensors,
+        total.macs + part.macs,
+        peak,
+        held_peak,
+        alias,
+    )
+
+
+@contextmanager
+def _within(child: Child) -> Iterator[None]:
+    """Let a ShapeError say which layer it comes from, and where that was written."""
+    try:
+        yield
+    except ShapeError as error:
+        raise error.inside(child.name, child.layer.at) from None
+
+
+def _output(child: Child) -> Shape:
+    with _within(child):
+        return tuple(child.layer.shape(child.input))
+
+
+def _cost(child: Child) -> Cost:
+    with _within(child):
+        return child.layer.cost(child.input)
+
+
+def _module(child: Child) -> nn.Module:
+    with _within(child):
+        return child.layer.module(child.input)

@@ -1,0 +1,113 @@
+"""A layer: its options are its fields; it knows its output shape and its cost in closed form, and builds its module.
+
+Shapes leave out the batch: an image is (channels, height, width), a vector is (features,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from zoo.errors import Position, ShapeError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, ...]
+BYTES = 4  # of one value in fp32, the precision that memory is stated in
+
+
+def elements(shape: Shape) -> int:
+    """Return how many values a tensor of `shape` holds."""
+    return math.prod(shape)
+
+
+def image(input: Shape, layer: str) -> tuple[int, int, int]:
+    """Return `input` as (channels, height, width). Raises ShapeError when it is no image."""
+    if len(input) != 3:
+        raise ShapeError(f"{layer} takes an image (channels, height, width), but the shape here is {tuple(input)}")
+    return input  # type: ignore[return-value]
+
+
+class Cost(NamedTuple):
+    """What a layer costs for one input.
+
+    `parameters`: trainable values; a weight that is used twice counts once. `buffers`: values that are saved but not
+    trained. `tensors`: how many are saved. `macs`: multiply-adds of convolutions and matrix products, the convention
+    of torch's FlopCounterMode divided by two.
+
+    `peak`: the most values that are held at one time in a forward pass when each tensor is freed after its last use,
+    input and output of the running operation included. `held_peak`: the same when the input must outlive the layer.
+    `alias`: the output is the input's own storage, as of a reshape.
+    """
+
+    parameters: int = 0
+    buffers: int = 0
+    tensors: int = 0
+    macs: int = 0
+    peak: int = 0
+    held_peak: int = 0
+    alias: bool = False
+
+    @property
+    def peak_bytes(self) -> int:
+        return self.peak * BYTES
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the weights' safetensors file, at most: fp32 values and 128 bytes of header for each tensor."""
+        return BYTES * (self.parameters + self.buffers) + 128 * (self.tensors + 1)
+
+    @classmethod
+    def operation(
+        cls, input: Shape, output: Shape, *, parameters: int = 0, buffers: int = 0, tensors: int = 0, macs: int = 0
+    ) -> Cost:
+        """Return the cost of one operation that reads `input` and writes a new tensor of shape `output`."""
+        peak = elements(input) + elements(output)
+        return cls(parameters, buffers, tensors, macs, peak, peak)
+
+    @classmethod
+    def view(cls, input: Shape) -> Cost:
+        """Return the cost of an operation that hands on its input's storage."""
+        return cls(peak=elements(input), held_peak=elements(input), alias=True)
+
+
+class Child(NamedTuple):
+    """A layer inside a composite, with the shape that reaches it and how often it is used."""
+
+    name: str
+    layer: Layer
+    input: Shape
+    uses: int = 1
+
+
+class Layer:
+    """Base of all layers. A subclass is a keyword-only frozen dataclass: its fields are the options in a spec.
+
+    `at` is the place in the spec where the layer was written, if it was; `label` is the name that it has there.
+    """
+
+    at: ClassVar[Position | None] = None
+    label: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        cls.label = cls.__name__.lower()
+
+    def shape(self, input: Shape, /) -> Shape:
+        """Return the output's shape. Raises ShapeError when the layer cannot take `input`."""
+        return input
+
+    def cost(self, input: Shape, /) -> Cost:
+        """Return the cost in closed form. The base measures the built module on the meta device instead."""
+        from zoo.network.measure import measure
+
+        return measure(self.module(input), input)[1]
+
+    def module(self, input: Shape, /) -> nn.Module:
+        """Return the torch module."""
+        raise NotImplementedError(f"{type(self).__name__} builds no module")
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        """Yield the layers inside, in the order in which they run; their names are those of their modules."""
+        yield from ()

@@ -1,0 +1,97 @@
+"""The cost of a module that gives no formula, measured on the meta device: nothing is computed or allocated.
+
+It is also the oracle that the closed forms are tested against.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+from torch.utils.flop_counter import FlopCounterMode
+
+from zoo.errors import ShapeError
+from zoo.network.layer import Cost, Shape
+
+
+def measure(module: nn.Module, input: Shape) -> tuple[Shape, Cost]:
+    """Return the output's shape and the cost of `module` for one input of shape `input` (both without batch).
+
+    `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
+    """
+    module = module.to("meta").eval()
+    image = torch.empty((1, *input), device="meta")
+    uses = _Uses(image)
+    flops = FlopCounterMode(display=False)
+    try:
+        with torch.no_grad(), flops, uses:
+            output = module(image)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise ShapeError(f"{type(module).__name__} cannot take {tuple(input)}: {reason}") from error
+    if not isinstance(output, Tensor):
+        raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
+    peak, held_peak = uses.peaks(output)
+    parameters = {parameter: parameter.numel() for parameter in module.parameters() if parameter.requires_grad}
+    saved = module.state_dict()
+    return tuple(output.shape[1:]), Cost(
+        parameters=sum(parameters.values()),
+        buffers=sum(tensor.numel() for tensor in dict(module.named_buffers()).values()),
+        tensors=len(saved),
+        macs=flops.get_total_flops() // 2,
+        peak=peak,
+        held_peak=held_peak,
+        alias=uses.key(output) == uses.key(image),
+    )
+
+
+class _Uses(TorchDispatchMode):
+    """Records which storages each operation reads and writes; from that follows what must be held, and when."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.sizes: dict[int, int] = {}
+        self.operations: list[set[int]] = []
+        self._storages: list[Any] = []
+        self._names: dict[int, int] = {}
+        self.input = self.key(image)
+        self.sizes[self.input] = image.numel()
+
+    def key(self, tensor: Tensor) -> int:
+        storage = tensor.untyped_storage()
+        self._storages.append(storage)  # keeps the storage alive, so that no other takes its address
+        return self._names.setdefault(storage._cdata, len(self._names))
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        reads = {self.key(one) for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)}
+        writes = {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}
+        for key, size in writes.items():
+            if key not in reads:
+                self.sizes[key] = max(self.sizes.get(key, 0), size)
+        # Weights are read too, but they are no activations: only what an operation wrote has a size here.
+        self.operations.append({key for key in reads | writes.keys() if key in self.sizes})
+        return result
+
+    def peaks(self, output: Tensor) -> tuple[int, int]:
+        """Return the most values held at one time, when the input may be freed and when it must stay."""
+        first: dict[int, int] = {self.input: 0}
+        last: dict[int, int] = {}
+        for index, keys in enumerate(self.operations):
+            for key in keys:
+                first.setdefault(key, index)
+                last[key] = index
+        last[self.key(output)] = len(self.operations)
+        peaks = []
+        for held in (False, True):
+            if held:
+                last[self.input] = len(self.operations)
+            peak = self.sizes[self.input]
+            for index in range(len(self.operations)):
+                live = (size for key, size in self.sizes.items() if first.get(key, index + 1) <= index <= last.get(key, -1))
+                peak = max(peak, sum(live))
+            peaks.append(peak)
+        return peaks[0], peaks[1]

@@ -1,0 +1,177 @@
+"""Plugins: found by entry point in the group `zoo`, loaded one at a time, each drained inside its own `try`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from zoo.errors import PluginError
+from zoo.registry import Component, Provider, Registry
+
+if TYPE_CHECKING:
+    import click
+
+GROUP = "zoo"
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+class Hooks:
+    """What a plugin can offer. Each hook takes no argument and is called once."""
+
+    @hookspec
+    def zoo_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
+        """Return the components that the plugin adds, as records."""
+
+    @hookspec
+    def zoo_specs(self) -> Iterable[Path]:  # type: ignore[empty-body]
+        """Return folders of specs that the plugin ships; each spec is then known by its file's stem."""
+
+    @hookspec
+    def zoo_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
+        """Return click commands that the plugin adds to `zoo`."""
+
+
+@dataclass
+class Plugin:
+    """One plugin and what it offered; `error` says why it was dropped, or is empty."""
+
+    provider: Provider
+    components: list[Component] = field(default_factory=list)
+    specs: list[Path] = field(default_factory=list)
+    commands: list[click.Command] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass
+class Installed:
+    """All plugins of this environment and the registry of the sound ones."""
+
+    plugins: list[Plugin]
+    registry: Registry
+
+    @property
+    def broken(self) -> list[Plugin]:
+        return [plugin for plugin in self.plugins if plugin.error]
+
+    def spec_folders(self) -> list[Path]:
+        """Return the folders of specs that plugins ship."""
+        return [folder for plugin in self.plugins for folder in plugin.specs]
+
+    def commands(self) -> dict[str, tuple[click.Command, Provider]]:
+        """Return the plugins' commands by name, with their providers."""
+        found: dict[str, tuple[click.Command, Provider]] = {}
+        for plugin in self.plugins:
+            for command in plugin.commands:
+                name = command.name or ""
+                if name in found:
+                    raise PluginError(
+                        f"command {name!r} comes from plugin {plugin.provider} and from plugin {found[name][1]}; "
+                        "uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name"
+                    )
+                found[name] = (command, plugin.provider)
+        return found
+
+
+def discover(points: Iterable[EntryPoint] | None = None) -> list[Plugin]:
+    """Load every plugin that is installed and selected, in the order of their names.
+
+    `ZOO_PLUGINS=name,name` selects. A plugin that fails is returned with its error and offers nothing.
+    """
+    found = sorted(entry_points(group=GROUP) if points is None else points, key=lambda point: point.name)
+    wanted = {name.strip() for name in os.environ.get("ZOO_PLUGINS", "").split(",") if name.strip()}
+    unknown = wanted - {point.name for point in found}
+    if unknown:
+        known = ", ".join(point.name for point in found)
+        raise PluginError(f"ZOO_PLUGINS names {', '.join(sorted(unknown))}; installed are: {known or 'none'}")
+    return [_load(point) for point in found if not wanted or point.name in wanted]
+
+
+def assemble(plugins: list[Plugin]) -> Installed:
+    """Return the registry of the sound plugins. Raises PluginError when two of them claim one name.
+
+    With `ZOO_STRICT_PLUGINS=1` a broken plugin is an error too.
+    """
+    broken = [plugin for plugin in plugins if plugin.error]
+    if broken and os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0"):
+        raise PluginError("\n".join(f"plugin {plugin.provider}: {plugin.error}" for plugin in broken))
+    registry = Registry()
+    for plugin in plugins:
+        for component in plugin.components:
+            registry.add(component, plugin.provider)
+    return Installed(plugins, registry)
+
+
+@lru_cache(maxsize=1)
+def installed() -> Installed:
+    """Return the plugins of this environment; a broken one is named once on stderr."""
+    plugins = discover()
+    for plugin in plugins:
+        if plugin.error:
+            print(f"warning: plugin {plugin.provider} was dropped: {plugin.error}", file=sys.stderr)
+    return assemble(plugins)
+
+
+def _load(point: EntryPoint) -> Plugin:
+    distribution = point.dist
+    provider = Provider(
+        point.name, distribution.name if distribution else "", distribution.version if distribution else ""
+    )
+    try:
+        module = point.load()
+    except (Exception, SystemExit) as error:
+        return Plugin(provider, error=f"its import failed: {_reason(error)}")
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    try:
+        manager.register(module, name=point.name)
+        _refuse_misspelled(module, manager)
+    except Exception as error:
+        return Plugin(provider, error=_reason(error))
+    plugin = Plugin(provider)
+    try:
+        plugin.components = _drain(manager, "zoo_components", Component)
+        plugin.specs = [Path(folder) for folder in _drain(manager, "zoo_specs", (str, Path))]
+        plugin.commands = _drain(manager, "zoo_commands", object)
+        Registry.of(plugin.components, provider.plugin)
+    except (Exception, SystemExit) as error:
+        return Plugin(provider, error=_reason(error))
+    return plugin
+
+
+def _drain(manager: pluggy.PluginManager, hook: str, wanted: Any) -> list[Any]:
+    items: list[Any] = []
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        offered = implementation.function()
+        for item in offered or ():
+            if not isinstance(item, wanted):
+                raise PluginError(f"{hook} returned {item!r}; wanted {getattr(wanted, '__name__', 'a path')} records")
+            items.append(item)
+    return items
+
+
+def _refuse_misspelled(module: Any, manager: pluggy.PluginManager) -> None:
+    """Refuse a hook that does not exist, marked or not: pluggy alone ignores an unmarked or misspelled one."""
+    manager.check_pending()
+    known = {name for name in dir(Hooks) if name.startswith("zoo_")}
+    marked = {impl.function.__name__ for name in known for impl in getattr(manager.hook, name).get_hookimpls()}
+    for name, value in vars(module).items():
+        if not name.startswith("zoo_") or not callable(value):
+            continue
+        if name not in known:
+            raise PluginError(f"unknown hook {name!r}; the hooks are {', '.join(sorted(known))}")
+        if name not in marked:
+            raise PluginError(f"hook {name!r} is not marked with @zoo.hookimpl")
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,134 @@
+"""From a source to one document: what it extends, what `--set` changes, what its variables are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import Problem, SpecError, closest
+from zoo.spec.document import BadValue, Node, join, kind
+from zoo.spec.merge import merge
+from zoo.spec.overrides import override
+from zoo.spec.reader import FORMATS, nearest_file, read, read_data
+from zoo.spec.variables import substitute
+
+_DEEPEST_EXTENDS = 16
+
+Find = Callable[[str], Path | None]
+Names = Callable[[], Iterable[str]]
+
+
+def compose(
+    source: str | Path | Mapping[str, Any],
+    *,
+    overrides: Sequence[str] = (),
+    find: Find,
+    names: Names | None = None,
+) -> Node:
+    """Return the document of `source`, ready to be resolved: a file, a shipped spec's name, or plain data.
+
+    What it extends is laid under it, then `overrides` ("a.b.c=value") are applied, then `${...}` gives way to
+    values. `find` gives a shipped spec's file, `names` the names that exist, for a hint.
+    Raises SpecError with all problems of the first of these steps that has any.
+    """
+    sources = _Sources(find, names or tuple)
+    document = sources.load(source)
+    problems: list[Problem] = []
+    for text in overrides:
+        try:
+            document = override(document, text)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return substitute(document)
+
+
+def content_hash(data: Any) -> str:
+    """Return the SHA-256 of plain `data` as hexadecimal text.
+
+    Two values have one hash if their JSON with sorted keys is the same: the order of keys does not count, the
+    type of a number does (1 is not 1.0).
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Sources:
+    """Finds and reads specs with all that they extend; a file is read once."""
+
+    def __init__(self, find: Find, names: Names) -> None:
+        self._find = find
+        self._names = names
+        self._loaded: dict[Path, Node] = {}
+
+    def load(self, source: str | Path | Mapping[str, Any]) -> Node:
+        if isinstance(source, Mapping):
+            return self._extended(read_data(source), Path(), ())
+        try:
+            path = source if isinstance(source, Path) else self._locate(source, Path())
+        except BadValue as error:
+            raise SpecError([error.problem(None, "")]) from None
+        return self._file(path, ())
+
+    def _locate(self, text: str, folder: Path) -> Path:
+        """Return the file that `text` names: a path from `folder`, or a shipped spec's name."""
+        path = folder / text
+        if "/" in text or os.sep in text or path.suffix.lower() in FORMATS or path.is_file():
+            return path
+        found = self._find(text)
+        if found is None:
+            raise BadValue(
+                f"found the unknown spec {text!r}", "a file or a shipped spec", closest(text, self._names())
+            )
+        return found
+
+    def _file(self, path: Path, below: tuple[Path, ...]) -> Node:
+        real = path.resolve()
+        if real not in self._loaded:
+            self._loaded[real] = self._extended(read(path), path.parent, (*below, real))
+        return self._loaded[real]
+
+    def _extended(self, document: Node, folder: Path, below: tuple[Path, ...]) -> Node:
+        """Return the document laid over what it extends; `below` are the files that led here, itself last."""
+        if not document.is_mapping:
+            raise SpecError(
+                [Problem(document.at, "", f"found {kind(document.value)}", "a mapping: the keys of a spec")]
+            )
+        parents = document.value.get("extends")
+        own = replace(document, value={key: node for key, node in document.value.items() if key != "extends"})
+        if parents is None:
+            return own
+        result: Node | None = None
+        problems: list[Problem] = []
+        for index, node in enumerate(parents.value if parents.is_list else [parents]):
+            try:
+                parent = self._parent(node, folder, below)
+                result = parent if result is None else merge(result, parent)
+            except BadValue as error:
+                path = join("extends", index) if parents.is_list else "extends"
+                problems.append(error.problem(node.at, path))
+            except SpecError as error:
+                problems += error.problems
+        if problems:
+            raise SpecError(problems)
+        return own if result is None else merge(result, own)
+
+    def _parent(self, node: Node, folder: Path, below: tuple[Path, ...]) -> Node:
+        if not isinstance(node.value, str):
+            raise BadValue(f"found {kind(node.value)}", "a file or a shipped spec")
+        path = self._locate(node.value, folder)
+        if not path.exists():
+            raise BadValue(f"found no file {str(path)!r}", "a file or a shipped spec", nearest_file(path))
+        real = path.resolve()
+        if real in below:
+            names = " extends ".join(file.name for file in (*below[below.index(real) :], real))
+            raise BadValue(f"found a spec that extends itself: {names}")
+        if len(below) > _DEEPEST_EXTENDS:
+            raise BadValue(f"found more than {_DEEPEST_EXTENDS} specs that extend each other", "fewer")
+        return self._file(path, below)

@@ -1,0 +1,221 @@
+"""From a document to a Spec: names looked up in the registry, options checked, defaults filled in, all errors at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
+from zoo.options import Option, Options
+from zoo.registry import Component, Registry
+from zoo.spec.document import Node
+from zoo.spec.schema import ComponentSpec, Spec
+
+NOWHERE = Position("<default>", 0, 0)
+PLAIN = (str, int, float, list, dict, type(None))
+
+
+class Resolver:
+    """Resolves nodes against one registry and gathers the problems that it meets.
+
+    Options of a target are derived once and kept for the life of the resolver.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.problems: list[Problem] = []
+        self._options: dict[Any, Options] = {}
+
+    def spec(self, document: Node) -> Spec:
+        """Return the Spec that `document` describes. Raises SpecError with all problems."""
+        spec: Spec | None = self.section(Spec, document, "")
+        if self.problems or spec is None:
+            problems, self.problems = self.problems, []
+            raise SpecError(problems)
+        spec.places.update(_places(document, ""))
+        return spec
+
+    def component_from(self, kinds: tuple[str, ...], data: Any, at: Position = NOWHERE) -> ComponentSpec:
+        """Return the component that plain `data` (a name, or a name with options) describes.
+
+        Raises SpecError with all problems.
+        """
+        kept, self.problems = self.problems, []
+        try:
+            found = self.component(kinds, Node.of(data, at), "")
+            if found is None:
+                raise SpecError(self.problems)
+            return found
+        finally:
+            self.problems = kept
+
+    def component(self, kinds: tuple[str, ...], node: Node, path: str) -> ComponentSpec | None:
+        """Resolve "name", "{name: options}" or "{name: value of the first option}"; None after a problem.
+
+        An object that is no plain data, such as a layer that an architecture was given, stands for itself.
+        """
+        if not isinstance(node.value, PLAIN):
+            return node.value  # type: ignore[no-any-return]
+        if isinstance(node.value, str):
+            return self._named(kinds, node.value, Node({}, node.at), node.at, path)
+        if node.is_mapping and len(node.value) == 1:
+            ((name, options),) = node.value.items()
+            return self._named(kinds, name, options, options.key_at or node.at, path)
+        found = show(node.value)
+        if node.is_mapping and node.value:
+            found = f"found {len(node.value)} names ({', '.join(node.value)})"
+        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options")
+        return None
+
+    def section(self, schema: type, node: Node, path: str) -> Any:
+        """Resolve a fixed part of a spec into an instance of `schema`; None after a problem."""
+        if not node.is_mapping:
+            self._report(node.at, path, show(node.value), "a mapping")
+            return None
+        values = self._values(self.options(schema), node.value, node.at, path)
+        return None if values is None else schema(**values)
+
+    def options(self, target: Any) -> Options:
+        """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
+        if target not in self._options:
+            loaded = target.load() if isinstance(target, Component) else target
+            self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
+        return self._options[target]
+
+    def _named(
+        self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str
+    ) -> ComponentSpec | None:
+        component = self.registry.find(kinds, name)
+        if component is None:
+            names = self.registry.names(*kinds)
+            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names))
+            return None
+        path = f"{path}.{name}" if path else name
+        try:
+            schema = self.options(component)
+        except PluginError as error:
+            self._report(at, path, str(error))
+            return None
+        given = options.value if options.value is not None else {}
+        if not isinstance(given, dict):
+            if schema.first is None:
+                self._report(options.at, path, show(given), f"nothing: {name} has no options")
+                return None
+            given = {schema.first.name: replace(options, key_at=None)}
+        values = self._values(schema, given, at, path)
+        return None if values is None else ComponentSpec(component, values, at)
+
+    def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
+        """Return every option's value in signature order; None when any of them has a problem."""
+        before = len(self.problems)
+        plain: dict[str, Node] = {}
+        values: dict[str, Any] = {}
+        for key, node in given.items():
+            option = schema.by_name.get(key)
+            if option is None:
+                hint = closest(key, schema.by_name)
+                wanted = f"one of {', '.join(schema.by_name)}" if schema.by_name else "no options here"
+                self._report(node.key_at or node.at, path, f"found the unknown key {key!r}", wanted, hint)
+            elif option.form == "value":
+                plain[key] = node
+            else:
+                values[key] = self._held(option, node, _join(path, key))
+        for option in schema:
+            if option.name in given or option.form == "value":
+                continue
+            if option.required:
+                self._report(at, path, f"found no {option.name!r}", option.wanted)
+            else:
+                values[option.name] = self._default(option, path)
+        values.update(self._plain(schema, plain, at, path))
+        return {name: values[name] for name in schema.by_name} if len(self.problems) == before else None
+
+    def _default(self, option: Option, path: str) -> Any:
+        default = option.default
+        if option.optional and default is None:
+            return None
+        return self._held(option, Node.of(default, NOWHERE), _join(path, option.name))
+
+    def _held(self, option: Option, node: Node, path: str) -> Any:
+        """Resolve an option that holds components or sections."""
+        if option.optional and node.value is None:
+            return None
+        if option.form == "one":
+            return self.component(option.kinds, node, path)
+        if option.form == "section":
+            assert option.section is not None
+            return self.section(option.section, node, path)
+        if option.form == "list":
+            if not node.is_list:
+                self._report(node.at, path, show(node.value), option.wanted)
+                return None
+            return tuple(self.component(option.kinds, item, f"{path}.{index}") for index, item in enumerate(node.value))
+        if not node.is_mapping:
+            self._report(node.at, path, show(node.value), option.wanted)
+            return None
+        if option.form == "sections":
+            assert option.section is not None
+            return {key: self.section(option.section, item, _join(path, key)) for key, item in node.value.items()}
+        return {
+            key: self._named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
+        }
+
+    def _plain(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any]:
+        from pydantic import ValidationError
+
+        text = json.dumps({key: node.data() for key, node in given.items()})
+        try:
+            return dict(schema.model.model_validate_json(text))
+        except ValidationError as error:
+            seen: set[tuple[Position, str]] = set()
+            for one in error.errors(include_url=False, include_context=False):
+                problem = self._plain_problem(schema, given, one, at, path)
+                if (problem.at or NOWHERE, problem.path) not in seen:
+                    seen.add((problem.at or NOWHERE, problem.path))
+                    self.problems.append(problem)
+            return {}
+
+    def _plain_problem(
+        self, schema: Options, given: Mapping[str, Node], error: Any, at: Position, path: str
+    ) -> Problem:
+        """Say in our words what pydantic found; its union tags are no keys of ours and are passed over."""
+        location = error["loc"]
+        option = schema.by_name.get(str(location[0])) if location else None
+        if option is None:
+            return Problem(at, path, f"found text that is not valid JSON ({error['msg']})", "plain data")
+        if error["type"] == "missing" and option.name not in given:
+            return Problem(at, path, f"found no {option.name!r}", option.wanted)
+        node, place = given[option.name], _join(path, option.name)
+        for part in location[1:]:
+            if node.is_list and isinstance(part, int) and part < len(node.value):
+                node, place = node.value[part], f"{place}.{part}"
+            elif node.is_mapping and part in node.value:
+                node, place = node.value[part], f"{place}.{part}"
+        hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
+        return Problem(node.at, place, show(node.value), option.wanted, hint)
+
+    def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
+        self.problems.append(Problem(at, path, found, wanted, hint))
+
+
+def show(value: Any) -> str:
+    """Say what was found, short enough for one line."""
+    if isinstance(value, dict):
+        return "found a mapping" if value else "found an empty mapping"
+    if isinstance(value, list):
+        return "found a list" if value else "found an empty list"
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return f"found {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _places(node: Node, path: str) -> Iterator[tuple[str, Position]]:
+    yield path, node.key_at or node.at
+    parts = node.value.items() if node.is_mapping else enumerate(node.value) if node.is_list else ()
+    for key, item in parts:
+        yield from _places(item, _join(path, str(key)))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,132 @@
+"""What a spec holds: its sections, their keys, their ranges and defaults. `zoo schema` prints this page as JSON Schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from zoo.errors import Position
+from zoo.options import Nested, Section, Wanted, canonical
+from zoo.registry import Component
+
+# Static type checkers see `Any` for each of these, so that a default can be a component's name.
+Activation: TypeAlias = Annotated[Any, Nested("activation")]
+Architecture: TypeAlias = Annotated[Any, Nested("architecture")]
+AugmentationOption: TypeAlias = Annotated[Any, Nested("augmentation")]
+DatasetOption: TypeAlias = Annotated[Any, Nested("dataset")]
+LayerOption: TypeAlias = Annotated[Any, Nested("layer", "activation", "norm")]
+LimitOption: TypeAlias = Annotated[Any, Nested("limit")]
+Loss: TypeAlias = Annotated[Any, Nested("loss")]
+Norm: TypeAlias = Annotated[Any, Nested("norm")]
+OptimizerOption: TypeAlias = Annotated[Any, Nested("optimizer")]
+ScheduleOption: TypeAlias = Annotated[Any, Nested("schedule")]
+TaskOption: TypeAlias = Annotated[Any, Nested("task")]
+MetricOption: TypeAlias = Annotated[Any, Nested("metric")]
+TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
+
+PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A component that a spec names, with all its options filled in and checked.
+
+    `options` holds plain values, and ComponentSpecs where an option is a component.
+    """
+
+    component: Component
+    options: dict[str, Any] = field(default_factory=dict)
+    at: Position | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.component.name
+
+    def data(self) -> dict[str, Any]:
+        """Return `{name: options}` as plain data."""
+        return {self.name: to_data(self.options)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """One network: what it is, and how it is trained."""
+
+    architecture: Architecture
+    optimizer: OptimizerOption = "adam"
+    schedule: ScheduleOption = "constant"
+    gradient_clip: Annotated[float, Field(gt=0, description="Largest norm of the gradient; null: no clipping.")] | None = None
+    ema: (
+        Annotated[float, Field(gt=0, lt=1, description="Decay of the averaged weights that are evaluated; null: none.")]
+        | None
+    ) = None
+    budget: dict[str, LimitOption] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec:
+    """How long, how much at once, from which seed, and on what."""
+
+    steps: Annotated[PositiveInt, Field(description="Steps of the loop; each updates every network at least once.")]
+    batch_size: Annotated[int, Field(ge=1, le=2**20, description="Images per step.")] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    accumulate: Annotated[int, Field(ge=1, description="Parts that a batch is cut into to save memory.")] = 1
+    validation: Annotated[int, Field(ge=0, description="Training images held out to choose by.")] = 0
+    evaluate_every: Annotated[int, Field(ge=0, description="Steps between validations; 0: never.")] = 0
+    checkpoint_every: Annotated[int, Field(ge=0, description="Steps between checkpoints; 0: only at the end.")] = 1000
+    log_every: Annotated[int, Field(ge=1, description="Steps between lines of metrics.")] = 50
+    test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = "auto"
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
+    engine: Literal["auto", "eager", "compile"] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A whole spec, resolved: every default filled in, every name looked up."""
+
+    zoo: Annotated[Literal[1], Field(description="Version of the spec format.")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100),
+        Wanted("a name of lower-case letters, digits, '-', '_' and '.'"),
+    ]
+    summary: str = ""
+    task: TaskOption
+    data: DatasetOption
+    augment: list[AugmentationOption] = field(default_factory=list)
+    networks: dict[str, Annotated[Any, Section(NetworkSpec)]]
+    train: Annotated[Any, Section(TrainSpec)]
+    budget: dict[str, LimitOption] = field(default_factory=dict)
+    #: Where each part of the document was written, by its dotted path.
+    places: dict[str, Position] = field(init=False, compare=False, repr=False, default_factory=dict)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the resolved spec as plain data; reading it again gives an equal spec."""
+        data: dict[str, Any] = to_data(self)
+        return data
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the resolved spec; two specs that say the same have one hash."""
+        from zoo.spec.compose import content_hash
+
+        return content_hash(self.to_data())
+
+
+def to_data(value: Any) -> Any:
+    """Return a resolved value, ComponentSpecs and sections included, as plain data."""
+    if isinstance(value, ComponentSpec):
+        return value.data()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: to_data(getattr(value, one.name)) for one in fields(value) if one.init}
+    if isinstance(value, dict):
+        # A mapping of components is keyed by their names, so each stands there with its options alone.
+        return {
+            key: to_data(item.options) if isinstance(item, ComponentSpec) else to_data(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [to_data(item) for item in value]
+    return canonical(value)

@@ -1,0 +1,150 @@
+"""The variables of a document: `let` evaluated in any order, `${...}` replaced by values."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import keyword
+import re
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from typing import Any
+
+from zoo.errors import Problem, SpecError
+from zoo.spec.document import Node, join, kind
+from zoo.spec.expression import CONSTANTS, ExpressionError, bind, interpolate_text, names_used
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def substitute(document: Node) -> Node:
+    """Return the document without `let`, and with the value of each `${...}` in its place.
+
+    Expressions under `blocks` stay: their parameters have values only where a block is used. The variables of
+    `let` are put into them. Raises SpecError with all problems.
+    """
+    substitution = _Substitution()
+    let = document.value.get("let")
+    if let is not None:
+        substitution.let(let)
+    items = {}
+    for key, node in document.value.items():
+        if key == "blocks":
+            items[key] = substitution.blocks(node)
+        elif key != "let":
+            items[key] = substitution.interpolate(node, key)
+    if substitution.problems:
+        raise SpecError(substitution.problems)
+    return replace(document, value=items)
+
+
+class _Substitution:
+    """Gathers the values of variables, and every problem that is met on the way."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+        # Variables without a value; what mentions them is passed over, since the cause is already noted.
+        self._broken: set[str] = set()
+
+    def let(self, node: Node) -> None:
+        """Evaluate the variables, each after those that it mentions."""
+        if not node.is_mapping:
+            self.problems.append(
+                Problem(node.at, "let", f"found {kind(node.value)}", "a mapping of variables")
+            )
+            return
+        self.values = dict.fromkeys(node.value)
+        mentioned = {name: self._mentioned(name, item) for name, item in node.value.items()}
+        for name in self._order(node, mentioned):
+            if name in self._broken or mentioned[name] & self._broken:
+                self._broken.add(name)
+                continue
+            try:
+                self.values[name] = _value(node.value[name], self.values)
+            except ExpressionError as error:
+                self._break(name, error.problem(node.value[name].at, join("let", name)))
+
+    def interpolate(self, node: Node, path: str) -> Node:
+        """Return the node with every `${...}` in it replaced by its value."""
+
+        def value(text: str) -> Any:
+            return (
+                text
+                if self._broken and names_used(text) & self._broken
+                else interpolate_text(text, self.values)
+            )
+
+        return self._changed(node, path, value)
+
+    def blocks(self, node: Node) -> Node:
+        """Return the blocks with the variables of `let` in them replaced; a parameter hides its namesake."""
+        if not (node.is_mapping and self.values):
+            return node
+        items = {}
+        for name, block in node.value.items():
+            parameters = block.value.get("parameters") if block.is_mapping else None
+            own: Set[str] = (
+                parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
+            )
+            seen = {key: value for key, value in self.values.items() if key not in own}
+            items[name] = self._changed(block, join("blocks", name), functools.partial(bind, variables=seen))
+        return replace(node, value=items)
+
+    def _changed(self, node: Node, path: str, change: Callable[[str], Any]) -> Node:
+        """Return the node with `change` made to each text in it that holds `${`."""
+        if node.is_mapping:
+            changed = {key: self._changed(item, join(path, key), change) for key, item in node.value.items()}
+            return replace(node, value=changed)
+        if node.is_list:
+            items = enumerate(node.value)
+            return replace(
+                node, value=[self._changed(item, join(path, index), change) for index, item in items]
+            )
+        if not isinstance(node.value, str) or "${" not in node.value:
+            return node
+        try:
+            return replace(node, value=change(node.value))
+        except ExpressionError as error:
+            self.problems.append(error.problem(node.at, path))
+            return node
+
+    def _mentioned(self, name: str, node: Node) -> set[str]:
+        """Check a variable's name and form; return the variables that its value mentions."""
+        path = join("let", name)
+        if not _NAME.fullmatch(name) or name in CONSTANTS or keyword.iskeyword(name):
+            wanted = "a name of lower-case letters, digits and '_' that is no reserved word"
+            self._break(name, Problem(node.key_at, path, f"found the variable {name!r}", wanted))
+        elif node.is_mapping or node.is_list:
+            wanted = "a number, a string, true, false or null"
+            self._break(name, Problem(node.at, path, f"found {kind(node.value)}", wanted))
+        else:
+            try:
+                return (names_used(node.value) if isinstance(node.value, str) else set()) & self.values.keys()
+            except ExpressionError as error:
+                self._break(name, error.problem(node.at, path))
+        return set()
+
+    def _order(self, node: Node, mentioned: Mapping[str, Set[str]]) -> tuple[str, ...]:
+        """Return the variables, each after those that it mentions; those of a cycle become broken."""
+        remaining = dict(mentioned)
+        while True:
+            try:
+                return tuple(graphlib.TopologicalSorter(remaining).static_order())
+            except graphlib.CycleError as error:
+                cycle = error.args[1][::-1]
+                start = min(cycle, key=list(node.value).index)
+                turn = cycle.index(start)
+                names = " -> ".join([*cycle[turn:-1], *cycle[:turn], start])
+                found = f"found variables that need each other: {names}"
+                self._break(start, Problem(node.value[start].at, join("let", start), found))
+                self._broken.update(cycle)
+                remaining = {name: set() if name in cycle else needs for name, needs in remaining.items()}
+
+    def _break(self, name: str, problem: Problem) -> None:
+        self._broken.add(name)
+        self.problems.append(problem)
+
+
+def _value(node: Node, variables: Mapping[str, Any]) -> Any:
+    return interpolate_text(node.value, variables) if isinstance(node.value, str) else node.value

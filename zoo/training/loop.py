@@ -1,0 +1,271 @@
+"""The training loop: it counts, times, logs, evaluates and saves; the task says what one step is."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.builder import Builder
+from zoo.checking import Report, check
+from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.device import DeviceSet
+from zoo.data.sampler import Sampler, validation_split
+from zoo.errors import BudgetError, Interrupted, TrainingError
+from zoo.evaluation.measure import evaluate_networks
+from zoo.random import derive_seed
+from zoo.spec.schema import Spec
+from zoo.training import checkpoint
+from zoo.training.engine import Engine, choose
+from zoo.training.reporter import Reporter
+from zoo.training.run import Run, default_folder, now
+from zoo.training.task import Batch, Task
+from zoo.training.trainee import Trainee
+
+
+def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
+    """Train `spec` to its last step in a run folder and return the run; one that was stopped goes on where it was.
+
+    Raises BudgetError when the spec breaks a limit, SpecError, DataError, RunError, TrainingError, and Interrupted
+    after Ctrl-C or SIGTERM, when the state has been saved.
+    """
+    report = check(spec, builder)
+    if not report.kept:
+        raise BudgetError(report.broken(), report.exit_code)
+    run = Run.prepare(folder or default_folder(spec), spec)
+    reporter = reporter or Reporter()
+    with run.locked():
+        if run.result() is not None:
+            reporter.message(f"{run.folder} is finished; its result stands. To train again, choose another --run.")
+            return run
+        Training(spec, report, builder, run, reporter).go()
+    return run
+
+
+class Training:
+    """One training from its first or next step to its last."""
+
+    def __init__(self, spec: Spec, report: Report, builder: Builder, run: Run, reporter: Reporter) -> None:
+        self.spec, self.run, self.reporter = spec, run, reporter
+        self.task: Task = builder.bind(spec.task)
+        self.engine: Engine = choose(spec.train)
+        dataset: Dataset = builder.bind(spec.data).load()
+        self.info: DataInfo = dataset.info
+        self.trainees = make_trainees(spec, report, builder, self.engine)
+        self.augment = [builder.bind(one) for one in spec.augment]
+        self._load(dataset)
+        self._began = time.monotonic()
+        self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
+        self._figures: list[dict[str, float]] = []  # read, and not yet written
+        self.step = 0
+        if not run.spec_path.exists():
+            run.begin(spec, {"data": dataset.fingerprint, "engine": self.engine.describe()})
+
+    def _load(self, dataset: Dataset) -> None:
+        train, device = self.spec.train, self.engine.device
+        chosen = held = None
+        if train.validation:
+            chosen, held = validation_split(dataset.train.labels, train.validation, train.seed)
+        self.images = DeviceSet(dataset.train, device, chosen)
+        self.validation = None if held is None else DeviceSet(dataset.train, device, held)
+        self.test = dataset.test
+        self.sampler = Sampler(self.images.length, train.batch_size, train.seed)
+
+    def go(self) -> None:
+        """Run all remaining steps, then evaluate."""
+        train = self.spec.train
+        last = checkpoint.newest(self.run.checkpoints)
+        if last is not None:
+            self.step = checkpoint.restore(last, self.trainees, self.spec.hash)
+            self.run.rewind(self.step)
+            self.reporter.message(f"going on at step {self.step} from {last}")
+        self.reporter.begin(
+            name=self.spec.name,
+            first_step=self.step,
+            steps=train.steps,
+            batch_size=train.batch_size,
+            engine=self.engine.describe(),
+        )
+        try:
+            with stopping() as stopped:
+                while self.step < train.steps:
+                    self._take_step()
+                    self._after_step()
+                    if stopped() and self.step < train.steps:
+                        self._stop(stopped())
+            self._finish()
+        finally:
+            self.reporter.end()
+
+    def _take_step(self) -> None:
+        """Do step `self.step`, a pure function of it, of the seed and of the networks' state."""
+        step, train, device = self.step, self.spec.train, self.engine.device
+        indices = self.sampler.indices(step)
+        pixels, labels = self.images.batch(indices)
+        generator = torch.Generator(device).manual_seed(derive_seed(train.seed, "augment", step))
+        images = pixels.to(torch.float32).div_(255)
+        for augmentation in self.augment:
+            images = augmentation(images, generator)
+        images = images.contiguous(memory_format=torch.channels_last)
+        torch.manual_seed(derive_seed(train.seed, "noise", step))
+        networks = {role: one.compiled for role, one in self.trainees.items()}
+        parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
+        for index, (part, part_labels) in enumerate(parts):
+            update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
+            with self.engine.autocast():
+                self._pending.append(self.task.step(networks, Batch(part, part_labels), update, self.info))
+        self.step += 1
+
+    def _updater(self, share: float, final: bool) -> Callable[[str, Tensor], None]:
+        """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
+
+        def update(role: str, loss: Tensor) -> None:
+            trainee = self.trainees[role]
+            (loss * share if share != 1 else loss).backward()
+            if final:
+                trainee.update(self.step)
+
+        return update
+
+    def _after_step(self) -> None:
+        train, step = self.spec.train, self.step
+        self.reporter.step(step)
+        due = step == train.steps
+        if step % train.log_every == 0 or due:
+            self._log()
+        if self.validation is not None and train.evaluate_every and (step % train.evaluate_every == 0 or due):
+            figures = self._evaluate(self.validation)
+            self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
+        if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
+            self._save()
+
+    def _read(self) -> None:
+        """Read what the steps since the last reading left on the device. Raises TrainingError when it is not finite."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        names = list(pending[0])
+        table = torch.stack([torch.stack([one[name].float() for name in names]) for one in pending]).cpu()
+        bad = ~torch.isfinite(table).all(1)
+        if bool(bad.any()):
+            row = int(bad.nonzero()[0, 0])
+            step = self.step - (len(pending) - row - 1) // self.spec.train.accumulate
+            raise TrainingError(self._not_finite(step, dict(zip(names, table[row].tolist(), strict=True))))
+        self._figures += [dict(zip(names, line, strict=True)) for line in table.tolist()]
+
+    def _log(self) -> None:
+        """Write the means since the last line."""
+        self._read()
+        figures, self._figures = self._figures, []
+        means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
+        rates = {role: one.optimizers[0].param_groups[0]["lr"] for role, one in self.trainees.items()}
+        seconds = round(time.monotonic() - self._began, 3)
+        self._write({"step": self.step, **means, "lr": rates, "seconds": seconds})
+
+    def _not_finite(self, step: int, figures: Mapping[str, float]) -> str:
+        last = checkpoint.newest(self.run.checkpoints)
+        shown = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+        return (
+            f"step {step}: training is no longer finite ({shown}); "
+            f"the last good checkpoint is {last or 'none'}; "
+            "try a smaller lr, gradient_clip: 1.0, a warm-up, or precision: fp32"
+        )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        self.run.log(record)
+        self.reporter.metrics(record)
+
+    def _save(self) -> Path:
+        """Write a checkpoint, but never one that training could not go on from."""
+        self._read()
+        for role, trainee in self.trainees.items():
+            if not all(bool(torch.isfinite(one).all()) for one in trainee.module.parameters()):
+                raise TrainingError(self._not_finite(self.step, {f"a weight of {role}": math.nan}))
+        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash)
+
+    def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
+        networks = {role: one.best for role, one in self.trainees.items()}
+        try:
+            return evaluate_networks(self.task, networks, images, self.info)
+        finally:
+            for trainee in self.trainees.values():
+                trainee.module.train()
+
+    def _stop(self, name: str) -> None:
+        path = self._save()
+        raise Interrupted(
+            f"stopped by {name} at step {self.step} of {self.spec.train.steps}; saved as {path}; "
+            "the same command goes on from there",
+            name,
+        )
+
+    def _finish(self) -> None:
+        seconds = round(time.monotonic() - self._began, 1)
+        result: dict[str, Any] = {
+            "finished": now(),
+            "steps": self.step,
+            "updates": {role: one.updates for role, one in self.trainees.items()},
+            "images": self.step * self.spec.train.batch_size,
+            "seconds": seconds,
+            "engine": self.engine.describe(),
+        }
+        if self.spec.train.test_at_end and len(self.test.labels):
+            self.reporter.message("evaluating on the test images")
+            result["test"] = self._evaluate(DeviceSet(self.test, self.engine.device))
+        self.run.write_result(result)
+
+
+def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
+    """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
+    trainees = {}
+    for role, module in make_networks(spec, report).items():
+        trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
+        trainee.compiled = engine.compile(trainee.module)
+        trainees[role] = trainee
+    return trainees
+
+
+def make_networks(spec: Spec, report: Report) -> dict[str, nn.Module]:
+    """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
+    networks = {}
+    for role, one in report.networks.items():
+        torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
+        networks[role] = one.network.module(one.input)
+    return networks
+
+
+def scalars(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures that are single numbers."""
+    return {name: value for name, value in figures.items() if isinstance(value, (int, float)) and math.isfinite(value)}
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], str]]:
+    """Turn Ctrl-C and SIGTERM into a wish that the loop reads between steps; a second Ctrl-C stops at once."""
+    seen: list[str] = []
+
+    def wish(number: int, frame: FrameType | None) -> None:
+        if seen and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        seen.append(signal.Signals(number).name)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: ""
+        return
+    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: seen[0] if seen else ""
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+

@@ -1,0 +1,198 @@
+"""A run folder: the resolved spec, facts about machine and data, metrics, checkpoints, results."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import zoo
+from zoo.errors import RunError
+from zoo.files import write_text
+from zoo.registry import Registry
+from zoo.spec.load import load_spec
+from zoo.spec.reader import write_yaml
+from zoo.spec.schema import Spec
+
+PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
+
+
+class Run:
+    """One training and what it left behind. Opening a folder reads nothing but its spec and facts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def spec_path(self) -> Path:
+        return self.folder / "spec.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @classmethod
+    def prepare(cls, folder: Path, spec: Spec) -> Run:
+        """Make the folder for `spec`, or open it again if it holds a run of the same spec.
+
+        Raises RunError when the folder holds anything else.
+        """
+        run = cls(folder)
+        if folder.exists() and not folder.is_dir():
+            raise RunError(f"{folder}: it is a file; choose another folder with --run")
+        if run.spec_path.exists():
+            before = run.facts().get("spec_hash", "")
+            if before != spec.hash:
+                raise RunError(
+                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]}); "
+                    "choose another folder with --run, or delete this one"
+                )
+            return run
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
+        _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Return the run in `folder`. Raises RunError when there is none."""
+        run = cls(folder)
+        if not run.spec_path.is_file():
+            what = "there is no such folder" if not folder.exists() else "it holds no spec.yaml"
+            raise RunError(f"{folder}: {what}; wanted the folder of a run, as `zoo train` names it at its end")
+        return run
+
+    def begin(self, spec: Spec, facts: dict[str, Any]) -> None:
+        """Write the spec and the facts of a new run."""
+        facts = {"spec_hash": spec.hash, "started": now(), **environment(), **facts, "git": git_state()}
+        # The spec last: a folder that has one is a run.
+        self.write_facts(facts)
+        _writing(self.folder, lambda: write_text(self.spec_path, write_yaml(spec.to_data())))
+
+    def spec(self, registry: Registry) -> Spec:
+        """Return the resolved spec of this run."""
+        return load_spec(self.spec_path, registry=registry)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what run.json holds. Raises RunError when it is missing or damaged."""
+        return self._read_json("run.json")
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        self._write_json("run.json", facts)
+
+    def result(self) -> dict[str, Any] | None:
+        """Return the figures of the final evaluation, or None when the run is not finished."""
+        return self._read_json("result.json") if (self.folder / "result.json").exists() else None
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        self._write_json("result.json", result)
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one line to the metrics. Raises RunError when the disk is full."""
+
+        def write() -> None:
+            with self.metrics_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+
+        _writing(self.metrics_path, write)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return all lines of the metrics; a last line that was cut off by a crash is left out."""
+        lines = self.metrics_path.read_text(encoding="utf-8").splitlines() if self.metrics_path.exists() else []
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def rewind(self, step: int) -> None:
+        """Drop the metrics after `step`, which are about to be written again."""
+        kept = [record for record in self.metrics() if record.get("step", 0) <= step]
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        _writing(self.metrics_path, lambda: write_text(self.metrics_path, text))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process. Raises RunError when another process trains in it."""
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"{self.folder}: another process is training in it; wait for it, or choose another --run") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return data
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: it cannot be read ({error}); this run folder is damaged") from error
+
+    def _write_json(self, name: str, data: dict[str, Any]) -> None:
+        _writing(self.folder / name, lambda: write_text(self.folder / name, json.dumps(data, indent=2) + "\n"))
+
+
+def default_folder(spec: Spec) -> Path:
+    """Return where a spec trains unless told otherwise: the same command finds the same folder again."""
+    return Path("runs") / f"{spec.name}-{spec.hash[:8]}"
+
+
+def environment() -> dict[str, Any]:
+    """Return versions and machine, for the record."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = zoo.__version__ if package == "zoo" else "missing"
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def git_state() -> dict[str, Any] | None:
+    """Return commit and cleanliness of the working folder's repository, or None outside of one."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "clean": not status.stdout.strip()}
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _writing(path: Path, write: Any) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise RunError(
+            f"{path}: it cannot be written ({error.strerror or error}); what was saved before is whole; "
+            "make room or choose another folder with --run, and repeat the command"
+        ) from error

@@ -1,0 +1,99 @@
+"""One network in training: its module, optimizers, schedule and averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from zoo.builder import Builder
+from zoo.spec.schema import NetworkSpec
+
+
+class Trainee:
+    """A network with what trains it. `module` is the plain network; `compiled` is what a step calls."""
+
+    def __init__(self, module: nn.Module, section: NetworkSpec, builder: Builder, steps: int) -> None:
+        self.module = module
+        self.compiled: nn.Module = module
+        self.clip = section.gradient_clip
+        named = [(name, one) for name, one in module.named_parameters() if one.requires_grad]
+        made = builder.bind(section.optimizer)(named)
+        self.optimizers: list[torch.optim.Optimizer] = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
+        self.factor: Callable[[int], float] = builder.bind(section.schedule)(steps)
+        self._rates = [[group["lr"] for group in one.param_groups] for one in self.optimizers]
+        self.average: AveragedModel | None = None
+        if section.ema is not None:
+            average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(section.ema), use_buffers=True)
+            self.average = average.requires_grad_(False)
+        self.updates = 0
+
+    @property
+    def best(self) -> nn.Module:
+        """The network to evaluate: the averaged one where there is one."""
+        return self.module if self.average is None else self.average.module
+
+    def update(self, step: int) -> None:
+        """Take one optimizer step with the gradients gathered, at the rate of `step`, and clear them."""
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
+        factor = self.factor(step)
+        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update_parameters(self.module)
+        self.updates += 1
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that a checkpoint must hold as tensors, by name; a shared weight appears once."""
+        found = {f"network.{name}": tensor for name, tensor in state(self.module).items()}
+        if self.average is not None:
+            found |= {f"average.{name}": tensor for name, tensor in state(self.average).items()}
+        for index, optimizer in enumerate(self.optimizers):
+            for key, values in optimizer.state_dict()["state"].items():
+                found |= {f"optimizer.{index}.{key}.{name}": one for name, one in values.items() if isinstance(one, Tensor)}
+        return found
+
+    def load(self, tensors: dict[str, Tensor], updates: int) -> None:
+        """Put back what `tensors` gave. Raises KeyError when a tensor is missing."""
+        load_state(self.module, under(tensors, "network."))
+        if self.average is not None:
+            load_state(self.average, under(tensors, "average."))
+        for index, optimizer in enumerate(self.optimizers):
+            held: dict[int, dict[str, Any]] = {}
+            for name, tensor in under(tensors, f"optimizer.{index}.").items():
+                key, _, field = name.partition(".")
+                held.setdefault(int(key), {})[field] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": held, "param_groups": groups})
+        self.updates = updates
+
+
+def state(module: nn.Module) -> dict[str, Tensor]:
+    """Return the module's parameters and buffers by name; one that has several names appears under the first."""
+    seen: set[int] = set()
+    found: dict[str, Tensor] = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            found[name] = tensor.detach()
+    return found
+
+
+def load_state(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Copy `tensors` into the module's own, in place. Raises KeyError on a missing name, ValueError on a wrong shape."""
+    for name, own in state(module).items():
+        if own.shape != tensors[name].shape:
+            raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}; this network wants {tuple(own.shape)}")
+        own.copy_(tensors[name])
+
+
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, under the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
