@@ -192,7 +192,8 @@ def test_an_alias_is_the_value_of_its_anchor() -> None:
         (
             "<<: {a: 1}",
             [
-                "1:1: found the merge key '<<'; wanted each key written out\n    a spec takes over another one with 'extends'"
+                "1:1: found the merge key '<<'; wanted each key written out\n"
+                "    use 'extends' to build on another spec"
             ],
         ),
         (

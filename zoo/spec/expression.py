@@ -7,6 +7,7 @@ import json
 import math
 import operator
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -144,7 +145,8 @@ def _parse(text: str) -> ast.expr:
     if len(text) > _LONGEST_EXPRESSION:
         raise ExpressionError(f"found an expression of {len(text)} letters", f"at most {_LONGEST_EXPRESSION}")
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError(f"found {_quoted(text)}", "an expression such as width * 2") from None
 
@@ -238,12 +240,12 @@ class _Evaluation:
         function, least, most = FUNCTIONS[name]
         if node.keywords or not least <= len(node.args) <= most:
             wanted = f"{least}" if least == most else f"{least} or more" if most > 2 else f"{least} or {most}"
-            raise ExpressionError(f"found {name} with {len(node.args)} values", f"{wanted} by position")
+            raise ExpressionError(f"found {name} with {len(node.args)} values", f"{wanted}, without names")
         values = [_number(self.value(argument), name) for argument in node.args]
         try:
             return function(*values)
         except ValueError:
-            raise ExpressionError(f"found {name} of {values[0]}, which is not defined") from None
+            raise ExpressionError(f"found no value of {name}({values[0]})") from None
 
 
 def _checked(value: Any) -> Any:

@@ -38,14 +38,13 @@ def override(document: Node, text: str) -> Node:
 
 def _value(written: str, at: Position) -> Node:
     """Read a value as strict YAML; no text at all is null."""
+    if re.search(r"(^|\s)#", written) and written.lstrip()[0] not in "'\"[{":
+        raise BadValue("found '#', which begins a comment", "quotes around the value")
     try:
         value = read_text(written, at.file, "yaml") if written.strip() else Node(None, at)
     except SpecError as error:
         first = error.problems[0]
         raise BadValue(first.found, first.wanted, first.hint) from None
-    comment = re.search(r"(^|\s)#", written)
-    if comment and not (value.is_mapping or value.is_list or written.lstrip()[0] in "'\""):
-        raise BadValue("found '#', which begins a comment", "quotes around the value")
     return Node.of(value.data(), at, at)
 
 
@@ -55,9 +54,9 @@ def _put(node: Node, path: Path, keys: Path, value: Node) -> Node:
     place = (*path, key)
     if node.is_list:
         items = list(node.value)
-        if not key.isdecimal() or int(key) >= len(items):
+        if key not in map(str, range(len(items))):
             raise BadValue(
-                f"found no item {key!r} in {'.'.join(path)}", f"a number from 0 to {len(items) - 1}"
+                f"found no item {key!r} among the {len(items)} of {'.'.join(path)}", "a number from 0 on"
             )
         items[int(key)] = _put(items[int(key)], place, rest, value) if rest else replace(value, key_at=None)
         return replace(node, value=items)

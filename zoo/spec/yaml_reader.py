@@ -158,7 +158,7 @@ class _Composer:
             quoted = f"quotes: '{event.value}'" if getattr(event, "value", None) else "a name"
             self._report(at, path, f"found {kind(key)} as a key", quoted)
         elif key == "<<" and getattr(event, "implicit", (False,))[0]:
-            hint = "a spec takes over another one with 'extends'"
+            hint = "use 'extends' to build on another spec"
             self._report(at, path, "found the merge key '<<'", "each key written out", hint)
             return None
         return key

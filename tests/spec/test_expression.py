@@ -1,0 +1,210 @@
+"""The arithmetic inside `${...}`: what it can say, and that it can do nothing else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.spec.expression import ExpressionError, bind, evaluate, interpolate_text, names_used
+
+VARIABLES = {"width": 8, "depth": 3, "rate": 2.5, "name": "abc", "wide": True}
+NUMBERS = st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ExpressionError) as caught:
+        evaluate(text, VARIABLES)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("width * 2", 16),
+        ("width // 3", 2),
+        ("width / 4", 2.0),
+        ("width % 3", 2),
+        ("2 ** 10", 1024),
+        ("2 ** -1", 0.5),
+        ("-width + 1", -7),
+        ("not wide", False),
+        ("width > 4 and depth", 3),
+        ("0 or depth", 3),
+        ("'big' if width > 4 else 'small'", "big"),
+        ("1 < width < 10", True),
+        ("1 < depth < 2", False),
+        ("name == 'abc'", True),
+        ('name != "a}b"', True),
+        ("true", True),
+        ("null", None),
+        ("round_to(37, 8)", 40),
+        ("round_to(36, 8)", 40),
+        ("round_to(35, 8)", 32),
+        ("round_to(1, 8)", 8),
+        ("round_to(rate * 3, 4)", 8),
+        ("round(2.567, 2)", 2.57),
+        ("round(rate * 3)", 8),
+        ("floor(rate)", 2),
+        ("ceil(rate)", 3),
+        ("min(3, 1, 2)", 1),
+        ("max(width, rate)", 8),
+        ("abs(-2)", 2),
+        ("int(2.9)", 2),
+        ("float(2)", 2.0),
+        ("sqrt(9)", 3.0),
+        ("log2(8)", 3.0),
+    ],
+)
+def test_expressions_have_values(text: str, value: Any) -> None:
+    result = evaluate(text, VARIABLES)
+    assert (result, type(result)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "widht",
+            "found the unknown variable 'widht' in 'widht'; wanted one of depth, name, rate, wide, width; "
+            "did you mean 'width'?",
+        ),
+        (
+            "rond(2)",
+            "found the unknown function 'rond' in 'rond(2)'; wanted one of abs, ceil, float, floor, int, "
+            "log2, max, min, round, round_to, sqrt; did you mean 'round'?",
+        ),
+        ("1 / 0", "found a division by zero in '1 / 0'"),
+        ("width % 0", "found a division by zero in 'width % 0'"),
+        ("0 ** -1", "found a division by zero in '0 ** -1'"),
+        ("9**9**9", "found a value beyond 2**63 in '9**9**9'"),
+        ("10 ** 30", "found a value beyond 2**63 in '10 ** 30'"),
+        ("int(1e300)", "found a value beyond 2**63 in 'int(1e300)'"),
+        ("10.0 ** 400", "found a value too large in '10.0 ** 400'"),
+        ("1e308 * 10", "found a value that is not finite in '1e308 * 10'"),
+        ("(-8) ** 0.5", "found a root of a negative number in '(-8) ** 0.5'"),
+        ("sqrt(-1)", "found no value of sqrt(-1) in 'sqrt(-1)'"),
+        ("sqrt(1, 2)", "found sqrt with 2 values in 'sqrt(1, 2)'; wanted 1, without names"),
+        ("min()", "found min with 0 values in 'min()'; wanted 1 or more, without names"),
+        ("round(1, 10**9)", "found round to 1000000000 digits in 'round(1, 10**9)'; wanted 0 to 15 digits"),
+        ("round_to(1, 0)", "found round_to a multiple of 0 in 'round_to(1, 0)'; wanted a multiple above 0"),
+        ("name * 1000", "found 'abc' as a value of '*' in 'name * 1000'; wanted a number"),
+        ("name + name", "found 'abc' as a value of '+' in 'name + name'; wanted a number"),
+        ("wide + 1", "found true as a value of '+' in 'wide + 1'; wanted a number"),
+        ("name < 3", "found 'abc' as a value of '<' in 'name < 3'; wanted a number"),
+        ("width in name", "found 'is' or 'in' in 'width in name'; wanted ==, !=, <, <=, > or >="),
+        ("1 << 3", "found an operator on bits in '1 << 3'; wanted +, -, *, /, //, % or **"),
+        ("width and", "found 'width and'; wanted an expression such as width * 2"),
+        ("", "found ''; wanted an expression such as width * 2"),
+        ("import os", "found 'import os'; wanted an expression such as width * 2"),
+        ("1" * 501, "found an expression of 501 letters; wanted at most 500"),
+        ("-" * 60 + "1", f"found more than 50 levels in '{'-' * 57}...'; wanted a simpler expression"),
+    ],
+)
+def test_expressions_without_a_value_are_refused(text: str, message: str) -> None:
+    assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("width.real", "an attribute"),
+        ("().__class__.__bases__", "an attribute"),
+        ("name[0]", "a subscript"),
+        ("lambda: 1", "a lambda"),
+        ("[a for a in name]", "a comprehension"),
+        ("f'{name}'", "an f-string"),
+        ("[1]", "a list"),
+        ("(1, 2)", "a tuple"),
+        ("{1}", "a set"),
+        ("{1: 2}", "a mapping"),
+        ("(a := 1)", "an assignment"),
+    ],
+)
+def test_what_is_no_arithmetic_is_refused_by_name(text: str, what: str) -> None:
+    assert refusal(text) == f"found {what} in {text!r}; wanted numbers, variables, operators and functions"
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os')", "open('x')", "eval('1')", "sqrt.__call__(4)", "(lambda: 1)()"]
+)
+def test_no_other_function_can_be_called(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        evaluate(text, {**VARIABLES, "open": 1})
+
+
+@given(st.text("0123456789.+-*/%()<>=! abcxlogsqrtmin,'\"[]{}:_\n", max_size=60))
+def test_any_text_has_a_small_value_or_is_refused(text: str) -> None:
+    try:
+        value = evaluate(text, {"a": 2, "b": 3.5, "c": "x"})
+    except ExpressionError as error:
+        assert "\n" not in str(error)
+    else:
+        assert (
+            value is None or isinstance(value, (bool, str)) or (math.isfinite(value) and abs(value) < 1e309)
+        )
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from(["+", "-", "*"]))
+def test_arithmetic_is_that_of_python(left: float, right: float, sign: str) -> None:
+    assert evaluate(f"a {sign} b", {"a": left, "b": right}) == eval(f"a {sign} b", {"a": left, "b": right})
+
+
+@given(st.integers(1, 10**6), st.integers(1, 1000))
+def test_round_to_gives_the_nearest_multiple(value: int, multiple: int) -> None:
+    result = evaluate("round_to(a, b)", {"a": value, "b": multiple})
+    assert result % multiple == 0 and result >= multiple
+    assert result == multiple or abs(result - value) * 2 <= multiple
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("plain", "plain"),
+        ("${width}", 8),
+        ("${ rate }", 2.5),
+        ("${wide}", True),
+        ("w${width}-d${depth}", "w8-d3"),
+        ("${wide} ${null} ${rate}", "true null 2.5"),
+        ("$${width}", "${width}"),
+        ("$${a} ${width}", "${a} 8"),
+        ("${'}'}", "}"),
+        ("cost: $5", "cost: $5"),
+        ("${width\n* 2}", 16),
+    ],
+)
+def test_texts_are_interpolated(text: str, value: Any) -> None:
+    result = interpolate_text(text, VARIABLES)
+    assert (result, type(result)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["${width", "a ${width b", "${it's}"])
+def test_an_open_expression_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        interpolate_text(text, VARIABLES)
+    assert (
+        str(caught.value)
+        == f"found '${{' that is not closed in {text!r}; wanted '}}', or '$${{' for the characters"
+    )
+
+
+def test_a_text_cannot_grow_without_bound() -> None:
+    with pytest.raises(ExpressionError, match="found a text of 12,000 letters; wanted at most 10,000"):
+        interpolate_text("${a}${a}", {"a": "x" * 6000})
+
+
+def test_names_used_are_those_of_variables() -> None:
+    assert names_used("${a + max(b, 2)} $${c} ${true} ${'d'}") == {"a", "b"}
+
+
+def test_bind_puts_values_into_expressions_that_stay() -> None:
+    assert bind("$${a} ${a * b + a} x", {"a": -2}) == "$${a} ${(-2) * b + (-2)} x"
+
+
+@given(st.integers(-9, 9), st.integers(-9, 9))
+def test_binding_some_names_first_changes_no_value(a: int, b: int) -> None:
+    text = "${a * 2 - b} and $${a}"
+    assert interpolate_text(bind(text, {"a": a}), {"b": b}) == interpolate_text(text, {"a": a, "b": b})
