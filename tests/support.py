@@ -27,5 +27,3 @@ def builtin_registry() -> Registry:
         for component in importlib.import_module(module).zoo_components():
             found.add(component, Provider(name))
     return found
-
-

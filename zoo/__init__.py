@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.api import *
+    from zoo.api import *  # noqa: F403
 
 __version__ = "0.1.0"
 

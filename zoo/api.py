@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence as _Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as _Sequence
 from pathlib import Path as _Path
-from typing import TYPE_CHECKING, Any as _Any
+from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 from pydantic import Field
 
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
+from zoo.data import store
 from zoo.data.augment import Augmentation
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
-from zoo.errors import DataError, PluginError, Position, Problem, RunError, ShapeError, SpecError, TrainingError, ZooError
+from zoo.data.importer import make_dataset
+from zoo.errors import (
+    BudgetError,
+    DataError,
+    Interrupted,
+    PluginError,
+    Position,
+    Problem,
+    RunError,
+    ShapeError,
+    SpecError,
+    TrainingError,
+    ZooError,
+)
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.layer import Child, Cost, Layer, Shape, elements, image
 from zoo.options import Nested, Wanted
 from zoo.plugins import hookimpl
+from zoo.random import derive_seed
 from zoo.registry import Component, Registry
 from zoo.spec.schema import (
     Activation,
@@ -67,7 +84,9 @@ def check(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Regis
     return check_spec(load_spec(source, overrides=overrides, registry=registry), _builder(registry))
 
 
-def build(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> dict[str, nn.Module]:
+def build(
+    source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None
+) -> dict[str, nn.Module]:
     """Return a spec's networks by role, on the CPU, initialised from the spec's seed, as training would begin with."""
     from zoo.training.loop import make_networks
 
@@ -112,4 +131,68 @@ def _builder(registry: Registry | None) -> Builder:
 
     return Builder(registry or installed().registry)
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "TYPE_CHECKING")]
+
+__all__ = [
+    "Activation",
+    "Architecture",
+    "Augmentation",
+    "AugmentationOption",
+    "Batch",
+    "Bound",
+    "Branches",
+    "BudgetError",
+    "Builder",
+    "Child",
+    "Component",
+    "Cost",
+    "DataError",
+    "DataInfo",
+    "DataSource",
+    "Dataset",
+    "DatasetOption",
+    "Field",
+    "Figures",
+    "ImageSet",
+    "Interrupted",
+    "Layer",
+    "LayerOption",
+    "Loss",
+    "MetricOption",
+    "Nested",
+    "NetworkReport",
+    "Norm",
+    "OptimizerOption",
+    "PluginError",
+    "Position",
+    "Problem",
+    "Registry",
+    "Repeat",
+    "Report",
+    "Residual",
+    "RunError",
+    "ScheduleOption",
+    "Sequence",
+    "Shape",
+    "ShapeError",
+    "Spec",
+    "SpecError",
+    "Task",
+    "Terminals",
+    "TrainingError",
+    "Update",
+    "Verdict",
+    "Wanted",
+    "ZooError",
+    "build",
+    "check",
+    "derive_seed",
+    "elements",
+    "evaluate",
+    "hookimpl",
+    "image",
+    "judge",
+    "load_spec",
+    "make_dataset",
+    "store",
+    "train",
+]

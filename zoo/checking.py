@@ -124,7 +124,7 @@ def _options(layer: Layer) -> str:
     shown = []
     for one in fields(layer):
         value = getattr(layer, one.name)
-        if value != one.default and not isinstance(value, (list, tuple, Layer)) or _numbers(value):
+        if (value != one.default and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)
 
@@ -133,9 +133,7 @@ def _numbers(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, int) for one in value)
 
 
-def _verdicts(
-    spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder
-) -> Iterator[Verdict]:
+def _verdicts(spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder) -> Iterator[Verdict]:
     for limit in spec.budget.values():
         yield builder.bind(limit)(total)
     for role, section in spec.networks.items():
@@ -149,7 +147,11 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in spec.networks:
         if role not in roles:
             yield Problem(
-                _place(spec, f"networks.{role}"), "networks", f"found the unknown role {role!r}", wanted, closest(role, roles)
+                _place(spec, f"networks.{role}"),
+                "networks",
+                f"found the unknown role {role!r}",
+                wanted,
+                closest(role, roles),
             )
     for role in roles:
         if role not in spec.networks:
@@ -184,5 +186,3 @@ def _place(spec: Spec, path: str) -> Position | None:
     while path not in spec.places and path:
         path = path.rpartition(".")[0]
     return spec.places.get(path)
-
-

@@ -97,9 +97,7 @@ class Options:
         self.name = name or getattr(target, "__name__", str(target))
         self.by_name: dict[str, Option] = {option.name: option for option in _options(target)}
         self.supplied: tuple[str, ...] = tuple(
-            parameter.name
-            for parameter in _parameters(target)
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+            parameter.name for parameter in _parameters(target) if parameter.kind is inspect.Parameter.POSITIONAL_ONLY
         )
 
     def __iter__(self) -> Iterator[Option]:

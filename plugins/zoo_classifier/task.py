@@ -27,7 +27,9 @@ class Classify(Task):
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         return Terminals(info.image, (info.classes,))
 
-    def step(self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo) -> dict[str, Tensor]:
+    def step(
+        self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo
+    ) -> dict[str, Tensor]:
         logits = networks["classifier"](self._prepared(batch.images, info))
         loss = self.loss(logits, batch.labels)
         update("classifier", loss)

@@ -54,7 +54,10 @@ def test_ten_billion_parameters_are_counted_without_memory(registry: Registry) -
 
 def test_the_stated_file_size_holds_the_saved_weights(registry: Registry, tmp_path: Any) -> None:
     report = zoo.check("cifar100-resnet-silu", registry=registry)
-    weights = {name: one.contiguous() for name, one in state(zoo.build("cifar100-resnet-silu", registry=registry)["classifier"]).items()}
+    weights = {
+        name: one.contiguous()
+        for name, one in state(zoo.build("cifar100-resnet-silu", registry=registry)["classifier"]).items()
+    }
     save_file(weights, tmp_path / "weights.safetensors")
     true = (tmp_path / "weights.safetensors").stat().st_size
     assert 0.9 * report.total.file_size < true <= report.total.file_size
@@ -118,8 +121,8 @@ def test_problems_between_parts_come_together(registry: Registry) -> None:
     with pytest.raises(SpecError) as caught:
         zoo.check(spec, registry=registry)
     assert [str(problem) for problem in caught.value.problems] == [
-        "<python>: networks: found no 'classifier'; wanted the networks of classify: classifier",
         "<python>: networks: found the unknown role 'generator'; wanted the networks of classify: classifier",
+        "<python>: networks: found no 'classifier'; wanted the networks of classify: classifier",
         "<python>: train.accumulate: found 65; wanted at most the batch size, 64",
         "<python>: train.validation: found 50000; wanted fewer than the 20000 training images of shapes",
     ]

@@ -1,4 +1,4 @@
-"""Every registered architecture: it runs, it is finite, every parameter learns, and the stated count is the true one."""
+"""Every registered architecture: it runs, it is finite, every parameter learns, and its stated count is true."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "resnet": [
         {},
         {"block": "bottleneck", "activation": "silu"},
-        {"shortcut": "pad", "widths": [8, 16], "depths": [1, 2]},
+        {"shortcut": "pad", "stem": 8, "widths": [8, 16], "depths": [1, 2]},
         {"stem_pool": True, "stem_kernel": 7, "stem_stride": 2, "dropout": 0.1},
         {"norm": {"group_norm": {"groups": 4}}, "activation": {"leaky_relu": {"negative_slope": 0.2}}},
         {"activation": "prelu", "widths": [12], "depths": [1], "reduction": 3, "block": "bottleneck"},
@@ -65,6 +65,8 @@ def test_every_activation_is_one_word_in_the_paper_spec(activation: str, registr
     import zoo
 
     path = "networks.classifier.architecture.resnet.activation"
-    report = zoo.check("cifar100-resnet-silu", overrides=[f"{path}={activation}", "budget.parameters=200000"], registry=registry)
+    report = zoo.check(
+        "cifar100-resnet-silu", overrides=[f"{path}={activation}", "budget.parameters=200000"], registry=registry
+    )
     extra = 37 if activation == "prelu" else 0
     assert report.total.parameters == 99_364 + extra

@@ -25,12 +25,17 @@ SPEC: dict[str, Any] = {
     "name": "tiny",
     "task": "classify",
     "data": {"shapes": {"train_images": 300, "test_images": 100}},
-    "augment": ["horizontal_flip", {"color_jitter": {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05}}],
+    "augment": [
+        "horizontal_flip",
+        {"color_jitter": {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.05}},
+    ],
     "networks": {
         "classifier": {
             "architecture": {"resnet": {"stem": 8, "widths": [8, 16], "depths": [1, 1], "dropout": 0.2}},
-            "optimizer": {"by_group": {"matrices": {"adamw": {"lr": 0.01}}, "rest": {"sgd": {"lr": 0.05, "momentum": 0.9}}}},
-            "schedule": {"warmup": {"steps": 3, "then": "cosine"}},
+            "optimizer": {
+                "by_group": {"matrices": {"adamw": {"lr": 0.01}}, "rest": {"sgd": {"lr": 0.05, "momentum": 0.9}}}
+            },
+            "schedule": {"warmup": {"over": 3, "then": "cosine"}},
             "ema": 0.9,
             "gradient_clip": 1.0,
         }

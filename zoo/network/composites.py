@@ -109,7 +109,9 @@ class Branches(Layer):
     def cost(self, input: Shape, /) -> Cost:
         children = list(self.children(input))
         shapes = [_output(child) for child in children]
-        result = elements(_joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join))
+        result = elements(
+            _joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join)
+        )
         parts = [_cost(child) for child in children]
         total = Cost(peak=0, held_peak=0, alias=len(parts) == 1 and parts[0].alias)
         outputs, kept = 0, False  # values of finished branches; whether one of them is the input itself

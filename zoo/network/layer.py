@@ -27,7 +27,7 @@ def image(input: Shape, layer: str) -> tuple[int, int, int]:
     """Return `input` as (channels, height, width). Raises ShapeError when it is no image."""
     if len(input) != 3:
         raise ShapeError(f"{layer} takes an image (channels, height, width), but the shape here is {tuple(input)}")
-    return input  # type: ignore[return-value]
+    return input
 
 
 class Cost(NamedTuple):

@@ -77,21 +77,29 @@ class _Uses(TorchDispatchMode):
         return result
 
     def peaks(self, output: Tensor) -> tuple[int, int]:
-        """Return the most values held at one time, when the input may be freed and when it must stay."""
+        """Return the most values held at one time, when the input may be freed and when it must stay.
+
+        What an operation writes and nothing reads, as the statistics of a norm in inference, is not held at all.
+        """
+        end = len(self.operations)
         first: dict[int, int] = {self.input: 0}
-        last: dict[int, int] = {}
+        last: dict[int, int] = {self.input: 0}
         for index, keys in enumerate(self.operations):
             for key in keys:
                 first.setdefault(key, index)
                 last[key] = index
-        last[self.key(output)] = len(self.operations)
-        peaks = []
-        for held in (False, True):
-            if held:
-                last[self.input] = len(self.operations)
-            peak = self.sizes[self.input]
-            for index in range(len(self.operations)):
-                live = (size for key, size in self.sizes.items() if first.get(key, index + 1) <= index <= last.get(key, -1))
-                peak = max(peak, sum(live))
-            peaks.append(peak)
-        return peaks[0], peaks[1]
+        last[self.key(output)] = end
+        held = {key for key in last if last[key] > first[key]} | {self.input}
+        return self._peak(held, first, last), self._peak(held, first, last | {self.input: end})
+
+    def _peak(self, held: set[int], first: dict[int, int], last: dict[int, int]) -> int:
+        # Sums of sizes by prefix: what comes into being at an operation, less what was last used before it.
+        change = [0] * (len(self.operations) + 2)
+        for key in held:
+            change[first[key]] += self.sizes[key]
+            change[last[key] + 1] -= self.sizes[key]
+        live, peak = 0, self.sizes[self.input]
+        for difference in change[: len(self.operations)]:
+            live += difference
+            peak = max(peak, live)
+        return peak

@@ -1,4 +1,4 @@
-"""From a document to a Spec: names looked up in the registry, options checked, defaults filled in, all errors at once."""
+"""From a document to a Spec: names are looked up, options checked, defaults filled in; all errors come at once."""
 
 from __future__ import annotations
 
@@ -56,16 +56,17 @@ class Resolver:
 
         An object that is no plain data, such as a layer that an architecture was given, stands for itself.
         """
-        if not isinstance(node.value, PLAIN):
-            return node.value  # type: ignore[no-any-return]
-        if isinstance(node.value, str):
-            return self._named(kinds, node.value, Node({}, node.at), node.at, path)
-        if node.is_mapping and len(node.value) == 1:
-            ((name, options),) = node.value.items()
+        value: Any = node.value
+        if not isinstance(value, PLAIN):
+            return value
+        if isinstance(value, str):
+            return self._named(kinds, value, Node({}, node.at), node.at, path)
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, options),) = value.items()
             return self._named(kinds, name, options, options.key_at or node.at, path)
-        found = show(node.value)
-        if node.is_mapping and node.value:
-            found = f"found {len(node.value)} names ({', '.join(node.value)})"
+        found = show(value)
+        if isinstance(value, dict) and value:
+            found = f"found {len(value)} names ({', '.join(value)})"
         self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options")
         return None
 
@@ -84,13 +85,13 @@ class Resolver:
             self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return self._options[target]
 
-    def _named(
-        self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str
-    ) -> ComponentSpec | None:
+    def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         component = self.registry.find(kinds, name)
         if component is None:
             names = self.registry.names(*kinds)
-            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names))
+            self._report(
+                at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names)
+            )
             return None
         path = f"{path}.{name}" if path else name
         try:
@@ -189,9 +190,8 @@ class Resolver:
             return Problem(at, path, f"found no {option.name!r}", option.wanted)
         node, place = given[option.name], _join(path, option.name)
         for part in location[1:]:
-            if node.is_list and isinstance(part, int) and part < len(node.value):
-                node, place = node.value[part], f"{place}.{part}"
-            elif node.is_mapping and part in node.value:
+            inside = range(len(node.value)) if node.is_list else node.value if node.is_mapping else ()
+            if part in inside:
                 node, place = node.value[part], f"{place}.{part}"
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
         return Problem(node.at, place, show(node.value), option.wanted, hint)

@@ -1,4 +1,4 @@
-"""What a spec holds: its sections, their keys, their ranges and defaults. `zoo schema` prints this page as JSON Schema."""
+"""What a spec holds: its sections with their keys, ranges and defaults. `zoo schema` prints them as JSON Schema."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class ComponentSpec:
 
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
-        return {self.name: to_data(self.options)}
+        return {self.name: self.options_data()}
+
+    def options_data(self) -> dict[str, Any]:
+        """Return the options alone as plain data."""
+        return {key: to_data(value) for key, value in self.options.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,9 @@ class NetworkSpec:
     architecture: Architecture
     optimizer: OptimizerOption = "adam"
     schedule: ScheduleOption = "constant"
-    gradient_clip: Annotated[float, Field(gt=0, description="Largest norm of the gradient; null: no clipping.")] | None = None
+    gradient_clip: (
+        Annotated[float, Field(gt=0, description="Largest norm of the gradient; null: no clipping.")] | None
+    ) = None
     ema: (
         Annotated[float, Field(gt=0, lt=1, description="Decay of the averaged weights that are evaluated; null: none.")]
         | None
@@ -77,7 +83,9 @@ class TrainSpec:
     checkpoint_every: Annotated[int, Field(ge=0, description="Steps between checkpoints; 0: only at the end.")] = 1000
     log_every: Annotated[int, Field(ge=1, description="Steps between lines of metrics.")] = 50
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
+        "auto"
+    )
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
     engine: Literal["auto", "eager", "compile"] = "auto"
 
@@ -124,7 +132,7 @@ def to_data(value: Any) -> Any:
     if isinstance(value, dict):
         # A mapping of components is keyed by their names, so each stands there with its options alone.
         return {
-            key: to_data(item.options) if isinstance(item, ComponentSpec) else to_data(item)
+            key: item.options_data() if isinstance(item, ComponentSpec) else to_data(item)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):

@@ -34,7 +34,9 @@ def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: st
     except (OSError, SafetensorError) as error:
         last = newest(folder)
         kept = f"the last checkpoint is {last}" if last else "no checkpoint was written before"
-        raise RunError(f"{path}: the checkpoint cannot be written: {error}; {kept}; make room and repeat the command") from error
+        raise RunError(
+            f"{path}: the checkpoint cannot be written: {error}; {kept}; make room and repeat the command"
+        ) from error
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -58,7 +60,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             facts = json.loads((file.metadata() or {})["zoo"])
             return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{path}: this is no checkpoint that can be read ({error}); delete it to go on from an older one") from error
+        raise RunError(
+            f"{path}: this is no checkpoint that can be read ({error}); delete it to go on from an older one"
+        ) from error
 
 
 def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> int:

@@ -24,7 +24,7 @@ class Engine:
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, in the layout that its convolutions are fastest in."""
-        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def compile(self, module: nn.Module) -> nn.Module:
         """Return what a training step calls."""
@@ -50,7 +50,9 @@ def choose(train: TrainSpec) -> Engine:
         precision = "tf32" if device.type == "cuda" else "fp32"
         reasons.append(f"precision {precision}: the default on {device.type}")
     if precision == "bf16" and not _has_bf16(device):
-        raise TrainingError(f"train.precision: found bf16, but this {device.type} computes no bf16; wanted fp32 or auto")
+        raise TrainingError(
+            f"train.precision: found bf16, but this {device.type} computes no bf16; wanted fp32 or auto"
+        )
     if precision == "tf32" and device.type != "cuda":
         raise TrainingError(f"train.precision: found tf32, which only a CUDA device has; this is {device.type}")
     if device.type == "cuda":

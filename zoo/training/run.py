@@ -134,7 +134,9 @@ class Run:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(f"{self.folder}: another process is training in it; wait for it, or choose another --run") from None
+            raise RunError(
+                f"{self.folder}: another process is training in it; wait for it, or choose another --run"
+            ) from None
         try:
             yield
         finally:

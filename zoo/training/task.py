@@ -47,7 +47,9 @@ class Task:
         """Return how often one step updates the network in `role`."""
         return 1
 
-    def step(self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo) -> dict[str, Tensor]:
+    def step(
+        self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo
+    ) -> dict[str, Tensor]:
         """Train on one batch: call `update(role, loss)` for each update; return scalars to log, detached."""
         raise NotImplementedError
 

@@ -57,7 +57,9 @@ class Trainee:
             found |= {f"average.{name}": tensor for name, tensor in state(self.average).items()}
         for index, optimizer in enumerate(self.optimizers):
             for key, values in optimizer.state_dict()["state"].items():
-                found |= {f"optimizer.{index}.{key}.{name}": one for name, one in values.items() if isinstance(one, Tensor)}
+                found |= {
+                    f"optimizer.{index}.{key}.{name}": one for name, one in values.items() if isinstance(one, Tensor)
+                }
         return found
 
     def load(self, tensors: dict[str, Tensor], updates: int) -> None:
@@ -72,7 +74,16 @@ class Trainee:
                 held.setdefault(int(key), {})[field] = tensor
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": held, "param_groups": groups})
+            _match_layout(optimizer)
         self.updates = updates
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out loaded state as its parameters are: fused optimizers walk both in the order of memory."""
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:
@@ -87,7 +98,7 @@ def state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_state(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Copy `tensors` into the module's own, in place. Raises KeyError on a missing name, ValueError on a wrong shape."""
+    """Copy `tensors` into the module's own. Raises KeyError on a missing name, ValueError on a wrong shape."""
     for name, own in state(module).items():
         if own.shape != tensors[name].shape:
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}; this network wants {tuple(own.shape)}")

@@ -1,0 +1,31 @@
+"""Built-in plugin: what every spec builds on, composites of layers and the limits of a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo import Component, hookimpl
+
+COMPOSITES = {
+    "sequence": ("Sequence", "Layers one after another."),
+    "repeat": ("Repeat", "The same layers several times."),
+    "branches": ("Branches", "Parallel paths, added, multiplied or concatenated."),
+    "residual": ("Residual", "Layers whose output is added to their input or its shortcut."),
+}
+LIMITS = {
+    "parameters": "Trainable parameters; shared ones count once.",
+    "macs": "Multiply-adds of one forward pass for one input.",
+    "memory": "Bytes of activations at the peak of one forward pass for one input.",
+    "steps": "Optimizer updates of each network.",
+    "file_size": "Bytes of the saved weights.",
+}
+
+
+@hookimpl
+def zoo_components() -> Iterator[Component]:
+    """Return the composites, the architecture that is written as layers, and the limits."""
+    for name, (target, summary) in COMPOSITES.items():
+        yield Component("layer", name, f"zoo.api:{target}", summary)
+    yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
+    for name, summary in LIMITS.items():
+        yield Component("limit", name, f"zoo_core.limits:{name}", summary)

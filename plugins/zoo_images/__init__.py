@@ -1,0 +1,28 @@
+"""Built-in plugin: image data sets and augmentations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo import Component, hookimpl
+
+CIFAR = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
+
+
+@hookimpl
+def zoo_components() -> Iterator[Component]:
+    """Return the data sets and augmentations."""
+    for name, target, summary, source in (
+        ("cifar100", "CIFAR100", "60,000 photographs of 32x32 pixels in 100 classes.", CIFAR),
+        ("cifar10", "CIFAR10", "60,000 photographs of 32x32 pixels in 10 classes.", CIFAR),
+        ("images", "Images", "Your own images, brought in with `zoo data add NAME --from PATH`.", ""),
+        ("shapes", "Shapes", "Drawn images of 32x32 pixels: 10 shapes in 10 colourings; no download.", ""),
+    ):
+        yield Component("dataset", name, f"zoo_images.datasets:{target}", summary, source)
+    for name, target, summary, source in (
+        ("horizontal_flip", "HorizontalFlip", "Mirror left and right.", ""),
+        ("random_crop", "RandomCrop", "Pad all sides and cut out the old size somewhere.", ""),
+        ("color_jitter", "ColorJitter", "Change brightness, contrast, saturation and hue in a random order.", ""),
+        ("cutout", "Cutout", "Grey out a square.", "DeVries and Taylor 2017, arXiv:1708.04552"),
+    ):
+        yield Component("augmentation", name, f"zoo_images.augmentations:{target}", summary, source)

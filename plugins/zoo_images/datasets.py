@@ -1,0 +1,167 @@
+"""The data sets that a spec can name."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, make_dataset, store
+from zoo_images.superclasses import CIFAR100_SUPERCLASSES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Archive(DataSource):
+    """A public data set of fixed content that is kept in the store under its own name."""
+
+    name: ClassVar[str]
+    torchvision: ClassVar[str]
+    known: ClassVar[DataInfo]
+    superclasses: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    def info(self) -> DataInfo:
+        return self.known
+
+    def load(self) -> Dataset:
+        if self.name not in store.stored():
+            raise DataError(
+                f"{self.name} is not on this machine; run `zoo data add {self.name}`, which downloads the official "
+                f"archive, or `zoo data add {self.name} --from PATH` with a folder or zip of "
+                "train/<class>/* and test/<class>/*"
+            )
+        dataset = store.load(self.name)
+        self.require(dataset)
+        return dataset
+
+    def require(self, dataset: Dataset) -> None:
+        """Raise DataError unless `dataset` has the shape, counts and classes of this data set."""
+        for what in ("image", "classes", "train_images", "test_images"):
+            found, wanted = getattr(dataset.info, what), getattr(self.known, what)
+            if found != wanted:
+                raise DataError(f"this is not {self.name}: it has {what} {found}; wanted {wanted}")
+        names = {name for group in self.superclasses.values() for name in group}
+        strange = sorted(set(dataset.class_names) ^ names) if names else []
+        if strange:
+            raise DataError(f"this is not {self.name}: its class names differ, first in {strange[0]!r}")
+
+    def finish(self, dataset: Dataset) -> Dataset:
+        """Return an imported set with its superclasses. Raises DataError when it is another set."""
+        self.require(dataset)
+        groups = tuple(sorted(self.superclasses))
+        group_of = {name: index for index, group in enumerate(groups) for name in self.superclasses[group]}
+        return replace(
+            dataset,
+            superclasses=groups,
+            superclass_of=tuple(group_of[name] for name in dataset.class_names) if groups else (),
+        )
+
+    def download(self) -> Dataset:
+        """Download the official archive by torchvision's own class and return the set. Raises DataError."""
+        import torchvision
+
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                parts = [
+                    getattr(torchvision.datasets, self.torchvision)(folder, train=train, download=True)
+                    for train in (True, False)
+                ]
+            except Exception as error:
+                raise DataError(
+                    f"{self.name} cannot be downloaded ({error}); bring it in from a folder or zip with "
+                    f"`zoo data add {self.name} --from PATH`"
+                ) from error
+            return self.finish(make_dataset(*(_image_set(part) for part in parts), tuple(parts[0].classes)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFAR100(Archive):
+    """CIFAR-100: 500 training and 100 test images in each of 100 classes, which form 20 superclasses."""
+
+    name = "cifar100"
+    torchvision = "CIFAR100"
+    superclasses = CIFAR100_SUPERCLASSES
+    known = DataInfo(
+        image=(3, 32, 32),
+        classes=100,
+        train_images=50_000,
+        test_images=10_000,
+        mean=(0.507076, 0.486550, 0.440919),
+        std=(0.267334, 0.256438, 0.276151),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFAR10(Archive):
+    """CIFAR-10: 5,000 training and 1,000 test images in each of 10 classes."""
+
+    name = "cifar10"
+    torchvision = "CIFAR10"
+    known = DataInfo(
+        image=(3, 32, 32),
+        classes=10,
+        train_images=50_000,
+        test_images=10_000,
+        mean=(0.491401, 0.482159, 0.446531),
+        std=(0.247032, 0.243485, 0.261588),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(DataSource):
+    """Images that were brought in with `zoo data add NAME --from PATH`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="The name that they were brought in under.")]
+
+    def info(self) -> DataInfo:
+        return store.read_info(self.name)
+
+    def load(self) -> Dataset:
+        return store.load(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shapes(DataSource):
+    """Drawn images in 100 classes, 10 shapes in 10 colourings; the same bytes for the same options everywhere."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    train_images: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+    test_images: Annotated[int, Field(ge=100, le=1_000_000)] = 4_000
+
+    def info(self) -> DataInfo:
+        from zoo_images.shapes import MEAN, STD
+
+        return DataInfo(
+            image=(3, 32, 32),
+            classes=100,
+            train_images=self.train_images,
+            test_images=self.test_images,
+            mean=MEAN,
+            std=STD,
+        )
+
+    def load(self) -> Dataset:
+        from zoo_images.shapes import CLASS_NAMES, COLOURINGS, draw
+
+        train = ImageSet(*draw(self.train_images, self.seed, "train"))
+        test = ImageSet(*draw(self.test_images, self.seed, "test"))
+        made = make_dataset(train, test, CLASS_NAMES)
+        group_of = tuple(index // len(COLOURINGS) for index in range(100))
+        shapes = tuple(name.split("_")[0] for name in CLASS_NAMES[:: len(COLOURINGS)])
+        return replace(made, info=self.info(), superclasses=shapes, superclass_of=group_of)
+
+
+def _image_set(part: object) -> ImageSet:
+    import numpy as np
+
+    pixels: np.ndarray = part.data  # type: ignore[attr-defined]
+    labels = np.array(part.targets, dtype=np.int64)  # type: ignore[attr-defined]
+    return ImageSet(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), labels)
+
+
+def archive(name: str) -> Archive | None:
+    """Return the public data set that is kept under `name`, or None when the name is free."""
+    return {one.name: one() for one in (CIFAR100, CIFAR10)}.get(name)
+
+

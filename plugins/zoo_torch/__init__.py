@@ -1,0 +1,102 @@
+"""Built-in plugin: torch's own vocabulary, under torch's names and with torch's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo import Component, hookimpl
+
+LAYERS = {
+    "conv": ("Conv", "Convolution of an image."),
+    "conv_transpose": ("ConvTranspose", "Transposed convolution of an image."),
+    "linear": ("Linear", "Matrix product over the features of a vector."),
+    "max_pool": ("MaxPool", "The largest value in each window."),
+    "average_pool": ("AveragePool", "The mean of each window."),
+    "adaptive_average_pool": ("AdaptiveAveragePool", "Means over a given number of windows."),
+    "global_average_pool": ("GlobalAveragePool", "The mean of each channel, as a vector."),
+    "flatten": ("Flatten", "All values as one vector."),
+    "identity": ("Identity", "Hands its input on."),
+    "dropout": ("Dropout", "Zeros at random while training."),
+    "channel_dropout": ("ChannelDropout", "Whole channels of zeros at random while training."),
+    "upsample": ("Upsample", "Enlarge an image."),
+    "pixel_shuffle": ("PixelShuffle", "Channels into space."),
+    "shortcut_pad": ("ShortcutPad", "Every other pixel and channels of zeros: a shortcut without parameters."),
+}
+ACTIVATIONS = {
+    "celu": "CELU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "glu": "GLU",
+    "hardsigmoid": "Hardsigmoid",
+    "hardswish": "Hardswish",
+    "hardtanh": "Hardtanh",
+    "leaky_relu": "LeakyReLU",
+    "logsigmoid": "LogSigmoid",
+    "mish": "Mish",
+    "prelu": "PReLU",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "rrelu": "RReLU",
+    "selu": "SELU",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
+    "tanh": "Tanh",
+    "tanhshrink": "Tanhshrink",
+}
+NORMS = {
+    "batch_norm": ("BatchNorm", "Normalise each channel over the batch."),
+    "group_norm": ("GroupNorm", "Normalise groups of channels of each image."),
+    "instance_norm": ("InstanceNorm", "Normalise each channel of each image."),
+    "layer_norm": ("LayerNorm", "Normalise all values of each image together."),
+    "none": ("NoNorm", "No norm."),
+}
+LOSSES = {
+    "cross_entropy": "Cross entropy of logits and labels.",
+    "multi_margin": "Multi-class hinge loss of logits and labels.",
+}
+OPTIMIZERS = {
+    "adadelta": "Adadelta.",
+    "adafactor": "Adafactor.",
+    "adagrad": "Adagrad.",
+    "adam": "Adam.",
+    "adamax": "Adamax.",
+    "adamw": "Adam with decoupled weight decay.",
+    "by_group": "One optimizer for matrices, another for the rest.",
+    "muon": "Muon, for matrices.",
+    "nadam": "Adam with Nesterov momentum.",
+    "radam": "Rectified Adam.",
+    "rmsprop": "RMSprop.",
+    "rprop": "Resilient propagation.",
+    "sgd": "Stochastic gradient descent, with momentum or not.",
+}
+SCHEDULES = {
+    "constant": "1 throughout.",
+    "cosine": "Half a cosine from 1 down.",
+    "cosine_restarts": "Cosines one after another.",
+    "exponential": "A factor every step.",
+    "linear": "A line from 1 down.",
+    "multi_step": "A factor at each milestone.",
+    "polynomial": "A power of what is left.",
+    "step": "A factor every so many steps.",
+    "warmup": "A rise in a line, then another schedule.",
+}
+
+
+@hookimpl
+def zoo_components() -> Iterator[Component]:
+    """Return torch's layers, activations, norms, losses, optimizers and schedules."""
+    for name, (target, summary) in LAYERS.items():
+        yield Component("layer", name, f"zoo_torch.layers:{target}", summary)
+    for name, target in ACTIVATIONS.items():
+        yield Component("activation", name, f"zoo_torch.activations:{target}", f"torch.nn.{target}")
+    for name, (target, summary) in NORMS.items():
+        yield Component("norm", name, f"zoo_torch.norms:{target}", summary)
+    for kind, module, table in (
+        ("loss", "losses", LOSSES),
+        ("optimizer", "optimizers", OPTIMIZERS),
+        ("schedule", "schedules", SCHEDULES),
+    ):
+        for name, summary in table.items():
+            yield Component(kind, name, f"zoo_torch.{module}:{name}", summary)

@@ -1,0 +1,144 @@
+"""torch's activations. Names and defaults are torch's own; none works in place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from zoo.api import Cost, Field, Layer, Shape, ShapeError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Slope = Annotated[float, Field(ge=-10, le=10)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Layer):
+    """Base: a function of each value, built as torch.nn.<torch> with the fields as its arguments."""
+
+    torch: ClassVar[str]
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        module: nn.Module = getattr(nn, self.torch)(**asdict(self))
+        return module
+
+
+def plain(name: str, formula: str) -> type[Activation]:
+    """Return the class of an activation without options."""
+    made = type(name, (Activation,), {"torch": name, "__doc__": formula, "__module__": __name__})
+    return dataclass(frozen=True, kw_only=True)(made)
+
+
+ReLU = plain("ReLU", "max(x, 0)")
+ReLU6 = plain("ReLU6", "min(max(x, 0), 6)")
+SELU = plain("SELU", "Scaled ELU that keeps mean and variance.")
+SiLU = plain("SiLU", "x * sigmoid(x), also called swish.")
+Mish = plain("Mish", "x * tanh(softplus(x))")
+Sigmoid = plain("Sigmoid", "1 / (1 + exp(-x))")
+LogSigmoid = plain("LogSigmoid", "log(sigmoid(x))")
+Tanh = plain("Tanh", "tanh(x)")
+Tanhshrink = plain("Tanhshrink", "x - tanh(x)")
+Softsign = plain("Softsign", "x / (1 + |x|)")
+Hardswish = plain("Hardswish", "x * relu6(x + 3) / 6")
+Hardsigmoid = plain("Hardsigmoid", "relu6(x + 3) / 6")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakyReLU(Activation):
+    """x where it is positive, a fraction of it elsewhere."""
+
+    torch = "LeakyReLU"
+    negative_slope: Slope = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class PReLU(Activation):
+    """x where it is positive, a learned fraction of it elsewhere."""
+
+    torch = "PReLU"
+    per_channel: Annotated[bool, Field(description="One fraction for each channel instead of one for all.")] = False
+    init: Slope = 0.25
+
+    def cost(self, input: Shape, /) -> Cost:
+        count = input[0] if self.per_channel else 1
+        return Cost.operation(input, input, parameters=count, tensors=1)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.PReLU(input[0] if self.per_channel else 1, self.init)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RReLU(Activation):
+    """Leaky ReLU whose slope is drawn at random while training."""
+
+    torch = "RReLU"
+    lower: Slope = 1 / 8
+    upper: Slope = 1 / 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ELU(Activation):
+    """x where it is positive, alpha (exp(x) - 1) elsewhere."""
+
+    torch = "ELU"
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CELU(Activation):
+    """x where it is positive, alpha (exp(x / alpha) - 1) elsewhere."""
+
+    torch = "CELU"
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GELU(Activation):
+    """x times the normal distribution function of x."""
+
+    torch = "GELU"
+    approximate: Literal["none", "tanh"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softplus(Activation):
+    """log(1 + exp(beta x)) / beta"""
+
+    torch = "Softplus"
+    beta: Annotated[float, Field(gt=0)] = 1.0
+    threshold: Annotated[float, Field(gt=0)] = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardtanh(Activation):
+    """x, kept between two values."""
+
+    torch = "Hardtanh"
+    min_val: float = -1.0
+    max_val: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GLU(Activation):
+    """The first half of the channels times the sigmoid of the second."""
+
+    torch = "GLU"
+
+    def shape(self, input: Shape, /) -> Shape:
+        if input[0] % 2:
+            raise ShapeError(f"glu halves the channels, but {input[0]} come in")
+        return (input[0] // 2, *input[1:])
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.GLU(dim=1)

@@ -1,0 +1,20 @@
+"""The few modules that torch lacks."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class ShortcutPad(nn.Module):
+    """(N, C, H, W) to (N, C + extra, ceil(H / stride), ceil(W / stride)), without weights."""
+
+    def __init__(self, extra: int, stride: int) -> None:
+        super().__init__()
+        self.extra, self.stride = extra, stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        before = self.extra // 2
+        return nn.functional.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.extra - before))
+
+    def extra_repr(self) -> str:
+        return f"extra={self.extra}, stride={self.stride}"

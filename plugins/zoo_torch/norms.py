@@ -1,0 +1,124 @@
+"""torch's norms. Names and defaults are torch's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Epsilon = Annotated[float, Field(gt=0, description="Added to the variance.")]
+Affine = Annotated[bool, Field(description="With a learned scale and shift.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Layer):
+    """Normalise each channel over the batch; torch.nn.BatchNorm2d, or BatchNorm1d for vectors.
+
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
+    """
+
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+    eps: Epsilon = 1e-5
+    affine: Affine = True
+
+    def shape(self, input: Shape, /) -> Shape:
+        if len(input) not in (1, 3):
+            raise ShapeError(f"batch_norm takes an image or a vector, but the shape here is {tuple(input)}")
+        return input
+
+    def cost(self, input: Shape, /) -> Cost:
+        channels = self.shape(input)[0]
+        return Cost.operation(
+            input,
+            input,
+            parameters=2 * channels * self.affine,
+            # Running mean and variance, and the count of batches.
+            buffers=2 * channels + 1,
+            tensors=3 + 2 * self.affine,
+        )
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        kind = nn.BatchNorm2d if len(self.shape(input)) == 3 else nn.BatchNorm1d
+        return kind(input[0], self.eps, self.momentum, self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupNorm(Layer):
+    """Normalise groups of channels of each image; torch.nn.GroupNorm. Source: Wu and He 2018, arXiv:1803.08494."""
+
+    groups: Annotated[int, Field(ge=1)] = 8
+    eps: Epsilon = 1e-5
+    affine: Affine = True
+
+    def shape(self, input: Shape, /) -> Shape:
+        if input[0] % self.groups:
+            raise ShapeError(f"group_norm: groups {self.groups} does not divide {input[0]} channels")
+        return input
+
+    def cost(self, input: Shape, /) -> Cost:
+        channels = self.shape(input)[0]
+        return Cost.operation(input, input, parameters=2 * channels * self.affine, tensors=2 * self.affine)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.GroupNorm(self.groups, self.shape(input)[0], self.eps, self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNorm(Layer):
+    """Normalise each channel of each image; torch.nn.InstanceNorm2d."""
+
+    eps: Epsilon = 1e-5
+    affine: Affine = False
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "instance_norm")
+        if height * width == 1:
+            raise ShapeError("instance_norm needs more than one pixel in a channel; here is one")
+        return (channels, height, width)
+
+    def cost(self, input: Shape, /) -> Cost:
+        channels = self.shape(input)[0]
+        return Cost.operation(input, input, parameters=2 * channels * self.affine, tensors=2 * self.affine)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.InstanceNorm2d(self.shape(input)[0], self.eps, affine=self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(Layer):
+    """Normalise all values of each image or vector together; torch.nn.LayerNorm over its whole shape."""
+
+    eps: Epsilon = 1e-5
+    affine: Affine = True
+
+    def cost(self, input: Shape, /) -> Cost:
+        parameters = 2 * elements(input) * self.affine
+        return Cost.operation(input, input, parameters=parameters, tensors=2 * self.affine)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.LayerNorm(input, self.eps, self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoNorm(Layer):
+    """Hands its input on, where a norm is asked for."""
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Identity()

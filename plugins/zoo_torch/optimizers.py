@@ -1,0 +1,240 @@
+"""torch's optimizers. Names and defaults are torch's own; the fused form is used where torch has one.
+
+`parameters` are pairs of a name and a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from zoo.api import Field, OptimizerOption, ZooError
+
+if TYPE_CHECKING:
+    import torch
+
+    Parameters = list[tuple[str, torch.nn.Parameter]]
+    Optimizer = torch.optim.Optimizer
+
+Rate = Annotated[float, Field(gt=0, le=1e6, description="Learning rate, before the schedule's factor.")]
+Decay = Annotated[float, Field(ge=0)]
+Epsilon = Annotated[float, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Betas = tuple[Beta, Beta]
+Factor = Annotated[float, Field(gt=0)]
+FUSED = {"cpu", "cuda", "mps"}
+
+
+def _fused(parameters: Parameters) -> bool:
+    """Return whether torch's fused optimizers take these parameters."""
+    return all(one.device.type in FUSED and one.is_floating_point() for _, one in parameters)
+
+
+def sgd(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.001,
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    dampening: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    weight_decay: Decay = 0.0,
+    nesterov: bool = False,
+) -> Optimizer:
+    """Return torch.optim.SGD."""
+    import torch
+
+    if nesterov and (momentum <= 0 or dampening != 0):
+        raise ZooError("sgd: nesterov needs a momentum above 0 and no dampening")
+    return torch.optim.SGD(
+        parameters,
+        lr,
+        momentum=momentum,
+        dampening=dampening,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
+        fused=_fused(parameters),
+    )
+
+
+def adam(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.001,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    amsgrad: bool = False,
+) -> Optimizer:
+    """Return torch.optim.Adam. Source: Kingma and Ba 2014, arXiv:1412.6980."""
+    import torch
+
+    return torch.optim.Adam(parameters, lr, betas, eps, weight_decay, amsgrad, fused=_fused(parameters))
+
+
+def adamw(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.001,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.01,
+    amsgrad: bool = False,
+) -> Optimizer:
+    """Return torch.optim.AdamW. Source: Loshchilov and Hutter 2017, arXiv:1711.05101."""
+    import torch
+
+    return torch.optim.AdamW(parameters, lr, betas, eps, weight_decay, amsgrad, fused=_fused(parameters))
+
+
+def nadam(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.002,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    momentum_decay: Decay = 0.004,
+) -> Optimizer:
+    """Return torch.optim.NAdam."""
+    import torch
+
+    return torch.optim.NAdam(parameters, lr, betas, eps, weight_decay, momentum_decay)
+
+
+def radam(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.001,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+) -> Optimizer:
+    """Return torch.optim.RAdam. Source: Liu et al. 2019, arXiv:1908.03265."""
+    import torch
+
+    return torch.optim.RAdam(parameters, lr, betas, eps, weight_decay)
+
+
+def adamax(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.002,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+) -> Optimizer:
+    """Return torch.optim.Adamax."""
+    import torch
+
+    return torch.optim.Adamax(parameters, lr, betas, eps, weight_decay)
+
+
+def adagrad(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.01,
+    lr_decay: Decay = 0.0,
+    weight_decay: Decay = 0.0,
+    eps: Epsilon = 1e-10,
+) -> Optimizer:
+    """Return torch.optim.Adagrad."""
+    import torch
+
+    return torch.optim.Adagrad(parameters, lr, lr_decay, weight_decay, eps=eps)
+
+
+def adadelta(
+    parameters: Parameters, /, *, lr: Rate = 1.0, rho: Beta = 0.9, eps: Epsilon = 1e-6, weight_decay: Decay = 0.0
+) -> Optimizer:
+    """Return torch.optim.Adadelta."""
+    import torch
+
+    return torch.optim.Adadelta(parameters, lr, rho, eps, weight_decay)
+
+
+def rmsprop(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.01,
+    alpha: Beta = 0.99,
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    centered: bool = False,
+) -> Optimizer:
+    """Return torch.optim.RMSprop."""
+    import torch
+
+    return torch.optim.RMSprop(parameters, lr, alpha, eps, weight_decay, momentum, centered)
+
+
+def rprop(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.01,
+    etas: tuple[Factor, Factor] = (0.5, 1.2),
+    step_sizes: tuple[Factor, Factor] = (1e-6, 50.0),
+) -> Optimizer:
+    """Return torch.optim.Rprop; meant for whole-set gradients."""
+    import torch
+
+    return torch.optim.Rprop(parameters, lr, etas, step_sizes)
+
+
+def adafactor(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.01,
+    beta2_decay: Annotated[float, Field(le=0)] = -0.8,
+    d: Factor = 1.0,
+    weight_decay: Decay = 0.0,
+) -> Optimizer:
+    """Return torch.optim.Adafactor. Source: Shazeer and Stern 2018, arXiv:1804.04235."""
+    import torch
+
+    return torch.optim.Adafactor(parameters, lr, beta2_decay, d=d, weight_decay=weight_decay)
+
+
+def muon(
+    parameters: Parameters,
+    /,
+    *,
+    lr: Rate = 0.001,
+    weight_decay: Decay = 0.1,
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95,
+    nesterov: bool = True,
+    ns_steps: Annotated[int, Field(ge=1, le=100)] = 5,
+) -> Optimizer:
+    """Return torch.optim.Muon, which takes matrices only: pair it with another by `by_group`.
+
+    Source: Jordan et al. 2024, kellerjordan.github.io/posts/muon.
+    """
+    import torch
+
+    others = [name for name, one in parameters if one.ndim != 2]
+    if others:
+        raise ZooError(
+            f"muon updates matrices only, but {others[0]} (and {len(others) - 1} more) are none; "
+            "write by_group: {matrices: muon, rest: adamw}"
+        )
+    return torch.optim.Muon(
+        parameters, lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps
+    )
+
+
+def by_group(parameters: Parameters, /, *, matrices: OptimizerOption, rest: OptimizerOption) -> list[Optimizer]:
+    """Return one optimizer for the weights with two dimensions and another for all else; an empty group gets none."""
+    chosen: list[tuple[Callable[[Any], Any], Parameters]] = [
+        (matrices, [pair for pair in parameters if pair[1].ndim == 2]),
+        (rest, [pair for pair in parameters if pair[1].ndim != 2]),
+    ]
+    return [make(group) for make, group in chosen if group]

@@ -1,0 +1,90 @@
+"""The classifier's figures on numbers that can be checked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo.api import Batch, Builder, DataInfo
+from zoo.registry import Registry
+from zoo.spec.resolve import Resolver
+from zoo.training.task import Task
+
+INFO = DataInfo(image=(6, 1, 1), classes=6, train_images=8, test_images=8, mean=(0.5,) * 6, std=(0.25,) * 6)
+
+
+class Echo(nn.Module):
+    """Gives its input back as logits, so that a test chooses them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+def task(registry: Registry, **options: Any) -> Task:
+    spec = Resolver(registry).component_from(("task",), {"classify": {"normalize": False, **options}})
+    bound: Task = Builder(registry).bind(spec)
+    return bound
+
+
+def batches(logits: list[list[float]], labels: list[int], size: int) -> list[Batch]:
+    images, targets = torch.tensor(logits)[:, :, None, None], torch.tensor(labels)
+    return [Batch(*pair) for pair in zip(images.split(size), targets.split(size), strict=True)]
+
+
+def test_top1_and_top5_count_over_the_whole_set(registry: Registry) -> None:
+    falling = [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
+    figures = task(registry).evaluate({"classifier": Echo()}, batches([falling] * 6, list(range(6)), 4), INFO)
+    assert figures["images"] == 6
+    assert figures["top1"] == pytest.approx(1 / 6)
+    assert figures["top5"] == pytest.approx(5 / 6)
+    assert figures["per_class"] == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_the_loss_is_the_mean_over_images_not_over_batches(registry: Registry) -> None:
+    logits = [[3.0, 0, 0, 0, 0, 0], [0.0, 0, 0, 0, 0, 0], [0.0, 2, 0, 0, 0, 0]]
+    figures = task(registry).evaluate({"classifier": Echo()}, batches(logits, [0, 1, 1], 2), INFO)
+    expected = nn.functional.cross_entropy(torch.tensor(logits), torch.tensor([0, 1, 1]))
+    assert figures["loss"] == pytest.approx(float(expected))
+
+
+def test_the_spread_is_that_of_batches_of_64(registry: Registry) -> None:
+    right, wrong = [1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0]
+    logits = [right] * 64 + [wrong] * 32 + [right] * 32
+    figures = task(registry).evaluate({"classifier": Echo()}, batches(logits, [0] * 128, 50), INFO)
+    assert (figures["accuracy_mean"], figures["accuracy_std"]) == (0.75, 0.25)
+
+
+def test_a_class_without_images_has_no_accuracy(registry: Registry) -> None:
+    figures = task(registry).evaluate({"classifier": Echo()}, batches([[1.0, 0, 0, 0, 0, 0]], [0], 1), INFO)
+    assert figures["per_class"][1:] == [None] * 5
+
+
+def test_the_headline_has_the_form_of_the_paper(registry: Registry) -> None:
+    figures = {"loss": 1.8119, "accuracy_mean": 0.5209, "accuracy_std": 0.0649}
+    assert task(registry).headline("train", figures) == "train loss: 1.812, train acc: 0.521±0.065"
+
+
+def test_images_are_normalised_by_the_training_statistics(registry: Registry) -> None:
+    seen: list[Tensor] = []
+
+    class Watch(Echo):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(images)
+            return super().forward(images)
+
+    task(registry, normalize=True).evaluate({"classifier": Watch()}, batches([[1.0, 0, 0.5, 0, 0, 0]], [0], 1), INFO)
+    assert seen[0].flatten().tolist() == [2.0, -2.0, 0.0, -2.0, -2.0, -2.0]
+
+
+def test_a_step_updates_once_with_the_mean_loss(registry: Registry) -> None:
+    losses: list[tuple[str, float]] = []
+    batch = batches([[3.0, 0, 0, 0, 0, 0], [0.0, 5, 0, 0, 0, 0]], [0, 0], 2)[0]
+    figures = task(registry).step(
+        {"classifier": Echo()}, batch, lambda role, loss: losses.append((role, float(loss))), INFO
+    )
+    expected = float(nn.functional.cross_entropy(batch.images.flatten(1), batch.labels))
+    assert losses == [("classifier", pytest.approx(expected))]
+    assert float(figures["accuracy"]) == 0.5

@@ -1,0 +1,127 @@
+"""`zoo check`: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_support import TINY, Zoo
+
+
+def test_a_spec_that_keeps_its_limits(zoo_command: Zoo) -> None:
+    assert zoo_command("check", "cifar100-resnet-silu") == (
+        0,
+        """\
+cifar100-resnet-silu: keeps 2 limits
+
+network     architecture  input    output  parameters  buffers        MACs     memory  file size  updates
+classifier  resnet        3x32x32  100         99,364    4,525  15,839,744  384.0 KiB  430.0 KiB   10,000
+
+limit       figure    bound  verdict
+parameters  99,364  <100000  635 to spare
+steps       10,000    10000  0 to spare
+""",
+        "",
+    )
+
+
+def test_a_broken_limit(zoo_command: Zoo, tiny: Path) -> None:
+    code, out, err = zoo_command("check", tiny, "--set", "budget.parameters=1000")
+    assert (code, err) == (10, "")
+    assert out.startswith("tiny: breaks 1 limit\n")
+    assert "parameters  2,752   1000  broken: 1,752 too many\n" in out
+
+
+def test_layers_are_shown_as_a_tree(zoo_command: Zoo, here: Path) -> None:
+    (here / "net.yaml").write_text(
+        TINY.replace(
+            "{resnet: {stem: 4, widths: [4, 8], depths: [1, 1]}}",
+            "{layers: [{residual: {layers: [{conv: 3}]}}, relu, global_average_pool, {linear: 100}]}",
+        )
+    )
+    out = zoo_command("check", "net.yaml", "--layers").out
+    assert out.partition("\n\nclassifier")[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("budget.parameters=1", 10),
+        ("budget.macs=1", 11),
+        ("budget.memory=1", 12),
+        ("budget.steps=1", 13),
+        ("budget.file_size=1", 14),
+        ("train.steps=0", 3),
+        ("data.images=nowhere", 3),
+    ],
+)
+def test_each_failure_has_its_exit_code(zoo_command: Zoo, tiny: Path, change: str, code: int) -> None:
+    assert zoo_command("check", tiny, "--set", change).code == code
+
+
+def test_data_that_is_not_known_exits_5(zoo_command: Zoo, here: Path) -> None:
+    (here / "mine.yaml").write_text(TINY.replace("{shapes: {train_images: 200, test_images: 100}}", "{images: pets}"))
+    code, out, err = zoo_command("check", "mine.yaml")
+    assert (code, out) == (5, "")
+    assert err.startswith("error: the data set 'pets' is not on this machine")
+
+
+def test_all_specs_are_checked_and_the_first_failure_decides(zoo_command: Zoo, here: Path) -> None:
+    (here / "a.yaml").write_text(TINY)
+    (here / "b.yaml").write_text(TINY.replace("steps: 6", "steps: 600"))
+    (here / "c.yaml").write_text(TINY.replace("steps: 6", "steps: no"))
+    code, out, err = zoo_command("check", "a.yaml", "b.yaml", "c.yaml")
+    assert code == 13
+    assert [line for line in out.splitlines() if line.startswith("tiny:")] == [
+        "tiny: keeps 2 limits",
+        "tiny: breaks 1 limit",
+    ]
+    assert err == "error: c.yaml:7:16: train.steps: found 'no'; wanted a whole number from 1 to 1000000000000\n"
+
+
+def test_a_folder_stands_for_the_specs_in_it(zoo_command: Zoo, here: Path) -> None:
+    (here / "specs" / "deep").mkdir(parents=True)
+    for name in ("b.yaml", "deep/a.yml", "notes.txt"):
+        (here / "specs" / name).write_text(TINY)
+    found = json.loads(zoo_command("check", "specs", "--json").out)
+    assert [one["spec"] for one in found] == ["specs/b.yaml", "specs/deep/a.yml"]
+
+
+def test_a_folder_without_specs_is_refused(zoo_command: Zoo, here: Path) -> None:
+    (here / "empty").mkdir()
+    assert zoo_command("check", "empty") == (
+        3,
+        "",
+        "error: empty: found a folder without specs; wanted spec files in it (.yaml, .yml, .json)\n",
+    )
+
+
+def test_an_unknown_spec_names_the_closest(zoo_command: Zoo) -> None:
+    assert zoo_command("check", "quickstat") == (
+        3,
+        "",
+        "error: found the unknown spec 'quickstat'; wanted a file or a shipped spec\n    did you mean 'quickstart'?\n",
+    )
+
+
+def test_json_is_one_document_with_an_entry_for_each_spec(zoo_command: Zoo, tiny: Path, here: Path) -> None:
+    (here / "bad.yaml").write_text(TINY.replace("steps: 6", "steps: 0"))
+    code, out, err = zoo_command("check", tiny, "bad.yaml", "--json", "--layers")
+    good, bad = json.loads(out)
+    assert (code, err) == (3, "")
+    assert good["exit_code"] == 0
+    assert good["total"]["parameters"] == 2_752
+    assert good["limits"][0] == {
+        "limit": "parameters",
+        "figure": 2_752,
+        "bound": "10000",
+        "kept": True,
+        "spare": 7_248,
+        "exit_code": 10,
+        "unit": "",
+        "network": "",
+    }
+    assert good["networks"]["classifier"]["layers"][0]["parameters"] == 2_752
+    assert bad["exit_code"] == 3
+    assert (bad["problems"][0]["file"], bad["problems"][0]["path"]) == ("bad.yaml", "train.steps")

@@ -1,0 +1,241 @@
+"""The entry point: help without heavy imports, commands of plugins, errors and their exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from cli_support import Zoo, write_distribution
+
+import zoo
+from zoo.cli.main import COMMANDS, cli
+from zoo.errors import (
+    BudgetError,
+    DataError,
+    Interrupted,
+    PluginError,
+    Position,
+    Problem,
+    RunError,
+    ShapeError,
+    SpecError,
+    TrainingError,
+    ZooError,
+)
+
+HEAVY = ("torch", "torchvision", "pydantic", "numpy", "rich")
+PROBE = """
+import sys
+from zoo.cli.main import main
+code = main(sys.argv[2:])
+loaded = [name for name in sys.argv[1].split(",") if name in sys.modules]
+sys.exit(f"loaded: {loaded}" if loaded else code)
+"""
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    for name in COMMANDS if group is cli else group.commands:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield " ".join((*path, name)), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], HEAVY),
+        (["list"], ("torch", "numpy")),
+        (["check", "quickstart", "cifar100-resnet-silu", "--layers"], ("torch", "torchvision")),
+        (["schema"], ("torch", "torchvision")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_nothing_heavy_is_imported(
+    python: Callable[..., subprocess.Popen[str]], arguments: list[str], heavy: tuple[str, ...]
+) -> None:
+    process = python(PROBE, ",".join(heavy), *arguments)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_what_the_command_says(name: str) -> None:
+    command = COMMANDS[name].load()
+    assert command.short_help == COMMANDS[name].summary
+    assert (command.help or "").startswith(COMMANDS[name].summary)
+
+
+OPTIONS = {
+    "list": ["KIND", "--json"],
+    "show": ["NAMES", "--json"],
+    "check": ["SPECS", "--set", "--layers", "--json"],
+    "train": ["SPEC", "--set", "--run", "--json"],
+    "evaluate": ["RUN", "--split", "--json"],
+    "data": [],
+    "data list": ["--json"],
+    "data add": ["NAME", "--from", "--size", "--skip-corrupt", "--test-fraction"],
+    "data show": ["NAME", "--json"],
+    "data remove": ["NAME", "--yes"],
+    "data path": [],
+    "schema": [],
+    "new": [],
+    "new spec": ["NAME", "--folder"],
+    "new plugin": ["NAME", "--folder"],
+    "plugins": ["--json"],
+    "doctor": ["--json"],
+}
+
+
+def test_what_can_be_tuned_is_in_the_spec_and_no_option_of_a_command() -> None:
+    found = {
+        name: [one.opts[0] if isinstance(one, click.Option) else (one.name or "").upper() for one in command.params]
+        for name, command in commands(cli)
+    }
+    assert found == OPTIONS
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_has_a_help(name: str) -> None:
+    command = dict(commands(cli))[name]
+    assert command.help
+    assert [one.opts for one in command.params if isinstance(one, click.Option) and not one.help] == []
+
+
+def test_without_arguments_the_help_is_shown(zoo_command: Zoo) -> None:
+    assert zoo_command() == zoo_command("--help")
+    assert zoo_command("data").out.startswith("Usage: zoo data ")
+    assert zoo_command("--help").code == 0
+
+
+def test_the_version(zoo_command: Zoo) -> None:
+    assert zoo_command("--version") == (0, f"zoo {zoo.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["chek"], "error: no command is called 'chek'; did you mean 'check'?; see `zoo --help`\n"),
+        (["data", "ad"], "error: no command is called 'ad'; did you mean 'add'?; see `zoo data --help`\n"),
+        (["check"], "error: missing argument 'SPEC...'; see `zoo check --help`\n"),
+        (["train", "a", "b"], "error: got unexpected extra argument (b); see `zoo train --help`\n"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exits_2(zoo_command: Zoo, arguments: list[str], message: str) -> None:
+    assert zoo_command(*arguments) == (2, "", message)
+
+
+def failing(error: BaseException) -> Callable[..., None]:
+    def command(*_: object) -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ZooError("what"), 1),
+        (SpecError([Problem(None, "", "what")]), 3),
+        (ShapeError("what"), 3),
+        (PluginError("what"), 4),
+        (DataError("what"), 5),
+        (RunError("what"), 6),
+        (TrainingError("what"), 7),
+        (BudgetError("what", 10), 10),
+        (Interrupted("what"), 130),
+        (Interrupted("what", "SIGTERM"), 143),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch, error: ZooError, code: int
+) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(error))
+    assert zoo_command("schema") == (code, "", "error: what\n")
+
+
+def test_all_problems_of_a_spec_are_told_and_counted(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [Problem(Position("r.yaml", line, 1), "train", "found 0", "1 or more") for line in (1, 2)]
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(SpecError(problems)))
+    assert zoo_command("schema") == (
+        3,
+        "",
+        "r.yaml:1:1: train: found 0; wanted 1 or more\n"
+        "r.yaml:2:1: train: found 0; wanted 1 or more\n"
+        "error: 2 problems in r.yaml\n",
+    )
+
+
+def test_a_bug_is_one_line_that_says_how_to_see_more(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(KeyError("lr")))
+    assert zoo_command("schema") == (
+        1,
+        "",
+        "error: KeyError: 'lr'\n    this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback\n",
+    )
+
+
+def test_the_traceback_is_shown_on_request(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(KeyError("lr")))
+    monkeypatch.setenv("ZOO_TRACEBACK", "1")
+    assert zoo_command("schema").err.startswith("Traceback (most recent call last):")
+
+
+def test_ctrl_c_exits_130(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(KeyboardInterrupt()))
+    code, out, err = zoo_command("schema")
+    assert (code, out, err.strip()) == (130, "", "stopped")
+
+
+def test_a_reader_that_goes_away_is_no_error(python: Callable[..., subprocess.Popen[str]]) -> None:
+    process = python("import sys; from zoo.cli.main import main; sys.exit(main())", "schema")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 1
+
+
+GREET = """
+import click
+from zoo import hookimpl
+
+@click.command(short_help="Say hello.")
+def greet():
+    click.echo("hello")
+
+@hookimpl
+def zoo_commands():
+    return [greet]
+"""
+
+
+def test_the_command_of_a_plugin_is_listed_with_its_provider_and_runs(zoo_command: Zoo, site: Path) -> None:
+    (site / "polite_zoo.py").write_text(GREET)
+    write_distribution(site, "zoo-polite", "1.2", {"polite": "polite_zoo"})
+    assert "Commands of plugins:\n  greet  Say hello. [polite (zoo-polite 1.2)]\n" in zoo_command("--help").out
+    assert zoo_command("greet") == (0, "hello\n", "")
+
+
+def test_a_plugin_cannot_take_the_name_of_a_command(zoo_command: Zoo, site: Path) -> None:
+    (site / "rude_zoo.py").write_text(GREET.replace("greet", "check"))
+    write_distribution(site, "zoo-rude", "1.0", {"rude": "rude_zoo"})
+    message = (
+        "error: command 'check' of plugin rude (zoo-rude 1.0) has the name of a built-in command; "
+        "uninstall the plugin, or choose plugins with ZOO_PLUGINS=name,name\n"
+    )
+    assert zoo_command("--help") == (4, "", message)
+    assert zoo_command("check", "quickstart").code == 0
+
+
+def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> None:
+    (site / "sick_zoo.py").write_text("1 / 0")
+    write_distribution(site, "zoo-sick", "1.0", {"sick": "sick_zoo"})
+    code, out, err = zoo_command("--help")
+    assert (code, "  check " in out) == (0, True)
+    assert err == (
+        "warning: plugin sick (zoo-sick 1.0) was dropped: its import failed: ZeroDivisionError: division by zero\n"
+    )

@@ -1,0 +1,79 @@
+"""`zoo check`: whether specs can work, what they cost, and whether they keep their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli import options
+
+if TYPE_CHECKING:
+    from zoo.checking import Report
+    from zoo.errors import ZooError
+
+
+@click.command(short_help="Check specs and their limits, without data or GPU.")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@options.overrides
+@click.option("--layers", is_flag=True, help="Show each layer with its shape and cost.")
+@options.as_json
+@click.pass_context
+def check(context: click.Context, specs: Sequence[str], overrides: Sequence[str], layers: bool, as_json: bool) -> None:
+    """Check specs and their limits, without data or GPU.
+
+    SPEC is a file, a folder (every spec in it and below), or the name of a shipped spec. All are checked; the exit
+    code is the first that is not 0: 3 for a spec that cannot work, 5 for data that is not known, 10 to 15 for a
+    broken limit.
+    """
+    from zoo import api
+    from zoo.cli.specs import expand
+    from zoo.errors import ZooError
+
+    code, documents = 0, []
+    for index, source in enumerate(expand(specs)):
+        found: Report | ZooError
+        try:
+            found = api.check(source, overrides=overrides)
+        except ZooError as error:
+            found = error
+        code = code or found.exit_code
+        if as_json:
+            documents.append({"spec": source, **_data(found, layers)})
+        else:
+            _show(found, layers, first=index == 0)
+    if as_json:
+        options.print_json(documents)
+    context.exit(code)
+
+
+def _show(found: Report | ZooError, layers: bool, *, first: bool) -> None:
+    from zoo.checking import Report
+    from zoo.cli.errors import describe
+    from zoo.cli.summary import show_layers, show_report
+    from zoo.cli.terminal import Terminal
+
+    if not isinstance(found, Report):
+        click.echo(describe(found), err=True)
+        return
+    terminal = Terminal()
+    if not first:
+        terminal.line()
+    show_report(found, terminal)
+    for network in found.networks.values() if layers else ():
+        terminal.line()
+        show_layers(network, terminal)
+
+
+def _data(found: Report | ZooError, layers: bool) -> dict[str, Any]:
+    from zoo.checking import Report
+    from zoo.cli.errors import error_data
+    from zoo.cli.summary import layers_data
+
+    if not isinstance(found, Report):
+        return error_data(found)
+    data = {"exit_code": found.exit_code, **found.to_data()}
+    for role, one in found.networks.items() if layers else ():
+        data["networks"][role]["layers"] = layers_data(one)
+    return data

@@ -1,0 +1,155 @@
+"""`zoo data`: data sets in, shown, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli import options
+from zoo.cli.group import Group
+
+
+@click.group(cls=Group, short_help="Bring in, show and remove data sets.")
+def data() -> None:
+    """Bring in, show and remove data sets."""
+
+
+@data.command("list", short_help="List the data sets that a spec can name.")
+@options.as_json
+def list_sets(as_json: bool) -> None:
+    """List the data sets that a spec can name, and whether they are on this machine."""
+    from zoo.cli import units
+    from zoo.cli.sets import known_sets
+    from zoo.cli.terminal import Terminal
+
+    found = known_sets()
+    if as_json:
+        options.print_json(found)
+        return
+    rows = []
+    for one in found:
+        info = one["info"]
+        facts = ("missing", "", "", "", "")
+        if info:
+            counts = (units.count(info["train_images"]), units.count(info["test_images"]))
+            facts = ("here", units.shape(info["image"]), units.count(info["classes"]), *counts)
+        rows.append((one["name"], *facts, one["summary"] if info else one["problem"]))
+    terminal = Terminal()
+    terminal.table(
+        ("name", "state", "image", "classes", "train", "test", "note"), rows, right=("classes", "train", "test")
+    )
+
+
+@data.command(short_help="Bring in a data set.")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A folder or zip of train/<class>/* and test/<class>/*.",
+)
+@click.option("--size", type=click.IntRange(1, 4096), metavar="N", help="Resize to N x N pixels.")
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read.")
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="F",
+    help="Cut this share of each class out for testing, where there is no test folder.",
+)
+def add(name: str, source: Path | None, size: int | None, skip_corrupt: bool, test_fraction: float | None) -> None:
+    """Bring in the data set NAME from a folder or zip; cifar10 and cifar100 are downloaded without --from.
+
+    A set of your own is then `data: {images: NAME}` in a spec.
+    """
+    from zoo.cli import units
+    from zoo.cli.progress import counting
+    from zoo.cli.sets import add_images, download, is_here
+    from zoo.cli.terminal import Terminal
+    from zoo.errors import listing
+
+    status = Terminal("status")
+    if is_here(name):
+        if source is not None:
+            raise click.UsageError(f"the data set {name!r} is here already; `zoo data remove {name}` makes room for it")
+        status.line(f"the data set {name!r} is here already")
+    elif source is None:
+        if size or skip_corrupt or test_fraction:
+            raise click.UsageError("--size, --skip-corrupt and --test-fraction are for images that come with --from")
+        status.line(f"downloading {name}")
+        download(name)
+    else:
+        with counting(status, "images") as progress:
+            found = add_images(
+                name, source, size=size, skip_corrupt=skip_corrupt, test_fraction=test_fraction, progress=progress
+            )
+        if found.ignored:
+            files = units.some(found.ignored, "file")
+            status.line(f"{files} passed over: no image under train/<class>/ or test/<class>/")
+        if found.corrupt:
+            status.line(f"{units.some(len(found.corrupt), 'corrupt image')} left out: {listing(found.corrupt)}")
+    _show(name, Terminal())
+
+
+@data.command(short_help="Show a data set.")
+@click.argument("name")
+@options.as_json
+def show(name: str, as_json: bool) -> None:
+    """Show what is known of a data set: shapes, counts, statistics, names of its classes."""
+    from zoo.cli.sets import facts_of
+    from zoo.cli.terminal import Terminal
+
+    if as_json:
+        options.print_json(facts_of(name))
+    else:
+        _show(name, Terminal())
+
+
+@data.command(short_help="Delete a data set from this machine.")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, yes: bool) -> None:
+    """Delete a data set from this machine."""
+    from zoo.cli import units
+    from zoo.cli.terminal import ask
+    from zoo.data import store
+
+    path = store.path_of(name)
+    if path.exists() and not yes and not ask(f"delete {path} ({units.size(path.stat().st_size)})?"):
+        raise click.UsageError("nothing was deleted; say --yes to delete without being asked")
+    store.remove(name)
+    click.echo(f"deleted {path}")
+
+
+@data.command(short_help="Print the folder of the data sets.")
+def path() -> None:
+    """Print the folder that data sets are kept in; ZOO_DATA chooses another one."""
+    from zoo.data.store import data_folder
+
+    click.echo(data_folder())
+
+
+def _show(name: str, terminal: Any) -> None:
+    from zoo.cli import units
+    from zoo.cli.sets import facts_of
+
+    facts = facts_of(name)
+    info = facts["info"]
+    rows = [
+        ("name", name),
+        ("image", units.shape(info["image"])),
+        ("classes", units.count(info["classes"])),
+        ("training images", units.count(info["train_images"])),
+        ("test images", units.count(info["test_images"])),
+        ("mean", ", ".join(f"{value:.5f}" for value in info["mean"])),
+        ("deviation", ", ".join(f"{value:.5f}" for value in info["std"])),
+    ]
+    if facts["path"]:
+        rows += [
+            ("fingerprint", facts["fingerprint"][:16]),
+            ("file", f"{facts['path']} ({units.size(facts['bytes'])})"),
+        ]
+        rows.append(("names", ", ".join(facts["class_names"])))
+    terminal.table(("data set", ""), rows)

@@ -1,0 +1,140 @@
+"""`zoo show`: one component with its options, or one spec with its networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from zoo import api
+from zoo.checking import Report
+from zoo.cli import options
+from zoo.cli.specs import is_spec, shipped_specs
+from zoo.cli.summary import layers_data, show_layers
+from zoo.cli.terminal import Terminal
+from zoo.errors import closest
+from zoo.options import REQUIRED, Option, canonical
+from zoo.plugins import installed
+from zoo.registry import KINDS, Component, Registry
+from zoo.spec.reader import write_yaml
+from zoo.spec.resolve import Resolver
+
+
+@click.command(short_help="Show a component with its options, or a spec with its networks.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@options.as_json
+def show(names: Sequence[str], as_json: bool) -> None:
+    """Show a component with its options, or a spec with its networks.
+
+    NAME is a component (`relu`; `norm/layer_norm` where several kinds have the name), a spec file, or the name of a
+    shipped spec.
+    """
+    resolver = Resolver(installed().registry)
+    found: list[Component | Report] = []
+    for name in names:
+        components = _components(resolver.registry, name)
+        found += components
+        if is_spec(name):
+            found.append(api.check(name))
+        elif not components:
+            raise click.UsageError(_unknown(resolver.registry, name))
+    data = [_spec_data(one) if isinstance(one, Report) else _component_data(resolver, one) for one in found]
+    if as_json:
+        options.print_json(data)
+        return
+    terminal = Terminal()
+    for index, (one, document) in enumerate(zip(found, data, strict=True)):
+        if index:
+            terminal.line()
+        if isinstance(one, Report):
+            _show_spec(one, terminal)
+        else:
+            _show_component(document, terminal)
+
+
+def _components(registry: Registry, name: str) -> list[Component]:
+    kind, slash, rest = name.rpartition("/")
+    return [one for one in registry if one.name == rest and (not slash or one.kind == kind)]
+
+
+def _unknown(registry: Registry, name: str) -> str:
+    kind, slash, rest = name.rpartition("/")
+    if slash and kind in KINDS:
+        hint = closest(rest, registry.names(kind)) or f"`zoo list {kind}` lists all"
+        return f"no {kind} is called {rest!r}; {hint}"
+    names = [*registry.names(*KINDS), *(one["name"] for one in shipped_specs())]
+    return f"no component or spec is called {name!r}; {closest(name, names) or '`zoo list` lists all'}"
+
+
+def _component_data(resolver: Resolver, component: Component) -> dict[str, Any]:
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "summary": component.summary,
+        "source": component.source,
+        "provider": options.provider_data(resolver.registry.provider(component)),
+        "target": component.target,
+        "options": [_option_data(one) for one in resolver.options(component)],
+    }
+
+
+def _option_data(option: Option) -> dict[str, Any]:
+    return {
+        "name": option.name,
+        "wanted": option.wanted,
+        "required": option.required,
+        "default": None if option.default is REQUIRED else canonical(option.default),
+        "description": option.description,
+    }
+
+
+def _spec_data(report: Report) -> dict[str, Any]:
+    networks = report.to_data()["networks"]
+    for role, one in report.networks.items():
+        networks[role]["layers"] = layers_data(one)
+    spec = report.spec
+    return {"kind": "spec", "name": spec.name, "hash": spec.hash, "spec": spec.to_data(), "networks": networks}
+
+
+def _show_component(data: dict[str, Any], terminal: Terminal) -> None:
+    terminal.line(f"{data['kind']} {data['name']}", style="bold")
+    provider = data["provider"]
+    package = f"{provider['package']} {provider['version']}".strip()
+    for text in (
+        data["summary"],
+        data["source"] and f"Source: {data['source']}",
+        f"From: plugin {provider['plugin']}{package and f' ({package})'}, {data['target']}",
+    ):
+        if text:
+            terminal.line(text)
+    terminal.line()
+    if not data["options"]:
+        terminal.line("It has no options.")
+        return
+    rows = [
+        (
+            one["name"],
+            "(required)" if one["required"] else _default(one["default"]),
+            one["wanted"],
+            one["description"],
+        )
+        for one in data["options"]
+    ]
+    terminal.table(("option", "default", "wanted", "meaning"), rows)
+
+
+def _default(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _show_spec(report: Report, terminal: Terminal) -> None:
+    spec = report.spec
+    terminal.line(f"spec {spec.name} ({spec.hash[:8]}), with every default filled in", style="bold")
+    terminal.line()
+    for line in write_yaml(spec.to_data()).splitlines():
+        terminal.line(line)
+    for network in report.networks.values():
+        terminal.line()
+        show_layers(network, terminal)

@@ -1,0 +1,77 @@
+"""Errors as the command line says them; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+import click
+
+from zoo.errors import SpecError, ZooError
+
+BUG = "this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback"
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code that `error` leaves with."""
+    if isinstance(error, (ZooError, click.ClickException)):
+        return error.exit_code
+    return 130 if _is_interrupt(error) else 1
+
+
+def describe(error: BaseException) -> str:
+    """Return what is said on stderr: for errors on purpose their text, for others a line and what to do."""
+    if isinstance(error, SpecError) and len(error.problems) > 1:
+        files = dict.fromkeys(problem.at.file for problem in error.problems if problem.at)
+        where = f" in {' and '.join(files)}" if files else ""
+        return f"{error}\nerror: {len(error.problems)} problems{where}"
+    if isinstance(error, ZooError):
+        return f"error: {error}"
+    if isinstance(error, click.ClickException):
+        return f"error: {_usage(error)}"
+    if _is_interrupt(error):
+        return "stopped"
+    if isinstance(error, click.Abort):
+        return "error: there was no answer; nothing was done"
+    text = " ".join(str(error).split())
+    return f"error: {type(error).__name__}{text and ': ' + text}\n    {BUG}"
+
+
+def error_data(error: ZooError) -> dict[str, Any]:
+    """Return an error as plain data."""
+    problems = error.problems if isinstance(error, SpecError) else ()
+    return {
+        "exit_code": error.exit_code,
+        "error": str(error),
+        "problems": [
+            {
+                "file": one.at.file if one.at else None,
+                "line": one.at.line if one.at else None,
+                "column": one.at.column if one.at else None,
+                "path": one.path,
+                "found": one.found,
+                "wanted": one.wanted,
+                "hint": one.hint,
+            }
+            for one in problems
+        ],
+    }
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print the traceback where `ZOO_TRACEBACK` asks for it."""
+    if os.environ.get("ZOO_TRACEBACK", "") not in ("", "0"):
+        traceback.print_exception(error)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    # click turns Ctrl-C into an Abort.
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
+
+
+def _usage(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    text = text[:1].lower() + text[1:]
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{text}; see `{context.command_path} --help`" if context else text

@@ -1,0 +1,60 @@
+"""The entry point `zoo`: commands are imported when they run, and every error leaves with its own exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import zoo
+from zoo.cli.errors import describe, exit_code, print_traceback
+from zoo.cli.group import Lazy, PluginGroup
+
+#: Help texts stand here as well, so that `zoo --help` imports no command; a test holds them equal.
+COMMANDS: dict[str, Lazy] = {
+    "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, and the specs that ship."),
+    "show": Lazy("zoo.cli.commands.show:show", "Show a component with its options, or a spec with its networks."),
+    "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
+    "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
+    "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
+    "data": Lazy("zoo.cli.commands.data:data", "Bring in, show and remove data sets."),
+    "schema": Lazy("zoo.cli.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
+    "new": Lazy("zoo.cli.commands.new:new", "Begin a spec or a plugin of your own."),
+    "plugins": Lazy("zoo.cli.commands.plugins:plugins", "List the plugins and what they offer."),
+    "doctor": Lazy("zoo.cli.commands.doctor:doctor", "Say what works on this machine, and what does not."),
+}
+
+
+@click.group("zoo", cls=PluginGroup, lazy=COMMANDS)
+@click.version_option(zoo.__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Networks under a budget: specs in, trained and measured PyTorch networks out."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. `arguments` are those of the process unless given."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its code, and does not end the command.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _hush()
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        print_traceback(error)
+        with contextlib.suppress(OSError):
+            print(describe(error), file=sys.stderr, flush=True)
+        return exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def _hush() -> None:
+    """Let Python's own flush at exit find a stdout that takes it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,29 @@
+"""What several commands share: `--json`, `--set`, and the document that `--json` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from zoo.registry import Provider
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+overrides = click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Change the spec for this command, such as train.seed=1; can be repeated.",
+)
+
+
+def print_json(data: Any) -> None:
+    """Print `data` on stdout as one JSON document."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+def provider_data(provider: Provider) -> dict[str, str]:
+    """Return who provides a component as plain data."""
+    return {"plugin": provider.plugin, "package": provider.distribution, "version": provider.version}

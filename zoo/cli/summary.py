@@ -1,0 +1,106 @@
+"""What `check`, `show` and `train` print of a spec: its figures, its limits, its layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.checking import NetworkReport, Report, rows
+from zoo.cli import units
+from zoo.cli.terminal import Terminal
+
+NETWORK = (
+    "network",
+    "architecture",
+    "input",
+    "output",
+    "parameters",
+    "buffers",
+    "MACs",
+    "memory",
+    "file size",
+    "updates",
+)
+LAYERS = ("layer", "options", "output", "parameters", "MACs")
+
+
+def show_report(report: Report, terminal: Terminal) -> None:
+    """Print the verdict on a spec in a line, then its networks and its limits."""
+    broken = [verdict for verdict in report.verdicts if not verdict.kept]
+    if broken:
+        terminal.line(f"{report.spec.name}: breaks {_limits(len(broken))}", style="bold red")
+    elif report.verdicts:
+        terminal.line(f"{report.spec.name}: keeps {_limits(len(report.verdicts))}", style="bold green")
+    else:
+        terminal.line(f"{report.spec.name}: works; it has no limits", style="bold green")
+    terminal.line()
+    networks = [_network(one, report.spec.networks[role].architecture.name) for role, one in report.networks.items()]
+    if len(networks) > 1:
+        networks.append(_total(report))
+    terminal.table(NETWORK, networks, right=NETWORK[4:])
+    if report.verdicts:
+        terminal.line()
+        terminal.table(
+            ("limit", "figure", "bound", "verdict"), map(_verdict, report.verdicts), right=("figure", "bound")
+        )
+
+
+def show_layers(one: NetworkReport, terminal: Terminal) -> None:
+    """Print a network as a tree, composites before their parts; each line counts what is inside it."""
+    lines = []
+    for row in rows(one.network, one.input):
+        name = f"{row.name}: {row.layer}" if row.name else row.layer
+        uses = f" (used {row.uses} times)" if row.uses > 1 else ""
+        figures = (units.count(row.cost.parameters), units.count(row.cost.macs))
+        lines.append(("  " * row.depth + name + uses, row.options, units.shape(row.output), *figures))
+    terminal.line(f"{one.role}, input {units.shape(one.input)}")
+    terminal.table(LAYERS, lines, right=LAYERS[3:])
+
+
+def layers_data(one: NetworkReport) -> list[dict[str, Any]]:
+    """Return a network's layers as plain data, from the top down."""
+    return [
+        {
+            "depth": row.depth,
+            "name": row.name,
+            "layer": row.layer,
+            "options": row.options,
+            "output": list(row.output),
+            "parameters": row.cost.parameters,
+            "buffers": row.cost.buffers,
+            "macs": row.cost.macs,
+            "uses": row.uses,
+        }
+        for row in rows(one.network, one.input)
+    ]
+
+
+def _limits(number: int) -> str:
+    return f"{number} {units.plural('limit', number)}"
+
+
+def _network(one: NetworkReport, architecture: str) -> tuple[str, ...]:
+    ends = (units.shape(one.input), units.shape(one.output))
+    return (one.role, architecture, *ends, *_figures(one.figures, one.cost.buffers))
+
+
+def _total(report: Report) -> tuple[str, ...]:
+    buffers = sum(one.cost.buffers for one in report.networks.values())
+    return ("together", "", "", "", *_figures(report.total, buffers))
+
+
+def _figures(figures: Any, buffers: int) -> tuple[str, ...]:
+    return (
+        units.count(figures.parameters),
+        units.count(buffers),
+        units.count(figures.macs),
+        units.size(figures.memory),
+        units.size(figures.file_size),
+        units.count(figures.steps),
+    )
+
+
+def _verdict(verdict: Any) -> tuple[str, ...]:
+    name = f"{verdict.network} {verdict.limit}" if verdict.network else verdict.limit
+    figure = f"{verdict.figure:,} {verdict.unit}".rstrip()
+    text = str(verdict).rpartition(", ")[2] if verdict.kept else f"broken: {str(verdict).rpartition(', ')[2]}"
+    return (name, figure, verdict.bound, text)

@@ -1,0 +1,175 @@
+"""The store of imported data sets: one safetensors file each, read back as memory maps.
+
+It lies in `$ZOO_DATA`, else in `$XDG_CACHE_HOME/zoo/data`, else in `~/.cache/zoo/data`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.data.dataset import DataInfo, Dataset, ImageSet
+from zoo.errors import DataError
+from zoo.files import write_atomically
+from zoo.registry import NAME
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 1
+_TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
+_TYPES = {"U8": "uint8", "I64": "int64"}
+
+
+def data_folder() -> Path:
+    """Return the folder that data sets are kept in; it need not exist."""
+    if os.environ.get("ZOO_DATA"):
+        return Path(os.environ["ZOO_DATA"])
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "zoo" / "data"
+
+
+def path_of(name: str) -> Path:
+    """Return the file of the set `name`. Raises DataError for a name that no set can have."""
+    if not NAME.match(name):
+        raise DataError(
+            f"{name!r} cannot name a data set; a name is lower case, with digits and underscores after the first letter"
+        )
+    return data_folder() / f"{name}.safetensors"
+
+
+def save(name: str, dataset: Dataset) -> Path:
+    """Write `dataset` under `name`, whole or not at all; what was there before is replaced at the end.
+
+    Raises DataError when the disk is full or the folder cannot be written.
+    """
+    from filelock import FileLock
+    from safetensors.numpy import save_file
+
+    path = path_of(name)
+    facts = {
+        "format": FORMAT,
+        "info": asdict(dataset.info),
+        "class_names": dataset.class_names,
+        "superclasses": dataset.superclasses,
+        "superclass_of": dataset.superclass_of,
+        "fingerprint": dataset.fingerprint,
+    }
+    arrays = dict(
+        zip(
+            _TENSORS,
+            (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels),
+            strict=True,
+        )
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            write_atomically(path, lambda temporary: save_file(arrays, temporary, {"zoo": json.dumps(facts)}))
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
+        raise DataError(
+            f"{path}: the data set cannot be written ({error}); nothing was changed; "
+            "make room, or choose another folder with ZOO_DATA=FOLDER"
+        ) from error
+    return path
+
+
+def load(name: str) -> Dataset:
+    """Return a stored set, its images memory-mapped. Raises DataError when it is missing or damaged."""
+    import numpy as np
+
+    path = path_of(name)
+    start, header, facts = _header(path)
+    arrays: dict[str, np.ndarray] = {}
+    for key in _TENSORS:
+        entry = header[key]
+        arrays[key] = np.memmap(
+            path, _TYPES[entry["dtype"]], "r", start + entry["data_offsets"][0], tuple(entry["shape"])
+        )
+    return Dataset(
+        info=_info(facts),
+        train=ImageSet(arrays["train_images"], np.array(arrays["train_labels"])),
+        test=ImageSet(arrays["test_images"], np.array(arrays["test_labels"])),
+        class_names=tuple(facts["class_names"]),
+        fingerprint=facts["fingerprint"],
+        superclasses=tuple(facts["superclasses"]),
+        superclass_of=tuple(facts["superclass_of"]),
+    )
+
+
+def read_info(name: str) -> DataInfo:
+    """Return what the header of a stored set says, without its images. Raises DataError as `load` does."""
+    return _info(_header(path_of(name))[2])
+
+
+def read_facts(name: str) -> dict[str, Any]:
+    """Return all that the header of a stored set says: names of classes, counts, fingerprint."""
+    return _header(path_of(name))[2]
+
+
+def stored() -> list[str]:
+    """Return the sorted names of the sets that are here."""
+    return sorted(path.stem for path in data_folder().glob("*.safetensors") if not path.name.startswith("."))
+
+
+def remove(name: str) -> None:
+    """Delete a stored set. Raises DataError when there is none."""
+    path = path_of(name)
+    if not path.exists():
+        raise DataError(_missing(name))
+    path.unlink()
+    path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
+    """Return the SHA-256 of images, labels and names, in that order."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for part in (train, test):
+        digest.update(np.ascontiguousarray(part.images).data)
+        digest.update(np.ascontiguousarray(part.labels).data)
+    digest.update(json.dumps(class_names).encode())
+    return digest.hexdigest()
+
+
+def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """Return where the data begin, the entries of the arrays, and our own facts; the file's size is checked too."""
+    if not path.exists():
+        raise DataError(_missing(path.stem))
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= 2**26:
+                raise ValueError("its header has no sensible length")
+            header = json.loads(file.read(length))
+        facts = json.loads(header["__metadata__"]["zoo"])
+        end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
+        if facts["format"] != FORMAT:
+            raise ValueError(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
+        if path.stat().st_size != end:
+            raise ValueError(f"it has {path.stat().st_size} bytes where its header says {end}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: this file of a data set is damaged ({error}); bring it in again with `zoo data add {path.stem}`"
+        ) from error
+    return 8 + length, header, facts
+
+
+def _info(facts: dict[str, Any]) -> DataInfo:
+    info = facts["info"]
+    return DataInfo(**{key: tuple(value) if isinstance(value, list) else value for key, value in info.items()})
+
+
+def _missing(name: str) -> str:
+    here = ", ".join(stored()) or "none"
+    return (
+        f"the data set {name!r} is not on this machine (there are: {here}); bring it in with "
+        f"`zoo data add {name} --from PATH`, a folder or zip of train/<class>/* and test/<class>/*"
+    )

@@ -1,0 +1,189 @@
+"""A JSON Schema of whole specs, from what is installed: editors complete and underline with it.
+
+It is a little more lenient than `zoo check`: an option that a component cannot do without is not asked for inside
+components, since a spec that extends another one need not repeat it; and any scalar may be a `${...}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from zoo.errors import PluginError
+from zoo.options import REQUIRED, Option, Options, canonical
+from zoo.registry import KINDS, Component, Registry
+from zoo.spec.resolve import Resolver
+from zoo.spec.schema import NetworkSpec, Spec, TrainSpec
+
+Schema = dict[str, Any]
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SECTIONS: dict[type, str] = {NetworkSpec: "network", TrainSpec: "train"}
+EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
+NULL: Schema = {"type": "null"}
+
+
+def spec_schema(registry: Registry) -> Schema:
+    """Return the JSON Schema of a whole spec, in plain data."""
+    resolver = Resolver(registry)
+    definitions: Schema = {
+        "expression": {
+            "description": "An expression over the variables of `let`, such as ${width * 2}.",
+            "type": "string",
+            "pattern": r"\$\{.*\}",
+        }
+    }
+    definitions |= {kind: _kind(kind, registry) for kind in KINDS}
+    for component in registry:
+        definitions[_name(component)] = _component(component, resolver, definitions)
+    for section, name in SECTIONS.items():
+        definitions[name] = _section(resolver.options(section), registry, definitions, name)
+    top = _section(resolver.options(Spec), registry, definitions, "spec")
+    top["properties"] |= {
+        "extends": {"type": "string", "description": "Another spec, by file or name, that this one changes."},
+        "let": {
+            "type": "object",
+            "description": "Variables for ${...}.",
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+            "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
+        },
+    }
+    whole = {"anyOf": [{"required": ["extends"]}, _required(resolver, Spec)]}
+    return {"$schema": DIALECT, "title": "Zoo spec", **top, **whole, "$defs": definitions}
+
+
+def _kind(kind: str, registry: Registry) -> Schema:
+    """Return the schema of one component of a kind: its name, or its name with its options."""
+    components = [one for one in registry if one.kind == kind]
+    names = [one.name for one in components]
+    mapping: Schema = {
+        "type": "object",
+        "properties": {one.name: {"$ref": f"#/$defs/{_name(one)}"} for one in components},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {"description": f"{kind}: {KINDS[kind]}", "anyOf": [{"enum": names}, mapping, EXPRESSION]}
+
+
+def _component(component: Component, resolver: Resolver, definitions: Schema) -> Schema:
+    """Return the schema of what stands after a component's name: its options, or the value of the first one."""
+    source = f"Source: {component.source}" if component.source else ""
+    description = " ".join(text for text in (component.summary, source) if text)
+    try:
+        options = resolver.options(component)
+        properties = dict(_properties(options, resolver.registry, definitions, _name(component)))
+    except PluginError as error:
+        return {"description": f"broken: {error}"}
+    forms: list[Schema] = [{"type": "object", "properties": properties, "additionalProperties": False}, NULL]
+    if options.first is not None:
+        forms.append(properties[options.first.name])
+    return {"description": description, "anyOf": forms}
+
+
+def _section(options: Options, registry: Registry, definitions: Schema, name: str) -> Schema:
+    """Return the schema of a fixed part of a spec; null takes away what an extended spec says there."""
+    properties = {
+        key: {**_outer(schema), "anyOf": [_inner(schema), NULL]}
+        for key, schema in _properties(options, registry, definitions, name)
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _properties(options: Options, registry: Registry, definitions: Schema, owner: str) -> Iterator[tuple[str, Schema]]:
+    plain = _plain(options, definitions, owner)
+    for option in options:
+        schema = plain[option.name] if option.form == "value" else _held(option, registry)
+        if option.description:
+            schema = {"description": option.description, **schema}
+        if option.form != "value" and option.default not in (REQUIRED, None):
+            schema = {**schema, "default": canonical(option.default)}
+        yield option.name, schema
+
+
+def _plain(options: Options, definitions: Schema, owner: str) -> dict[str, Schema]:
+    """Return the schemas of the options that hold plain values, from their pydantic model."""
+    from pydantic import PydanticUserError
+
+    try:
+        whole = options.model.model_json_schema(ref_template=f"#/$defs/{owner}.{{model}}")
+    except PydanticUserError:
+        # A type without a schema: anything may stand there, in the words of its option.
+        return {option.name: {"description": option.wanted} for option in options if option.form == "value"}
+    definitions |= {f"{owner}.{name}": schema for name, schema in whole.get("$defs", {}).items()}
+    found = {}
+    for name, schema in whole.get("properties", {}).items():
+        schema.pop("title", None)
+        found[name] = _or_expression(schema)
+    return found
+
+
+def _held(option: Option, registry: Registry) -> Schema:
+    """Return the schema of an option that holds components or sections."""
+    if option.form in ("section", "sections"):
+        assert option.section is not None
+        inner: Schema = {"$ref": f"#/$defs/{SECTIONS[option.section]}"}
+        return inner if option.form == "section" else {"type": "object", "additionalProperties": inner}
+    if option.form == "mapping":
+        named = [one for one in registry if one.kind in option.kinds]
+        refs = {one.name: {"$ref": f"#/$defs/{_name(one)}"} for one in named}
+        return {"type": "object", "properties": refs, "additionalProperties": False}
+    one = _any([{"$ref": f"#/$defs/{kind}"} for kind in option.kinds])
+    if option.form == "list":
+        return {"type": "array", "items": one}
+    return _any([one, NULL]) if option.optional else one
+
+
+def _required(resolver: Resolver, section: type) -> Schema:
+    """Return what a spec that extends no other must hold, in its sections too."""
+    options = resolver.options(section)
+    properties: Schema = {}
+    for option in options:
+        if option.section is not None:
+            inner = _required(resolver, option.section)
+            properties[option.name] = inner if option.form == "section" else {"additionalProperties": inner}
+    found: Schema = {"required": [option.name for option in options if option.required]}
+    return {**found, "properties": properties} if properties else found
+
+
+def _or_expression(schema: Schema) -> Schema:
+    """Let each scalar in `schema` be a `${...}` as well."""
+    if "items" in schema:
+        return {**schema, "items": _or_expression(schema["items"])}
+    if "prefixItems" in schema:
+        return {**schema, "prefixItems": [_or_expression(one) for one in schema["prefixItems"]]}
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        return {**schema, "additionalProperties": _or_expression(schema["additionalProperties"])}
+    if "anyOf" in schema:
+        forms = [one for part in schema["anyOf"] for one in _forms(_or_expression(part))]
+        return {**schema, "anyOf": [*_unique(forms)]}
+    return {**_outer(schema), "anyOf": [_inner(schema), EXPRESSION]}
+
+
+def _forms(schema: Schema) -> list[Schema]:
+    return schema["anyOf"] if set(schema) == {"anyOf"} else [schema]
+
+
+def _unique(schemas: Iterable[Schema]) -> list[Schema]:
+    found: list[Schema] = []
+    for one in schemas:
+        if one not in found:
+            found.append(one)
+    # Last, so that an editor offers the plain values first.
+    return sorted(found, key=lambda one: one == EXPRESSION)
+
+
+def _outer(schema: Schema) -> Schema:
+    """Return what a schema says about a value apart from which values there are."""
+    return {key: schema[key] for key in ("description", "default") if key in schema}
+
+
+def _inner(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key not in ("description", "default")}
+
+
+def _any(schemas: list[Schema]) -> Schema:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _name(component: Component) -> str:
+    return f"{component.kind}.{component.name}"
