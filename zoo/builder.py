@@ -65,12 +65,10 @@ class Builder:
         try:
             given = network.shape(input)
         except ShapeError as error:
-            raise error if error.at else error.inside(architecture.name, architecture.at) from None
+            raise ShapeError(error.message, error.trail, error.at or architecture.at) from None
         if given != tuple(output):
             raise ShapeError(
-                f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}",
-                (architecture.name,),
-                architecture.at,
+                f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}", at=architecture.at
             )
         return network
 
@@ -109,7 +107,11 @@ class Expanded(Layer):
             if torch is not None and isinstance(result, torch.nn.Module):
                 self._inner[input] = FromModule(result, partial(self._make, input))
             else:
-                self._inner[input] = self._builder.layer(result)
+                try:
+                    self._inner[input] = self._builder.layer(result)
+                except SpecError as error:
+                    told = (f"{one.path}: {one.found}; wanted {one.wanted}" for one in error.problems)
+                    raise ShapeError("it asks for a layer that cannot be: " + "; ".join(told)) from error
         return self._inner[input]
 
     def _make(self, input: Shape) -> Any:

@@ -120,7 +120,12 @@ class ShapeError(ZooError):
 
 def closest(name: str, names: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the name nearest to `name`, or "" when none is near."""
-    matches = difflib.get_close_matches(name.lower(), sorted(names), n=1, cutoff=0.6)
+    known = sorted(names)
+    matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    # A word cut short or spelt out, such as convolution for conv, is near too.
+    matches = matches or [
+        one for one in known if min(len(one), len(name)) > 2 and (name.startswith(one) or one.startswith(name))
+    ]
     return f"did you mean {matches[0]!r}?" if matches else ""
 
 

@@ -145,18 +145,43 @@ def describe(annotation: Any) -> str:
 
 
 def _described(base: Any, metadata: tuple[Any, ...]) -> str:
-    bounds: list[str] = []
-    for part in _flatten(metadata):
+    parts = list(_flatten(metadata))
+    for part in parts:
         if isinstance(part, Wanted):
             return part.text
-        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
-            bound = getattr(part, name, None)
-            if bound is not None:
-                bounds.append(f"{sign} {bound}")
-        length = getattr(part, "min_length", None)
-        if length:
-            bounds.append(f"with at least {length} of them" if base is not str else f"of {length} letters or more")
-    return " ".join([describe(base), " and ".join(bounds)]).strip()
+    bounds = {
+        name: getattr(part, name)
+        for part in parts
+        for name in ("gt", "ge", "lt", "le", "min_length")
+        if getattr(part, name, None) is not None
+    }
+    if bounds.get("min_length") and base is not str:
+        return describe(base).replace("a list", f"a list of {bounds['min_length']} or more", 1)
+    if "ge" in bounds and "le" in bounds:
+        return f"{describe(base)} from {_number(bounds['ge'])} to {_number(bounds['le'])}"
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    words = [f"{signs[name]} {_number(bound)}" for name, bound in bounds.items() if name in signs]
+    return " ".join([describe(base), " and ".join(words)]).strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def within(annotation: Any, part: Any) -> Any:
+    """Return what a type allows inside of it, at an index or a key; the type itself where that cannot be told."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        # A text that describes the whole also describes what is inside.
+        told = any(isinstance(one, Wanted) for one in arguments[1:])
+        return annotation if told else within(arguments[0], part)
+    if origin is tuple and Ellipsis not in arguments:
+        return arguments[part] if isinstance(part, int) and part < len(arguments) else annotation
+    if origin in (list, tuple):
+        return arguments[0]
+    if origin is dict:
+        return arguments[1]
+    return annotation
 
 
 def _flatten(metadata: tuple[Any, ...]) -> Iterator[Any]:

@@ -32,7 +32,7 @@ Zoo = Callable[..., Outcome]
 
 def write_distribution(site: Path, name: str, version: str, points: dict[str, str]) -> None:
     """Install a distribution with entry points in the group `zoo` into the folder `site`."""
-    folder = site / f"{name}-{version}.dist-info"
+    folder = site / f"{name.replace('-', '_')}-{version}.dist-info"
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     lines = [f"{point} = {module}\n" for point, module in points.items()]

@@ -95,8 +95,8 @@ How sharp.
 Source: Nobody 2030
 From: plugin sharp (zoo-sharp 0.3), sharp:measure
 
-option  default     wanted                     meaning
-radius  (required)  a whole number 1 or more   In pixels.
+option  default     wanted               meaning
+radius  (required)  a whole number >= 1  In pixels.
 bend    relu        an activation
 """,
         "",

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo.builder import Builder
 from zoo.data import store
-from zoo.data.dataset import DataSource
+from zoo.data.dataset import Dataset, DataSource
 from zoo.data.importer import Imported, import_images
 from zoo.errors import DataError, ZooError, closest
 from zoo.plugins import installed
@@ -55,14 +55,15 @@ def is_here(name: str) -> bool:
     return True
 
 
-def download(name: str) -> None:
-    """Download a public set into the store. Raises DataError when it has no download, or that fails."""
+def find_download(name: str) -> Callable[[], Dataset]:
+    """Return the function that downloads a public set. Raises DataError when there is none for this name."""
     source = _source(name)
     if source is None or not _is_kept(source):
         names = [one["name"] for one in known_sets() if _is_kept(_source(one["name"]))]
         hint = closest(name, names) or f"those that can be downloaded are {', '.join(names) or 'none'}"
         raise DataError(f"{name}: nothing says where to download it; name a folder or zip with --from PATH; {hint}")
-    store.save(name, source.download())  # type: ignore[attr-defined]
+    found: Callable[[], Dataset] = source.download  # type: ignore[attr-defined]
+    return found
 
 
 def add_images(name: str, source: Path, *, progress: Callable[[int, int], None], **options: Any) -> Imported:

@@ -8,18 +8,7 @@ from zoo.checking import NetworkReport, Report, rows
 from zoo.cli import units
 from zoo.cli.terminal import Terminal
 
-NETWORK = (
-    "network",
-    "architecture",
-    "input",
-    "output",
-    "parameters",
-    "buffers",
-    "MACs",
-    "memory",
-    "file size",
-    "updates",
-)
+NETWORK = ("network", "parameters", "buffers", "MACs", "memory", "file", "updates")
 LAYERS = ("layer", "options", "output", "parameters", "MACs")
 
 
@@ -36,7 +25,7 @@ def show_report(report: Report, terminal: Terminal) -> None:
     networks = [_network(one, report.spec.networks[role].architecture.name) for role, one in report.networks.items()]
     if len(networks) > 1:
         networks.append(_total(report))
-    terminal.table(NETWORK, networks, right=NETWORK[4:])
+    terminal.table(NETWORK, networks, right=NETWORK[1:])
     if report.verdicts:
         terminal.line()
         terminal.table(
@@ -79,13 +68,12 @@ def _limits(number: int) -> str:
 
 
 def _network(one: NetworkReport, architecture: str) -> tuple[str, ...]:
-    ends = (units.shape(one.input), units.shape(one.output))
-    return (one.role, architecture, *ends, *_figures(one.figures, one.cost.buffers))
+    return (f"{one.role} ({architecture})", *_figures(one.figures, one.cost.buffers))
 
 
 def _total(report: Report) -> tuple[str, ...]:
     buffers = sum(one.cost.buffers for one in report.networks.values())
-    return ("together", "", "", "", *_figures(report.total, buffers))
+    return ("together", *_figures(report.total, buffers))
 
 
 def _figures(figures: Any, buffers: int) -> tuple[str, ...]:

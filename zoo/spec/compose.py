@@ -83,9 +83,7 @@ class _Sources:
             return path
         found = self._find(text)
         if found is None:
-            raise BadValue(
-                f"found the unknown spec {text!r}", "a file or a shipped spec", closest(text, self._names())
-            )
+            raise BadValue(f"found the unknown spec {text!r}", "a file or a shipped spec", closest(text, self._names()))
         return found
 
     def _file(self, path: Path, below: tuple[Path, ...]) -> Node:

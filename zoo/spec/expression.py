@@ -86,8 +86,7 @@ def interpolate_text(text: str, variables: Mapping[str, Any]) -> Any:
     if len(parts) == 1 and parts[0][1] is not None:
         return evaluate(parts[0][1], variables)
     result = "".join(
-        literal if expression is None else _as_text(evaluate(expression, variables))
-        for literal, expression in parts
+        literal if expression is None else _as_text(evaluate(expression, variables)) for literal, expression in parts
     )
     if len(result) > _LONGEST_TEXT:
         raise ExpressionError(f"found a text of {len(result):,} letters", f"at most {_LONGEST_TEXT:,}")
@@ -134,9 +133,7 @@ def _split(text: str) -> Iterator[tuple[str, str | None]]:
 
 def _literal(text: str) -> Iterator[tuple[str, None]]:
     if "${" in text:
-        raise ExpressionError(
-            f"found '${{' that is not closed in {_quoted(text)}", "'}', or '$${' for the characters"
-        )
+        raise ExpressionError(f"found '${{' that is not closed in {_quoted(text)}", "'}', or '$${' for the characters")
     if text:
         yield text, None
 
@@ -234,9 +231,7 @@ class _Evaluation:
         name = node.func.id
         if name not in FUNCTIONS:
             hint = closest(name, FUNCTIONS)
-            raise ExpressionError(
-                f"found the unknown function {name!r}", f"one of {listing(FUNCTIONS)}", hint
-            )
+            raise ExpressionError(f"found the unknown function {name!r}", f"one of {listing(FUNCTIONS)}", hint)
         function, least, most = FUNCTIONS[name]
         if node.keywords or not least <= len(node.args) <= most:
             wanted = f"{least}" if least == most else f"{least} or more" if most > 2 else f"{least} or {most}"

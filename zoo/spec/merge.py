@@ -22,8 +22,7 @@ COMPONENT_PATHS: tuple[Path, ...] = (
 def is_component_place(path: Path) -> bool:
     """Whether a component, a name with or without options, stands at `path`."""
     return any(
-        len(path) == len(pattern)
-        and all(want in ("*", part) for want, part in zip(pattern, path, strict=True))
+        len(path) == len(pattern) and all(want in ("*", part) for want, part in zip(pattern, path, strict=True))
         for pattern in COMPONENT_PATHS
     )
 

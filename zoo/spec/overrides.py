@@ -55,9 +55,7 @@ def _put(node: Node, path: Path, keys: Path, value: Node) -> Node:
     if node.is_list:
         items = list(node.value)
         if key not in map(str, range(len(items))):
-            raise BadValue(
-                f"found no item {key!r} among the {len(items)} of {'.'.join(path)}", "a number from 0 on"
-            )
+            raise BadValue(f"found no item {key!r} among the {len(items)} of {'.'.join(path)}", "a number from 0 on")
         items[int(key)] = _put(items[int(key)], place, rest, value) if rest else replace(value, key_at=None)
         return replace(node, value=items)
     entered = _entered(node, path, key)

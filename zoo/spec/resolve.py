@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
-from zoo.options import Option, Options
+from zoo.options import Option, Options, describe, within
 from zoo.registry import Component, Registry
 from zoo.spec.document import Node
 from zoo.spec.schema import ComponentSpec, Spec
@@ -188,13 +188,13 @@ class Resolver:
             return Problem(at, path, f"found text that is not valid JSON ({error['msg']})", "plain data")
         if error["type"] == "missing" and option.name not in given:
             return Problem(at, path, f"found no {option.name!r}", option.wanted)
-        node, place = given[option.name], _join(path, option.name)
+        node, place, wanted = given[option.name], _join(path, option.name), option.annotation
         for part in location[1:]:
             inside = range(len(node.value)) if node.is_list else node.value if node.is_mapping else ()
             if part in inside:
-                node, place = node.value[part], f"{place}.{part}"
+                node, place, wanted = node.value[part], f"{place}.{part}", within(wanted, part)
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
-        return Problem(node.at, place, show(node.value), option.wanted, hint)
+        return Problem(node.at, place, show(node.value), describe(wanted), hint)
 
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
         self.problems.append(Problem(at, path, found, wanted, hint))

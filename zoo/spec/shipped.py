@@ -23,7 +23,9 @@ def names(extra: Iterable[Path] = ()) -> dict[str, Path]:
     for folder in folders(extra):
         for path in sorted(path for suffix in ("yaml", "yml", "json") for path in folder.rglob(f"*.{suffix}")):
             if path.stem in found:
-                raise SpecError([Problem(None, "", f"found two shipped specs called {path.stem!r}: {found[path.stem]} and {path}")])
+                raise SpecError(
+                    [Problem(None, "", f"found two shipped specs called {path.stem!r}: {found[path.stem]} and {path}")]
+                )
             found[path.stem] = path
     return found
 

@@ -50,9 +50,7 @@ class _Substitution:
     def let(self, node: Node) -> None:
         """Evaluate the variables, each after those that it mentions."""
         if not node.is_mapping:
-            self.problems.append(
-                Problem(node.at, "let", f"found {kind(node.value)}", "a mapping of variables")
-            )
+            self.problems.append(Problem(node.at, "let", f"found {kind(node.value)}", "a mapping of variables"))
             return
         self.values = dict.fromkeys(node.value)
         mentioned = {name: self._mentioned(name, item) for name, item in node.value.items()}
@@ -69,11 +67,7 @@ class _Substitution:
         """Return the node with every `${...}` in it replaced by its value."""
 
         def value(text: str) -> Any:
-            return (
-                text
-                if self._broken and names_used(text) & self._broken
-                else interpolate_text(text, self.values)
-            )
+            return text if self._broken and names_used(text) & self._broken else interpolate_text(text, self.values)
 
         return self._changed(node, path, value)
 
@@ -84,9 +78,7 @@ class _Substitution:
         items = {}
         for name, block in node.value.items():
             parameters = block.value.get("parameters") if block.is_mapping else None
-            own: Set[str] = (
-                parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
-            )
+            own: Set[str] = parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
             seen = {key: value for key, value in self.values.items() if key not in own}
             items[name] = self._changed(block, join("blocks", name), functools.partial(bind, variables=seen))
         return replace(node, value=items)
@@ -98,9 +90,7 @@ class _Substitution:
             return replace(node, value=changed)
         if node.is_list:
             items = enumerate(node.value)
-            return replace(
-                node, value=[self._changed(item, join(path, index), change) for index, item in items]
-            )
+            return replace(node, value=[self._changed(item, join(path, index), change) for index, item in items])
         if not isinstance(node.value, str) or "${" not in node.value:
             return node
         try:

@@ -230,9 +230,7 @@ _SYNTAX = (
         "',' or '}}' after each value",
         True,
     ),
-    _Syntax(
-        "quoted scalar.*unexpected end", "found a quote that is not closed", "the same quote at the end", True
-    ),
+    _Syntax("quoted scalar.*unexpected end", "found a quote that is not closed", "the same quote at the end", True),
     _Syntax(
         "unknown escape character '(.)'",
         "found the unknown escape '\\{0}'",

@@ -66,8 +66,9 @@ def add(name: str, source: Path | None, size: int | None, skip_corrupt: bool, te
     """
     from zoo.cli import units
     from zoo.cli.progress import counting
-    from zoo.cli.sets import add_images, download, is_here
+    from zoo.cli.sets import add_images, find_download, is_here
     from zoo.cli.terminal import Terminal
+    from zoo.data import store
     from zoo.errors import listing
 
     status = Terminal("status")
@@ -78,8 +79,9 @@ def add(name: str, source: Path | None, size: int | None, skip_corrupt: bool, te
     elif source is None:
         if size or skip_corrupt or test_fraction:
             raise click.UsageError("--size, --skip-corrupt and --test-fraction are for images that come with --from")
+        fetch = find_download(name)
         status.line(f"downloading {name}")
-        download(name)
+        store.save(name, fetch())
     else:
         with counting(status, "images") as progress:
             found = add_images(

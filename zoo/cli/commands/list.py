@@ -27,7 +27,7 @@ class Kind(click.ParamType[str]):
                 return kind
         names = [*KINDS, SPECS]
         hint = closest(value, names) or f"wanted one of {', '.join(names)}"
-        raise click.BadParameter(f"found {value!r}; {hint}", ctx, param)
+        raise click.UsageError(f"found {value!r}; {hint}", ctx)
 
 
 @click.command("list", short_help="List what a spec can name, and the specs that ship.")

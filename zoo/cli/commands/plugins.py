@@ -15,7 +15,10 @@ from zoo.plugins import Plugin, assemble, discover
 @click.command(short_help="List the plugins and what they offer.")
 @options.as_json
 def plugins(as_json: bool) -> None:
-    """List the plugins and what they offer; a broken one with the reason."""
+    """List the plugins and what they offer.
+
+    A broken one is listed with the reason. Two that claim one name are an error, once all are listed.
+    """
     found = discover()
     if as_json:
         options.print_json([_data(plugin) for plugin in found])
@@ -29,7 +32,6 @@ def plugins(as_json: bool) -> None:
             for plugin in found
         ]
         Terminal().table(("plugin", "package", "it offers"), rows)
-    # Two plugins that claim one name are listed first, then refused.
     assemble(found)
 
 
