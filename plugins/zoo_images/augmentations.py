@@ -72,7 +72,9 @@ class Cutout(Augmentation):
         centre = _uniform(images, generator, 2, 1)
         above = torch.arange(height, device=images.device) - (centre[:, 0] * height).floor() + self.size // 2
         left = torch.arange(width, device=images.device) - (centre[:, 1] * width).floor() + self.size // 2
-        inside = ((above >= 0) & (above < self.size))[:, None, :, None] & ((left >= 0) & (left < self.size))[:, None, None]
+        inside = ((above >= 0) & (above < self.size))[:, None, :, None] & ((left >= 0) & (left < self.size))[
+            :, None, None
+        ]
         return images.masked_fill(inside, 0.5)
 
 
@@ -86,7 +88,9 @@ class ColorJitter(Augmentation):
     brightness: Strength = 0.0
     contrast: Strength = 0.0
     saturation: Strength = 0.0
-    hue: Annotated[float, Field(ge=0, le=0.5, description="Turns of the colour wheel are drawn from -this to this.")] = 0.0
+    hue: Annotated[
+        float, Field(ge=0, le=0.5, description="Turns of the colour wheel are drawn from -this to this.")
+    ] = 0.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch

@@ -163,5 +163,3 @@ def _image_set(part: object) -> ImageSet:
 def archive(name: str) -> Archive | None:
     """Return the public data set that is kept under `name`, or None when the name is free."""
     return {one.name: one() for one in (CIFAR100, CIFAR10)}.get(name)
-
-

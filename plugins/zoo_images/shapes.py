@@ -66,7 +66,9 @@ def _draw(labels: Array, random: np.random.Generator) -> Array:
     cover = np.clip(0.5 - distance * size * SIDE / 2, 0, 1)[:, None]
     image = cover * _paint(kind, u, v, random) + (1 - cover) * _ground(count, x, y, random)
     light = _numbers(random, count, 0.75, 1.1)[:, None, None, None]
-    noise = random.standard_normal(image.shape, dtype=np.float32) * _numbers(random, count, 0.01, 0.07)[:, None, None, None]
+    noise = (
+        random.standard_normal(image.shape, dtype=np.float32) * _numbers(random, count, 0.01, 0.07)[:, None, None, None]
+    )
     return np.clip((image * light + noise) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -81,7 +83,9 @@ def _paint(kind: Array, u: Array, v: Array, random: np.random.Generator) -> Arra
     one = _colour(hue, _numbers(random, count, 0.6, 1), _numbers(random, count, 0.6, 1))
     pale = _colour(hue, _numbers(random, count, 0, 0.12), _numbers(random, count, 0.85, 1))
     one = np.where((kind == COLOURINGS.index("pale"))[:, None], pale, one)
-    other = _colour(hue + _numbers(random, count, 0.3, 0.7), _numbers(random, count, 0.5, 1), _numbers(random, count, 0.2, 1))
+    other = _colour(
+        hue + _numbers(random, count, 0.3, 0.7), _numbers(random, count, 0.5, 1), _numbers(random, count, 0.2, 1)
+    )
     step = _numbers(random, count, 5.5, 8)[:, None, None]
     wave_u, wave_v = np.sin(u * step), np.sin(v * step)
     share = np.zeros(u.shape, np.float32)

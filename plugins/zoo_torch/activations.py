@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError
+from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,12 +15,18 @@ Slope = Annotated[float, Field(ge=-10, le=10)]
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Layer):
-    """Base: a function of each value, built as torch.nn.<torch> with the fields as its arguments."""
+    """Base: a function of each value, built as torch.nn.<torch> with the fields as its arguments.
+
+    `scratch`: torch computes it in two steps, with a tensor in between while the input is still needed.
+    """
 
     torch: ClassVar[str]
+    scratch: ClassVar[bool] = False
 
     def cost(self, input: Shape, /) -> Cost:
-        return Cost.operation(input, self.shape(input))
+        cost = Cost.operation(input, self.shape(input))
+        peak = cost.peak + elements(input) * self.scratch
+        return cost._replace(peak=peak, held_peak=peak)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -29,9 +35,9 @@ class Activation(Layer):
         return module
 
 
-def plain(name: str, formula: str) -> type[Activation]:
+def plain(name: str, formula: str, scratch: bool = False) -> type[Activation]:
     """Return the class of an activation without options."""
-    made = type(name, (Activation,), {"torch": name, "__doc__": formula, "__module__": __name__})
+    made = type(name, (Activation,), {"torch": name, "scratch": scratch, "__doc__": formula, "__module__": __name__})
     return dataclass(frozen=True, kw_only=True)(made)
 
 
@@ -43,8 +49,8 @@ Mish = plain("Mish", "x * tanh(softplus(x))")
 Sigmoid = plain("Sigmoid", "1 / (1 + exp(-x))")
 LogSigmoid = plain("LogSigmoid", "log(sigmoid(x))")
 Tanh = plain("Tanh", "tanh(x)")
-Tanhshrink = plain("Tanhshrink", "x - tanh(x)")
-Softsign = plain("Softsign", "x / (1 + |x|)")
+Tanhshrink = plain("Tanhshrink", "x - tanh(x)", scratch=True)
+Softsign = plain("Softsign", "x / (1 + |x|)", scratch=True)
 Hardswish = plain("Hardswish", "x * relu6(x + 3) / 6")
 Hardsigmoid = plain("Hardsigmoid", "relu6(x + 3) / 6")
 
@@ -80,6 +86,7 @@ class RReLU(Activation):
     """Leaky ReLU whose slope is drawn at random while training."""
 
     torch = "RReLU"
+    scratch = True
     lower: Slope = 1 / 8
     upper: Slope = 1 / 3
 

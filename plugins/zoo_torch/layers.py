@@ -82,7 +82,9 @@ class Conv(Layer):
     def _groups(self, input: Shape) -> int:
         groups = input[0] if self.groups == "depthwise" else int(self.groups)
         if input[0] % groups or self.channels % groups:
-            raise ShapeError(f"conv: groups {groups} does not divide both {input[0]} channels in and {self.channels} out")
+            raise ShapeError(
+                f"conv: groups {groups} does not divide both {input[0]} channels in and {self.channels} out"
+            )
         return groups
 
     def shape(self, input: Shape, /) -> Shape:
@@ -150,7 +152,9 @@ class ConvTranspose(Layer):
                 raise ShapeError(f"conv_transpose: output_padding {extra} must be smaller than the stride, {s}")
             sizes.append((size - 1) * s - 2 * p + k + extra)
         if min(sizes) < 1:
-            raise ShapeError(f"conv_transpose: padding {self.padding} leaves nothing of {tuple(input)}; make it smaller")
+            raise ShapeError(
+                f"conv_transpose: padding {self.padding} leaves nothing of {tuple(input)}; make it smaller"
+            )
         return (self.channels, *sizes)
 
     def cost(self, input: Shape, /) -> Cost:

@@ -14,7 +14,9 @@ class ShortcutPad(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         before = self.extra // 2
-        return nn.functional.pad(images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.extra - before))
+        return nn.functional.pad(
+            images[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.extra - before)
+        )
 
     def extra_repr(self) -> str:
         return f"extra={self.extra}, stride={self.stride}"

@@ -22,7 +22,7 @@ CODE = '''
 from typing import Annotated
 from zoo.api import Activation, Field
 
-def measure(context, /, *, radius: Annotated[int, Field(ge=1, description="In pixels.")], bend: Activation = "relu"):
+def measure(context, /, *, edges: Annotated[bool, Field(description="Only edges.")], bend: Activation = "relu"):
     """Measure."""
 '''
 
@@ -95,8 +95,8 @@ How sharp.
 Source: Nobody 2030
 From: plugin sharp (zoo-sharp 0.3), sharp:measure
 
-option  default     wanted               meaning
-radius  (required)  a whole number >= 1  In pixels.
+option  default     wanted         meaning
+edges   (required)  true or false  Only edges.
 bend    relu        an activation
 """,
         "",

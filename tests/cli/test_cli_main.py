@@ -147,8 +147,6 @@ def failing(error: BaseException) -> Callable[..., None]:
         (RunError("what"), 6),
         (TrainingError("what"), 7),
         (BudgetError("what", 10), 10),
-        (Interrupted("what"), 130),
-        (Interrupted("what", "SIGTERM"), 143),
     ],
 )
 def test_each_error_has_its_exit_code(
@@ -156,6 +154,14 @@ def test_each_error_has_its_exit_code(
 ) -> None:
     monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(error))
     assert zoo_command("schema") == (code, "", "error: what\n")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_being_stopped_is_no_error_but_has_an_exit_code(
+    zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(Interrupted("saved", name)))
+    assert zoo_command("schema") == (code, "", "saved\n")
 
 
 def test_all_problems_of_a_spec_are_told_and_counted(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:

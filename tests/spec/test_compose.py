@@ -20,9 +20,7 @@ BASE: dict[str, Any] = {
     "name": "base",
     "networks": {
         "classifier": {
-            "architecture": {
-                "resnet": {"stem": 32, "widths": [32, 64], "activation": {"leaky_relu": {"slope": 0.1}}}
-            },
+            "architecture": {"resnet": {"stem": 32, "widths": [32, 64], "activation": {"leaky_relu": {"slope": 0.1}}}},
             "optimizer": "adam",
             "schedule": {"step": {"every": 10}},
         }
@@ -183,9 +181,7 @@ def changed(*overrides: str) -> dict[str, Any]:
     """Return the entries of BASE that differ after the overrides, by dotted path."""
 
     def flat(data: Any, path: str) -> dict[str, Any]:
-        parts = list(
-            data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-        )
+        parts = list(data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ())
         entries = {path: data} if not parts else {}
         for key, item in parts:
             entries |= flat(item, f"{path}.{key}" if path else str(key))
@@ -193,9 +189,7 @@ def changed(*overrides: str) -> dict[str, Any]:
 
     before, after = flat(BASE, ""), flat(build(BASE, *overrides), "")
     return {
-        path: after.get(path, "gone")
-        for path in before | after
-        if before.get(path, "new") != after.get(path, "gone")
+        path: after.get(path, "gone") for path in before | after if before.get(path, "new") != after.get(path, "gone")
     }
 
 
@@ -312,9 +306,7 @@ blocks:
 """
     )
     layers = [{"conv": {"channels": "${channels // (8)}", "stride": "${stride}"}}]
-    assert build("a.yaml") == {
-        "blocks": {"one": {"parameters": {"channels": "${(8)}", "stride": 1}, "layers": layers}}
-    }
+    assert build("a.yaml") == {"blocks": {"one": {"parameters": {"channels": "${(8)}", "stride": 1}, "layers": layers}}}
 
 
 def test_all_problems_with_expressions_are_reported_once(write: Write) -> None:

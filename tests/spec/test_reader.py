@@ -191,10 +191,7 @@ def test_an_alias_is_the_value_of_its_anchor() -> None:
         ("? [1, 2]\n: a", ["1:3: found a list as a key; wanted a name"]),
         (
             "<<: {a: 1}",
-            [
-                "1:1: found the merge key '<<'; wanted each key written out\n"
-                "    use 'extends' to build on another spec"
-            ],
+            ["1:1: found the merge key '<<'; wanted each key written out\n    use 'extends' to build on another spec"],
         ),
         (
             "a: !!str 5\nb: !torch.nn.ReLU {c: !!python/object:os.system d}",
@@ -433,8 +430,6 @@ def test_a_number_that_cannot_be_read_is_not_written(write: Any) -> None:
 
 
 def test_importing_the_reader_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, zoo.spec.compose; print({'ruamel', 'torch', 'pydantic', 'numpy'} & sys.modules.keys())"
-    )
+    code = "import sys, zoo.spec.compose; print({'ruamel', 'torch', 'pydantic', 'numpy'} & sys.modules.keys())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "set()\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zoo.errors import SpecError, ZooError
+from zoo.errors import Interrupted, SpecError, ZooError
 
 BUG = "this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback"
 
@@ -26,6 +26,8 @@ def describe(error: BaseException) -> str:
         files = dict.fromkeys(problem.at.file for problem in error.problems if problem.at)
         where = f" in {' and '.join(files)}" if files else ""
         return f"{error}\nerror: {len(error.problems)} problems{where}"
+    if isinstance(error, Interrupted):
+        return str(error)
     if isinstance(error, ZooError):
         return f"error: {error}"
     if isinstance(error, click.ClickException):

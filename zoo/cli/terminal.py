@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import IO, Literal
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,11 +21,11 @@ class Terminal:
     """One stream to whoever runs Zoo: "results" is stdout, "status" is stderr.
 
     Text is printed as it is (no markup). Styles and redrawing are for terminals; elsewhere lines are plain, without
-    colour, and as long as they are. `NO_COLOR` is honoured.
+    colour, and as long as they are. `NO_COLOR` is honoured. A `file` takes the place of the stream.
     """
 
-    def __init__(self, stream: Stream = "results") -> None:
-        self._console = Console(stderr=stream == "status", markup=False, highlight=False, emoji=False)
+    def __init__(self, stream: Stream = "results", *, file: IO[str] | None = None) -> None:
+        self._console = Console(stderr=stream == "status", file=file, markup=False, highlight=False, emoji=False)
         if not self.is_terminal:
             self._console.width = UNBOUNDED
 

@@ -109,9 +109,7 @@ class Branches(Layer):
     def cost(self, input: Shape, /) -> Cost:
         children = list(self.children(input))
         shapes = [_output(child) for child in children]
-        result = elements(
-            _joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join)
-        )
+        _joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join)
         parts = [_cost(child) for child in children]
         total = Cost(peak=0, held_peak=0, alias=len(parts) == 1 and parts[0].alias)
         outputs, kept = 0, False  # values of finished branches; whether one of them is the input itself
@@ -126,11 +124,30 @@ class Branches(Layer):
             )
             outputs += 0 if part.alias else elements(shape)
             kept = kept or part.alias
-        joined = outputs + (result if len(parts) > 1 else 0)
-        size = elements(input)
-        return total._replace(
-            peak=max(total.peak, joined + (size if kept else 0)), held_peak=max(total.held_peak, joined + size)
-        )
+        operands = [0 if part.alias else elements(shape) for part, shape in zip(parts, shapes, strict=True)]
+        free, held = self._join_peaks(elements(input), shapes, operands)
+        return total._replace(peak=max(total.peak, free), held_peak=max(total.held_peak, held))
+
+    def _join_peaks(self, input: int, shapes: list[Shape], operands: list[int]) -> tuple[int, int]:
+        """Return the most values held while the outputs are joined, when the input may be freed and when it must stay.
+
+        `operands` are the sizes of the outputs, 0 for one that is the input itself. Two are joined at a time, but
+        for `concat`, which takes all at once.
+        """
+        if len(shapes) == 1:
+            return operands[0] or input, operands[0] + input
+        if self.join == "concat":
+            result = sum(map(elements, shapes))
+            return sum(operands) + result + (input if 0 in operands else 0), sum(operands) + result + input
+        free, held, running, shape = 0, 0, operands[0], shapes[0]
+        uses_input = operands[0] == 0
+        for index in range(1, len(shapes)):
+            shape = tuple(map(max, shape, shapes[index]))
+            live = running + sum(operands[index:]) + elements(shape)
+            free = max(free, live + (input if uses_input or 0 in operands[index:] else 0))
+            held = max(held, live + input)
+            running, uses_input = elements(shape), False
+        return free, held
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo.network.modules import Joined

@@ -36,7 +36,7 @@ def measure(module: nn.Module, input: Shape) -> tuple[Shape, Cost]:
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
     peak, held_peak = uses.peaks(output)
     parameters = {parameter: parameter.numel() for parameter in module.parameters() if parameter.requires_grad}
-    saved = module.state_dict()
+    saved = {id(tensor) for tensor in module.state_dict(keep_vars=True).values()}
     return tuple(output.shape[1:]), Cost(
         parameters=sum(parameters.values()),
         buffers=sum(tensor.numel() for tensor in dict(module.named_buffers()).values()),

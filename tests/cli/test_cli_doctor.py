@@ -1,0 +1,71 @@
+"""`zoo doctor`: each finding says what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_support import Zoo, write_distribution
+
+from zoo.cli import diagnosis
+from zoo.cli.diagnosis import Finding, fitting_torchvision
+
+
+def findings(zoo_command: Zoo) -> tuple[int, dict[str, Finding]]:
+    code, out, _ = zoo_command("doctor", "--json")
+    return code, {one["subject"]: Finding(**one) for one in json.loads(out)}
+
+
+def test_a_sound_machine_has_no_problem(zoo_command: Zoo) -> None:
+    code, found = findings(zoo_command)
+    assert code == 0
+    assert {"python", "packages", "torchvision", "cpu", "allocator", "data sets", "plugins"} <= found.keys()
+    assert found["data set cifar100"] == Finding(
+        "data set cifar100", "warning", "not on this machine", "bring it in: `zoo data add cifar100`"
+    )
+
+
+def test_findings_are_lines_with_advice_below(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Finding("cpu", "ok", "2 cores"), Finding("gpu", "problem", "is hot", "cool it")]
+    monkeypatch.setattr(diagnosis, "examine", lambda: found)
+    assert zoo_command("doctor") == (1, "ok       cpu: 2 cores\nproblem  gpu: is hot\n         cool it\n", "")
+
+
+def test_a_broken_plugin_is_a_problem(zoo_command: Zoo, site: Path) -> None:
+    (site / "sick_zoo.py").write_text("import nowhere")
+    write_distribution(site, "zoo-sick", "1.0", {"sick": "sick_zoo"})
+    code, found = findings(zoo_command)
+    assert code == 1
+    assert found["plugin sick"].level == "problem"
+    assert found["plugin sick"].advice == "mend or uninstall zoo-sick"
+
+
+def test_a_torchvision_for_another_torch_is_a_problem(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("torchvision.ops.nms", refuse)
+    code, found = findings(zoo_command)
+    assert code == 1
+    assert "does not fit torch" in found["torchvision"].text
+    assert "operator torchvision::nms does not exist" in found["torchvision"].text
+    assert found["torchvision"].advice.startswith("pip install torchvision==0.")
+
+
+@pytest.mark.parametrize(
+    ("torch", "torchvision"), [("2.11.0", "torchvision==0.26.*"), ("2.15.1+cu130", "torchvision==0.30.*")]
+)
+def test_each_torch_has_its_torchvision(torch: str, torchvision: str) -> None:
+    assert fitting_torchvision(torch) == torchvision
+
+
+def test_a_look_that_fails_is_a_problem_and_stops_nothing(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> object:
+        raise OSError("no such thing")
+
+    monkeypatch.setattr(diagnosis, "size", lambda value: broken())
+    code, found = findings(zoo_command)
+    assert code == 1
+    assert found["working_folder"] == Finding("working_folder", "problem", "OSError: no such thing")
+    assert found["plugins"].level == "ok"

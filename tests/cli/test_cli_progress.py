@@ -1,0 +1,156 @@
+"""What a training shows on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+
+import zoo
+from zoo.cli import progress
+from zoo.cli.progress import Pace, TrainingDisplay, counting
+from zoo.cli.terminal import Terminal
+from zoo.registry import Registry
+
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+BEGIN: dict[str, Any] = {"name": "quickstart", "first_step": 0, "steps": 600, "batch_size": 64, "engine": "cpu, fp32"}
+
+
+class Screen(io.StringIO):
+    """A file that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(progress, "time", found)
+    return found
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A terminal of 100 columns."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Screen()
+
+
+def display(registry: Registry, screen: Screen | None = None) -> TrainingDisplay:
+    return TrainingDisplay(Terminal("status", file=screen), zoo.check("quickstart", registry=registry))
+
+
+def test_elsewhere_figures_are_lines_some_seconds_apart(
+    registry: Registry, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = display(registry)
+    shown.begin(**BEGIN)
+    for step in range(50, 601, 50):
+        clock.now += 1
+        shown.step(step)
+        shown.metrics({"step": step, "loss": 600 / step, "accuracy": 0.5, "lr": {"classifier": 0.1}, "seconds": 1.0})
+        if step == 200:
+            shown.metrics({"step": step, "validation_loss": 2.0, "validation_top1": 0.25, "validation_images": 1000})
+    shown.message("done")
+    shown.end()
+    assert capsys.readouterr().err == (
+        "training quickstart on cpu, fp32: 600 steps of 64 images\n"
+        "validation at step 200: loss 2.0000, top1 0.2500\n"
+        "step 250 of 600: loss 2.4000, accuracy 0.5000, 3,200 images/s, 7 s left\n"
+        "step 500 of 600: loss 1.2000, accuracy 0.5000, 3,200 images/s, 2 s left\n"
+        "step 600 of 600: loss 1.0000, accuracy 0.5000, 3,200 images/s\n"
+        "done\n"
+    )
+
+
+def test_on_a_terminal_an_area_is_redrawn(registry: Registry, clock: Clock, screen: Screen) -> None:
+    shown = display(registry, screen)
+    shown.begin(**BEGIN)
+    shown.metrics({"step": 50, "loss": 1.5})
+    clock.now += 1
+    shown.step(60)
+    shown.end()
+    text = screen.getvalue()
+    assert "step 60 of 600" in text
+    assert "3,840 images/s, 9 s left" in text
+    assert "loss 1.5000" in text
+    assert "updates used: classifier 60 of 1,000" in text
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+
+
+def test_the_area_is_drawn_five_times_a_second_at_most(registry: Registry, clock: Clock, screen: Screen) -> None:
+    shown = display(registry, screen)
+    shown.begin(**BEGIN)
+    before = len(screen.getvalue())
+    for step in range(1, 100):
+        clock.now += 0.001
+        shown.step(step)
+    assert len(screen.getvalue()) == before
+    clock.now += 0.2
+    shown.step(100)
+    assert len(screen.getvalue()) > before
+    shown.end()
+
+
+def test_a_message_goes_above_the_area(registry: Registry, clock: Clock, screen: Screen) -> None:
+    shown = display(registry, screen)
+    shown.begin(**BEGIN)
+    shown.message("evaluating on the test images")
+    shown.end()
+    assert "evaluating on the test images\n" in screen.getvalue()
+
+
+def test_the_pace_forgets_a_slow_start() -> None:
+    pace = Pace(0, 0.0)
+    assert pace.rate(0, 1.0) == 0.0
+    assert pace.rate(1, 10.0) == pytest.approx(0.1)
+    for step in range(2, 42):
+        rate = pace.rate(step, 8.0 + step)
+    assert rate == pytest.approx(1.0)
+
+
+def test_without_colour_no_colour_is_written(
+    registry: Registry, clock: Clock, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    Terminal("status", file=screen).line("red", style="bold red")
+    assert "\x1b[31m" not in screen.getvalue() and "\x1b[1;31m" not in screen.getvalue()
+
+
+def test_counting_is_silent_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting(Terminal("status"), "images") as count:
+        count(1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_counting_draws_a_bar(screen: Screen) -> None:
+    with counting(Terminal("status", file=screen), "images") as count:
+        count(500, 1000)
+        count(1000, 1000)
+    assert "1,000 of 1,000 images" in screen.getvalue()
+
+
+def test_a_table_elsewhere_is_as_wide_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().table(("name", "text"), [("a", "x" * 500), ("[b]", "")])
+    assert capsys.readouterr().out == f"name  text\na     {'x' * 500}\n[b]\n"
+
+
+def test_a_table_fits_a_narrow_terminal(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    Terminal("status", file=screen).table(("name", "text"), [("resnet", "word " * 20)])
+    assert max(map(len, STYLE.sub("", screen.getvalue()).splitlines())) <= 40

@@ -1,0 +1,173 @@
+"""The closed forms of costs, held against the built module on the meta device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import builtin_registry
+
+from zoo.builder import Builder
+from zoo.errors import ShapeError
+from zoo.network.layer import Cost, Layer, Shape
+from zoo.network.measure import measure
+from zoo.registry import Registry
+
+IMAGES: list[Shape] = [(3, 32, 32), (8, 9, 7), (16, 1, 1)]
+#: Options that a layer cannot do without, and forms worth trying beside the defaults.
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "conv": [
+        {"channels": 8},
+        {"channels": 6, "kernel": [3, 1], "stride": [2, 1], "bias": False},
+        {"channels": 16, "kernel": 5, "dilation": 2, "stride": 2},
+        {"channels": 16, "groups": "depthwise", "padding": [0, 2], "kernel": 1},
+    ],
+    "conv_transpose": [
+        {"channels": 4},
+        {"channels": 6, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1, "bias": False},
+    ],
+    "linear": [{"features": 5}, {"features": 3, "bias": False}],
+    "max_pool": [{}, {"kernel": 3, "stride": 2, "padding": 1}, {"kernel": 3, "stride": 2, "ceil_mode": True}],
+    "average_pool": [{}, {"kernel": 3, "stride": 1, "padding": 1, "count_include_pad": False}],
+    "adaptive_average_pool": [{}, {"size": [2, 3]}],
+    "shortcut_pad": [{"channels": 20, "stride": 2}],
+    "upsample": [{}, {"factor": 3, "mode": "bilinear"}],
+    "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
+    "prelu": [{}, {"per_channel": True}],
+    "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
+    "repeat": [{"times": 3, "layers": [{"conv": 8}, "silu"]}, {"times": 2, "shared": True, "layers": ["batch_norm"]}],
+    "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
+    "residual": [{"layers": ["batch_norm"]}],
+}
+
+
+def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
+    names = registry.names("layer", "activation", "norm")
+    return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
+
+
+def assert_measured(layer: Layer, input: Shape) -> None:
+    """Hold shape and cost against the module, and against its state."""
+    module = layer.module(input)
+    assert measure(module, input) == (layer.shape(input), layer.cost(input))
+
+
+@pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
+def test_every_layer_costs_what_it_says(name: str, options: dict[str, Any], builder: Builder) -> None:
+    layer = builder.layer({name: options})
+    assert type(layer).cost is not Layer.cost, "a built-in layer has a closed form"
+    inputs = [(12,)] if name == "linear" else IMAGES
+    taken = 0
+    for input in inputs:
+        try:
+            layer.shape(input)
+        except ShapeError:
+            continue
+        assert_measured(layer, input)
+        taken += 1
+    assert taken > 0
+
+
+@pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
+def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], builder: Builder) -> None:
+    layer = builder.layer({name: options})
+    input: Shape = (12,) if name == "linear" else (16, 9, 8)
+    torch.manual_seed(0)
+    output = layer.module(input)(torch.randn(2, *input))
+    assert tuple(output.shape[1:]) == layer.shape(input)
+    assert torch.isfinite(output).all()
+
+
+leaves = st.sampled_from(
+    [
+        "relu",
+        "silu",
+        "batch_norm",
+        "identity",
+        "prelu",
+        {"dropout": 0.1},
+        {"conv": {"channels": 6}},
+        {"conv": {"channels": 4, "kernel": 1, "bias": False}},
+        {"conv": {"channels": 6, "stride": 2}},
+        {"max_pool": {"kernel": 3, "stride": 1, "padding": 1}},
+        {"average_pool": 2},
+        {"upsample": 2},
+        {"group_norm": 2},
+    ]
+)
+
+
+def composites(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    some = st.lists(inner, max_size=3)
+    return st.one_of(
+        st.builds(lambda layers: {"sequence": layers}, some),
+        st.builds(
+            lambda n, s, layers: {"repeat": {"times": n, "layers": layers, "shared": s}},
+            st.integers(1, 3),
+            st.booleans(),
+            some,
+        ),
+        st.builds(lambda one, two: {"residual": {"layers": one, "shortcut": two}}, some, some),
+        st.builds(
+            lambda ones, join: {"branches": {"branches": ones, "join": join}},
+            st.lists(st.builds(lambda layers: {"sequence": layers}, some), min_size=1, max_size=3),
+            st.sampled_from(["add", "multiply", "concat"]),
+        ),
+    )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(network=st.lists(st.recursive(leaves, composites, max_leaves=8), min_size=1, max_size=4))
+def test_random_networks_cost_what_they_say(network: list[Any]) -> None:
+    layer = Builder(builtin_registry()).layer(network)
+    try:
+        layer.shape((4, 8, 8))
+    except ShapeError:
+        return
+    assert_measured(layer, (4, 8, 8))
+
+
+def test_a_shared_weight_counts_once(builder: Builder) -> None:
+    body = [{"conv": {"channels": 8}}]
+    once = builder.layer(body).cost((8, 4, 4))
+    shared = builder.layer({"repeat": {"times": 5, "layers": body, "shared": True}}).cost((8, 4, 4))
+    assert (shared.parameters, shared.macs) == (once.parameters, 5 * once.macs)
+
+
+def test_frozen_parameters_do_not_count() -> None:
+    module = torch.nn.Linear(4, 3)
+    module.weight.requires_grad_(False)
+    assert measure(module, (4,))[1].parameters == 3
+
+
+def test_peak_memory_of_a_residual_holds_the_input(builder: Builder) -> None:
+    layer = builder.layer({"residual": ["relu", "relu"]})
+    # The second relu reads and writes while the input waits for the addition.
+    assert layer.cost((2, 4, 4)) == Cost(peak=96, held_peak=96)
+
+
+SHAPE_ERRORS = [
+    ([{"linear": 3}], (3, 8, 8), "layer 0: linear takes a vector (features,), but the shape here is (3, 8, 8); put flatten or global_average_pool before it"),
+    (["flatten", {"conv": 3}], (3, 8, 8), "layer 1: conv takes an image (channels, height, width), but the shape here is (192,)"),
+    ([{"max_pool": 9}], (3, 8, 8), "layer 0: max_pool: a kernel of 9x9 does not fit (3, 8, 8) with padding 0; make the kernel or an earlier stride smaller, or the padding larger"),
+    ([{"max_pool": {"kernel": 2, "padding": 2}}], (3, 8, 8), "layer 0: max_pool: padding 2 is more than half of the kernel, 2"),
+    ([{"group_norm": 2}], (3, 8, 8), "layer 0: group_norm: groups 2 does not divide 3 channels"),
+    ([{"pixel_shuffle": 2}], (3, 8, 8), "layer 0: pixel_shuffle: 3 channels are no multiple of factor squared, 4"),
+    (["glu"], (3, 8, 8), "layer 0: glu halves the channels, but 3 come in"),
+    ([{"conv_transpose": {"channels": 4, "padding": 9}}], (3, 4, 4), "layer 0: conv_transpose: padding 9 leaves nothing of (3, 4, 4); make it smaller"),
+    ([{"conv_transpose": {"channels": 4, "output_padding": 1}}], (3, 4, 4), "layer 0: conv_transpose: output_padding 1 must be smaller than the stride, 1"),
+    ([{"branches": {"branches": []}}], (3, 8, 8), "layer 0: there is no branch to join"),
+    ([{"branches": {"branches": ["relu", {"conv": 4}], "join": "add"}}], (3, 8, 8), "layer 0: branch 0 gives (3, 8, 8), branch 1 gives (4, 8, 8); add cannot join them"),
+    ([{"repeat": {"times": 2, "shared": True, "layers": [{"conv": 4}]}}], (3, 8, 8), "layer 0: shared weights need layers that keep the shape; these turn (3, 8, 8) into (4, 8, 8)"),
+    ([{"residual": [["relu"], {"linear": 2}][1:]}], (3, 8, 8), "layer 0.layers.0: linear takes a vector (features,), but the shape here is (3, 8, 8); put flatten or global_average_pool before it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "input", "message"), SHAPE_ERRORS)
+def test_a_shape_error_names_the_layer(network: list[Any], input: Shape, message: str, builder: Builder) -> None:
+    with pytest.raises(ShapeError) as caught:
+        builder.layer(network).cost(input)
+    assert str(caught.value) == message
