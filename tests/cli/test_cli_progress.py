@@ -152,5 +152,5 @@ def test_a_table_elsewhere_is_as_wide_as_it_is(capsys: pytest.CaptureFixture[str
 
 def test_a_table_fits_a_narrow_terminal(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    Terminal("status", file=screen).table(("name", "text"), [("resnet", "word " * 20)])
+    Terminal("status", file=screen).table(("name", "text"), [("resnet", "word " * 20)], fold=("text",))
     assert max(map(len, STYLE.sub("", screen.getvalue()).splitlines())) <= 40

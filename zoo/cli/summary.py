@@ -42,7 +42,7 @@ def show_layers(one: NetworkReport, terminal: Terminal) -> None:
         figures = (units.count(row.cost.parameters), units.count(row.cost.macs))
         lines.append(("  " * row.depth + name + uses, row.options, units.shape(row.output), *figures))
     terminal.line(f"{one.role}, input {units.shape(one.input)}")
-    terminal.table(LAYERS, lines, right=LAYERS[3:])
+    terminal.table(LAYERS, lines, right=LAYERS[3:], fold=("options",))
 
 
 def layers_data(one: NetworkReport) -> list[dict[str, Any]]:

@@ -37,14 +37,22 @@ class Terminal:
         """Print one line; the terminal itself breaks one that is too long, so that it can be copied whole."""
         self._console.print(Text(text, style=style), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()) -> None:
-        """Print aligned columns with a heading; those named in `right` are numbers. The last one is folded to fit."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: Collection[str] = (),
+        fold: Collection[str] = (),
+    ) -> None:
+        """Print aligned columns with a heading.
+
+        right: columns of numbers; fold: columns of text that are folded where the terminal is too narrow.
+        """
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
         for name in columns:
-            last = name == columns[-1]
-            table.add_column(
-                Text(name), justify="right" if name in right else "left", no_wrap=not last, overflow="fold"
-            )
+            justify: Literal["left", "right"] = "right" if name in right else "left"
+            table.add_column(Text(name), justify=justify, no_wrap=name not in fold, overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
         self._unpadded(table)

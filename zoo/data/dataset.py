@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Dataset:
     """A training and a test set with the names of their classes.
 
     `superclasses` are the names of groups of classes, and `superclass_of` the group of each class; both are empty
-    where there are none. `fingerprint` is the SHA-256 of images, labels and names.
+    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from.
     """
 
     info: DataInfo
@@ -46,11 +46,12 @@ class Dataset:
     class_names: tuple[str, ...]
     fingerprint: str
     superclasses: tuple[str, ...] = ()
-    superclass_of: tuple[int, ...] = field(default=())
+    superclass_of: tuple[int, ...] = ()
+    source: str = ""
 
 
 class DataSource:
-    """Base of the kind `dataset`. A subclass is a keyword-only frozen dataclass: its fields are the options in a spec."""
+    """Base of the kind `dataset`. A subclass is a keyword-only frozen dataclass: its fields are its options."""
 
     def info(self) -> DataInfo:
         """Return what is known without loading images. Raises DataError when that is nothing."""

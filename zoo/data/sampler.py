@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from zoo.errors import DataError
 from zoo.random import derive_seed
 
 
@@ -40,15 +41,28 @@ class Sampler:
         return self._order
 
 
+def batch_indices(*, images: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """Return the (batch_size,) int64 indices of a step, counted from 0, without a sampler that remembers its epoch."""
+    return Sampler(images, batch_size, seed).indices(step)
+
+
 def validation_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted indices that are trained on and the `count` that are held out, the same share of each class."""
-    random = generator(seed, "validation")
+    """Return the sorted indices that are trained on and the `count` that are held out, the same share of each class.
+
+    Raises DataError when nothing would be left to train on.
+    """
+    if not 0 <= count < len(labels):
+        raise DataError(f"{count:,} of {len(labels):,} training images cannot be held out; wanted fewer than there are")
+    return stratified_split(labels, count, generator(seed, "validation"))
+
+
+def stratified_split(labels: np.ndarray, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cut `count` images out, the same share of each class up to rounding. Return the sorted indices left and cut."""
     order = random.permutation(len(labels))
-    # Images are taken class by class in turn: the n-th of each class before the (n+1)-th of any.
     by_class = order[np.argsort(labels[order], kind="stable")]
-    sorted_labels = labels[by_class]
-    first = np.searchsorted(sorted_labels, sorted_labels)
-    rank = np.arange(len(labels)) - first
-    chosen = by_class[np.lexsort((random.permutation(len(labels)), rank))][:count]
-    held = np.sort(chosen)
-    return np.setdiff1d(np.arange(len(labels)), held, assume_unique=True), held
+    classes = labels[by_class]
+    first, last = np.searchsorted(classes, classes), np.searchsorted(classes, classes, side="right")
+    # An image's place within its own class, in 0..1: cutting at one height cuts the same share of each.
+    height = (np.arange(len(labels)) - first + 0.5) / (last - first)
+    cut = np.sort(by_class[np.lexsort((random.permutation(len(labels)), height))][:count])
+    return np.setdiff1d(np.arange(len(labels)), cut, assume_unique=True), cut

@@ -38,7 +38,10 @@ def list_sets(as_json: bool) -> None:
         rows.append((one["name"], *facts, one["summary"] if info else one["problem"]))
     terminal = Terminal()
     terminal.table(
-        ("name", "state", "image", "classes", "train", "test", "note"), rows, right=("classes", "train", "test")
+        ("name", "state", "image", "classes", "train", "test", "note"),
+        rows,
+        right=("classes", "train", "test"),
+        fold=("note",),
     )
 
 
@@ -154,4 +157,4 @@ def _show(name: str, terminal: Any) -> None:
             ("file", f"{facts['path']} ({units.size(facts['bytes'])})"),
         ]
         rows.append(("names", ", ".join(facts["class_names"])))
-    terminal.table(("data set", ""), rows)
+    terminal.table(("data set", "what is known"), rows, fold=("what is known",))

@@ -122,7 +122,7 @@ def _show_component(data: dict[str, Any], terminal: Terminal) -> None:
         )
         for one in data["options"]
     ]
-    terminal.table(("option", "default", "wanted", "meaning"), rows)
+    terminal.table(("option", "default", "wanted", "meaning"), rows, fold=("wanted", "meaning"))
 
 
 def _default(value: Any) -> str:
