@@ -1,0 +1,59 @@
+# Zoo: `make help` lists what there is. Needs python3 (3.11 or newer), make and a package registry.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# uv installs a fresh environment several times faster than pip; NO_UV=1 does without it.
+UV := $(if $(NO_UV),,$(shell command -v uv 2>/dev/null || echo .uv/bin/uv))
+WHEEL_ENV := $(VENV)-wheel
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-wheel lint format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+install: $(STAMP) ## Make the environment in .venv
+
+demo: $(STAMP) ## Check, train and evaluate a small spec; under two minutes on two cores
+	$(BIN)/zoo check quickstart
+	$(BIN)/zoo train quickstart --run runs/demo
+	$(BIN)/zoo evaluate runs/demo
+
+test: $(STAMP) ## Run the test suite
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(STAMP) ## Run the proofs that take minutes
+	$(BIN)/python -m pytest -m slow
+
+test-wheel: $(STAMP) ## Run the test suite against the built wheel in a fresh environment
+	rm -rf dist $(WHEEL_ENV)
+	$(BIN)/python -m build --wheel --outdir dist
+	$(call make_env,$(WHEEL_ENV))
+	$(call install_into,$(WHEEL_ENV)) "$$(ls dist/*.whl)[dev]"
+	cp -r tests examples docs README.md pyproject.toml $(WHEEL_ENV)/
+	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python -m pytest -n 2 -m "not slow and not install"
+	rm -rf $(WHEEL_ENV)
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove environments and caches
+	rm -rf $(VENV) $(WHEEL_ENV) .uv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zoo needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with PYTHON=...")'
+	$(if $(filter .uv/bin/uv,$(UV)),$(if $(wildcard .uv/bin/uv),,$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv))
+	$(call make_env,$(VENV))
+	$(call install_into,$(VENV)) -e '.[dev]'
+	touch $(STAMP)
+
+make_env = $(if $(UV),$(UV) venv --quiet --clear --python $(PYTHON) $(1),$(PYTHON) -m venv --clear $(1))
+install_into = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$(1)/bin/python -m pip install --quiet) -c constraints.txt
