@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from cli_support import Zoo, write_distribution
+from support import ROOT
 
 import zoo
 from zoo.cli.main import COMMANDS, cli
@@ -245,3 +247,12 @@ def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> Non
     assert err == (
         "warning: plugin sick (zoo-sick 1.0) was dropped: its import failed: ZeroDivisionError: division by zero\n"
     )
+
+
+def test_rich_has_one_user() -> None:
+    users = [
+        path
+        for path in (ROOT / "zoo").rglob("*.py")
+        if "rich" in re.findall(r"(?:from|import) (\w+)", path.read_text())
+    ]
+    assert users == [ROOT / "zoo" / "cli" / "terminal.py"]

@@ -115,6 +115,16 @@ def test_a_message_goes_above_the_area(registry: Registry, clock: Clock, screen:
     assert "evaluating on the test images\n" in screen.getvalue()
 
 
+def test_what_came_after_the_last_step_is_drawn_too(registry: Registry, clock: Clock, screen: Screen) -> None:
+    shown = display(registry, screen)
+    shown.begin(**BEGIN)
+    shown.step(600)
+    shown.metrics({"step": 600, "validation_top1": 0.25})
+    shown.end()
+    assert "validation at step 600: top1 0.2500" in screen.getvalue()
+    assert "step 600 of 600" in screen.getvalue()
+
+
 def test_the_pace_forgets_a_slow_start() -> None:
     pace = Pace(0, 0.0)
     assert pace.rate(0, 1.0) == 0.0

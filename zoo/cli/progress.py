@@ -34,7 +34,7 @@ class TrainingDisplay(Reporter):
         self._due = 0.0
 
     def begin(self, *, name: str, first_step: int, steps: int, batch_size: int, engine: str) -> None:
-        self._first, self._steps, self._batch_size = first_step, steps, batch_size
+        self._step, self._steps, self._batch_size = first_step, steps, batch_size
         self._pace = Pace(first_step, time.monotonic())
         self._due = time.monotonic() + LINE_SECONDS
         self._say(f"training {name} on {engine}: {units.count(steps)} steps of {batch_size} images")
@@ -43,9 +43,10 @@ class TrainingDisplay(Reporter):
             self._draw(first_step, time.monotonic())
 
     def step(self, step: int) -> None:
-        # Called after every step: two comparisons and a clock, unless it is time to draw.
+        # Called after every step: a clock and a comparison, unless it is time to draw.
+        self._step = step
         now = time.monotonic()
-        if self._area is not None and (now >= self._due or step == self._steps):
+        if self._area is not None and now >= self._due:
             self._draw(step, now)
 
     def metrics(self, record: dict[str, Any]) -> None:
@@ -59,14 +60,15 @@ class TrainingDisplay(Reporter):
         self._figures = record
         if self._area is None and (now >= self._due or step == self._steps):
             self._due = now + LINE_SECONDS
-            self._terminal.line(
-                f"step {units.count(step)} of {units.count(self._steps)}: {_shown(record)}, {self._timing(step, now)}"
-            )
+            parts = (_shown(record), self._timing(step, now))
+            self._terminal.line(f"{self._place(step)}: {', '.join(part for part in parts if part)}")
 
     def message(self, text: str) -> None:
         self._say(text)
 
     def end(self) -> None:
+        if self._area is not None:
+            self._draw(self._step, time.monotonic())
         self._closing.close()
         self._area = None
 
@@ -79,21 +81,21 @@ class TrainingDisplay(Reporter):
     def _draw(self, step: int, now: float) -> None:
         assert self._area is not None
         self._due = now + REDRAW_SECONDS
-        head = f"step {units.count(step)} of {units.count(self._steps)}"
         lines = [_shown(self._figures), self._validation, self._used(step)]
-        self._area.draw(head, step / self._steps, self._timing(step, now), [line for line in lines if line])
+        self._area.draw(
+            self._place(step), step / self._steps, self._timing(step, now), [line for line in lines if line]
+        )
+
+    def _place(self, step: int) -> str:
+        return f"step {units.count(step)} of {units.count(self._steps)}"
 
     def _timing(self, step: int, now: float) -> str:
         assert self._pace is not None
         rate = self._pace.rate(step, now)
         if not rate:
-            return "the first step is the slowest" if step == self._first else ""
-        left = units.duration((self._steps - step) / rate)
-        return (
-            f"{rate * self._batch_size:,.0f} images/s, {left} left"
-            if step < self._steps
-            else f"{rate * self._batch_size:,.0f} images/s"
-        )
+            return ""
+        pace = f"{rate * self._batch_size:,.0f} images/s"
+        return f"{pace}, {units.duration((self._steps - step) / rate)} left" if step < self._steps else pace
 
     def _used(self, step: int) -> str:
         used = ", ".join(f"{role} {units.count(round(step * each))}" for role, each in self._updates.items())

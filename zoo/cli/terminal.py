@@ -78,7 +78,9 @@ class Area:
     """A bar with text on both sides, and lines under it, drawn in place."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        # What others print meanwhile goes above the area, unless it goes into a file.
+        printed = sys.stdout.isatty()
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop", redirect_stdout=printed)
         self._live.start()
 
     def draw(self, before: str, share: float, after: str, lines: Iterable[str] = ()) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import DataInfo, Dataset, ImageSet
+from zoo.data.decoding import Progress, Reader, decode_all
 from zoo.data.store import fingerprint
-from zoo.errors import DataError
+from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:
     import numpy as np
 
-Progress = Callable[[int, int], None]
 EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 LARGEST = 64 * 2**20  # bytes of one file, unpacked
 SPLITS = ("train", "test")
@@ -26,7 +25,7 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Imported:
-    """A data set and what was left out of it: files that are no images by their names, and corrupt ones."""
+    """A data set and what was left out of it: files that are no image of a class by their names, and corrupt ones."""
 
     dataset: Dataset
     ignored: int
@@ -40,7 +39,7 @@ class Entry:
     split: str
     label: str
     name: str
-    read: Callable[[], bytes]
+    read: Reader
 
 
 def import_images(
@@ -54,183 +53,167 @@ def import_images(
     """Read all images under `source`, a folder or a zip file, as RGB.
 
     size: side in pixels that images are resized to (their shorter side, then the middle is cut out); without it all
-    must be of one size. test_fraction: share of each class that becomes the test set where there is none.
+    must be of one size. test_fraction: share of each class, in 0..1, that becomes the test set where there is none.
     progress: called with images done and in all. Raises DataError when the images do not make a data set.
     """
-    entries, ignored = _entries(source)
-    class_names = _class_names(entries, source)
-    pixels, corrupt = _decode_all(entries, size, progress)
-    if corrupt and not skip_corrupt:
-        raise DataError(
-            f"{source}: {len(corrupt)} of {len(entries)} images cannot be read: {_some(corrupt)}; "
-            "mend or delete them, or leave them out with --skip-corrupt"
-        )
-    kept = [(entry, image) for entry, image in zip(entries, pixels, strict=True) if image is not None]
-    _require_one_size([image for _, image in kept], source)
-    parts = {split: [(entry, image) for entry, image in kept if entry.split == split] for split in SPLITS}
-    if not parts["test"]:
-        parts["train"], parts["test"] = _cut_test(parts["train"], test_fraction, source)
-    sets = {split: _image_set(part, class_names) for split, part in parts.items()}
-    return Imported(make_dataset(sets["train"], sets["test"], class_names), ignored, tuple(corrupt))
-
-
-def make_dataset(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> Dataset:
-    """Return a data set with the statistics of its training images and its fingerprint."""
     import numpy as np
 
-    count = train.images[:, 0].size
-    sums, squares = np.zeros(train.images.shape[1]), np.zeros(train.images.shape[1])
-    for start in range(0, len(train.images), 4096):
-        values = train.images[start : start + 4096].astype(np.float64) / 255
-        sums += values.sum((0, 2, 3))
-        squares += (values**2).sum((0, 2, 3))
-    mean = sums / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+    with _open(source) as files:
+        class_names, entries, ignored = _sort_out(files, source)
+        held_out = any(entry.split == "test" for entry in entries)
+        _require_test_images(held_out, test_fraction, source)
+        images, readable = decode_all([entry.read for entry in entries], size, progress, source)
+    corrupt = [entry.name for entry, one in zip(entries, readable, strict=True) if not one]
+    if corrupt and not skip_corrupt:
+        raise DataError(
+            f"{source}: {len(corrupt)} of {len(entries)} images cannot be read: {listing(corrupt, 3)}; "
+            "mend or delete them, or leave them out with --skip-corrupt"
+        )
+    index = {name: number for number, name in enumerate(class_names)}
+    labels = np.array([index[entry.label] for entry in entries], dtype=np.int64)
+    in_test = np.array([entry.split == "test" for entry in entries])
+    if test_fraction is not None:
+        in_test = _cut_test(labels, readable, test_fraction, source)
+    train, test = (ImageSet(images[rows], labels[rows]) for rows in (readable & ~in_test, readable & in_test))
+    counts = np.bincount(train.labels, minlength=len(class_names))
+    if not counts.all():
+        empty = [name for name, count in zip(class_names, counts, strict=True) if not count]
+        raise DataError(
+            f"{source}: classes without a training image: {listing(empty, 3)}; fill or delete their folders"
+        )
+    if not len(test.labels):
+        raise DataError(f"{source}: none of its test images can be read")
+    return Imported(make_dataset(train, test, class_names, source=source.name), ignored, tuple(corrupt))
+
+
+def make_dataset(train: ImageSet, test: ImageSet, class_names: tuple[str, ...], *, source: str = "") -> Dataset:
+    """Return a data set with the statistics of its training images and its fingerprint."""
+    mean, std = _mean_and_std(train.images)
     channels, height, width = train.images.shape[1:]
     info = DataInfo(
         image=(channels, height, width),
         classes=len(class_names),
         train_images=len(train.labels),
         test_images=len(test.labels),
-        mean=tuple(round(float(value), 6) for value in mean),
-        std=tuple(round(float(value), 6) for value in std),
+        mean=mean,
+        std=std,
     )
-    return Dataset(
-        info=info, train=train, test=test, class_names=class_names, fingerprint=fingerprint(train, test, class_names)
-    )
+    mark = fingerprint(train, test, class_names)
+    return Dataset(info=info, train=train, test=test, class_names=class_names, fingerprint=mark, source=source)
 
 
-def _entries(source: Path) -> tuple[list[Entry], int]:
-    """Return the image files under `source` in the order of their names, and how many files were passed over."""
+def _mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each channel's mean and standard deviation in 0..1, exact to six digits: from counts of the 256 values."""
+    import numpy as np
+
+    counts = np.zeros((images.shape[1], 256))
+    for start in range(0, len(images), 1024):
+        for channel in range(images.shape[1]):
+            counts[channel] += np.bincount(images[start : start + 1024, channel].ravel(), minlength=256)
+    value, share = np.arange(256) / 255, counts / counts.sum(1, keepdims=True)
+    mean = share @ value
+    # A channel of one value must not make normalisation divide by nothing.
+    std = np.sqrt(np.maximum((share * (value - mean[:, None]) ** 2).sum(1), 1e-12))
+    return tuple(round(float(one), 6) for one in mean), tuple(round(float(one), 6) for one in std)
+
+
+@contextlib.contextmanager
+def _open(source: Path) -> Iterator[dict[str, Reader | None]]:
+    """Give the names of all files and folders under `source`, and for files how to read them."""
+    if source.is_dir():
+        yield {
+            path.relative_to(source).as_posix(): path.read_bytes if path.is_file() else None
+            for path in source.rglob("*")
+        }
+        return
     if not source.exists():
         raise DataError(f"{source}: there is no such file or folder; wanted a folder or zip with train/<class>/*")
-    if source.is_dir():
-        files: Iterable[tuple[str, Callable[[], bytes]]] = (
-            (path.relative_to(source).as_posix(), path.read_bytes) for path in source.rglob("*") if path.is_file()
-        )
-    elif zipfile.is_zipfile(source):
-        files = _zip_files(source)
-    else:
-        raise DataError(f"{source}: this is neither a folder nor a zip file; wanted one with train/<class>/*")
-    entries, ignored = [], 0
-    for name, read in sorted(files, key=lambda file: file[0]):
-        parts = PurePosixPath(name).parts
-        if any(part.startswith((".", "__MACOSX")) for part in parts):
-            continue
-        # One folder more at the top is what packing a folder into a zip gives.
-        where = next((index for index in (0, 1) if index < len(parts) and parts[index] in SPLITS), None)
-        if where is None or len(parts) != where + 3 or PurePosixPath(name).suffix.lower() not in EXTENSIONS:
-            ignored += 1
-            continue
-        entries.append(Entry(parts[where], parts[where + 1], name, read))
-    return entries, ignored
-
-
-def _zip_files(source: Path) -> Iterable[tuple[str, Callable[[], bytes]]]:
-    archive = zipfile.ZipFile(source)
-    for info in archive.infolist():
-        if info.is_dir():
-            continue
-        if info.flag_bits & 1:
-            raise DataError(f"{source}: {info.filename} is encrypted; wanted a zip without password")
-        if info.file_size > LARGEST:
-            raise DataError(
-                f"{source}: {info.filename} unpacks to {info.file_size:,} bytes; wanted at most {LARGEST:,} a file"
-            )
-        yield info.filename, lambda name=info.filename: archive.read(name)  # type: ignore[misc]
-
-
-def _class_names(entries: list[Entry], source: Path) -> tuple[str, ...]:
-    names = sorted({entry.label for entry in entries if entry.split == "train"})
-    if not names:
-        raise DataError(f"{source}: it holds no images in train/<class>/; wanted a folder for each class under train/")
-    if len(names) == 1:
-        raise DataError(f"{source}: it holds one class, {names[0]!r}; wanted two or more folders under train/")
-    strange = sorted({entry.label for entry in entries if entry.split == "test"} - set(names))
-    if strange:
-        raise DataError(f"{source}: the test images have classes that the training images lack: {_some(strange)}")
-    return tuple(names)
-
-
-def _decode_all(
-    entries: list[Entry], size: int | None, progress: Progress | None
-) -> tuple[list[np.ndarray | None], list[str]]:
-    """Decode in threads, for the decoders release the interpreter's lock; None stands for a corrupt image."""
-    pixels: list[np.ndarray | None] = []
-    corrupt = []
-    with ThreadPoolExecutor() as pool:
-        for index, image in enumerate(pool.map(lambda entry: _decode(entry, size), entries), 1):
-            pixels.append(image)
-            if image is None:
-                corrupt.append(entries[index - 1].name)
-            if progress is not None and (index % 256 == 0 or index == len(entries)):
-                progress(index, len(entries))
-    return pixels, corrupt
-
-
-def _decode(entry: Entry, size: int | None) -> np.ndarray | None:
-    """Return an image as (3, H, W) uint8, or None when it cannot be read."""
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
-        with Image.open(io.BytesIO(entry.read())) as opened:
-            if opened.mode.startswith("I") or opened.mode == "F":
-                # PIL clips deeper images instead of scaling them.
-                values = np.asarray(opened, dtype=np.float64)
-                top = 65535 if opened.mode.startswith("I") else max(values.max(), 1e-9)
-                rgb = Image.fromarray((values * (255 / top)).clip(0, 255).astype(np.uint8)).convert("RGB")
-            else:
-                rgb = opened.convert("RGB")
-        if size is not None:
-            rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
-        return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        zipfile.BadZipFile,
-    ):
+        archive = zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(
+            f"{source}: this is neither a folder nor a sound zip file ({error}); wanted one with train/<class>/*"
+        ) from error
+    with archive:
+        yield {info.filename.rstrip("/"): _zip_reader(archive, info, source) for info in archive.infolist()}
+
+
+def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> Reader | None:
+    if info.is_dir():
         return None
+    if info.flag_bits & 1:
+        raise DataError(f"{source}: {info.filename} is encrypted; wanted a zip without password")
+    if info.file_size > LARGEST:
+        raise DataError(
+            f"{source}: {info.filename} unpacks to {info.file_size:,} bytes; wanted at most {LARGEST:,} a file"
+        )
+    return partial(archive.read, info)
 
 
-def _require_one_size(images: list[np.ndarray], source: Path) -> None:
-    sizes = Counter(f"{image.shape[2]}x{image.shape[1]}" for image in images)
-    if len(sizes) > 1:
-        shown = ", ".join(f"{count} of {size}" for size, count in sizes.most_common(4))
-        raise DataError(f"{source}: the images have {len(sizes)} sizes ({shown}); bring them to one with --size N")
+def _sort_out(files: dict[str, Reader | None], source: Path) -> tuple[tuple[str, ...], list[Entry], int]:
+    """Return the sorted names of the classes, the image files in the order of their names, and how many were ignored.
+
+    A class is a folder under train/, even one without an image. Hidden files are not even counted.
+    """
+    paths = {
+        path: files[name]
+        for name, path in sorted((name, PurePosixPath(name)) for name in files)
+        if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    }
+    top = _top_folder(paths, source)
+    labels: dict[str, set[str]] = {split: set() for split in SPLITS}
+    entries, ignored = [], 0
+    for path, read in paths.items():
+        inner = path.parts[len(top) :] if path.parts[: len(top)] == top else ()
+        known = len(inner) > 1 and inner[0] in SPLITS
+        if known and (len(inner) > 2 or read is None):
+            labels[inner[0]].add(inner[1])
+        if read is None:
+            continue
+        if known and len(inner) == 3 and path.suffix.lower() in EXTENSIONS:
+            entries.append(Entry(inner[0], inner[1], path.as_posix(), read))
+        else:
+            ignored += 1
+    if not any(entry.split == "train" for entry in entries):
+        raise DataError(f"{source}: it holds no images in train/<class>/; wanted a folder for each class under train/")
+    strange = labels["test"] - labels["train"]
+    if strange:
+        raise DataError(f"{source}: the test images have classes that the training images lack: {listing(strange, 3)}")
+    return tuple(sorted(labels["train"])), entries, ignored
 
 
-def _cut_test(
-    train: list[tuple[Entry, np.ndarray]], fraction: float | None, source: Path
-) -> tuple[list[tuple[Entry, np.ndarray]], list[tuple[Entry, np.ndarray]]]:
-    """Cut the same share of every class out of the training images, the same ones each time."""
-    from zoo.data.sampler import generator
+def _top_folder(paths: Iterable[PurePosixPath], source: Path) -> tuple[str, ...]:
+    """Return the one folder that train/ lies in, as packing a folder into a zip gives, or nothing."""
+    tops = {path.parts[: path.parts.index("train")] for path in paths if "train" in path.parts[:2]}
+    if len(tops) > 1 and () not in tops:
+        raise DataError(
+            f"{source}: it holds train/ in more than one folder: {listing((top[0] for top in tops), 3)}; wanted one"
+        )
+    return min(tops, default=())
 
-    if fraction is None:
+
+def _require_test_images(held_out: bool, test_fraction: float | None, source: Path) -> None:
+    if test_fraction is None and not held_out:
         raise DataError(
             f"{source}: it holds no images in test/<class>/; add them, or cut them out of the training images "
             "with --test-fraction 0.2"
         )
-    kept, cut = [], []
-    for label in sorted({entry.label for entry, _ in train}):
-        own = [pair for pair in train if pair[0].label == label]
-        chosen = set(generator(0, f"test split {label}").permutation(len(own))[: round(len(own) * fraction)].tolist())
-        for index, pair in enumerate(own):
-            (cut if index in chosen else kept).append(pair)
-    return kept, cut
+    if test_fraction is not None and held_out:
+        raise DataError(f"{source}: it holds images in test/<class>/ already; leave --test-fraction out")
+    if test_fraction is not None and not 0 < test_fraction < 1:
+        raise DataError(f"{source}: found a test fraction of {test_fraction}; wanted one between 0 and 1")
 
 
-def _image_set(part: list[tuple[Entry, np.ndarray]], class_names: tuple[str, ...]) -> ImageSet:
+def _cut_test(labels: np.ndarray, readable: np.ndarray, fraction: float, source: Path) -> np.ndarray:
+    """Return a mask of the images that become the test set: the same share of every class, the same ones each time."""
     import numpy as np
 
-    index = {name: number for number, name in enumerate(class_names)}
-    labels = np.array([index[entry.label] for entry, _ in part], dtype=np.int64)
-    return ImageSet(np.stack([image for _, image in part]), labels)
+    from zoo.data.sampler import generator, stratified_split
 
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+    rows = np.flatnonzero(readable)
+    count = round(len(rows) * fraction)
+    if not count:
+        raise DataError(f"{source}: a test fraction of {fraction} of {len(rows)} images is none; wanted a larger one")
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[rows[stratified_split(labels[rows], count, generator(0, "test split"))[1]]] = True
+    return chosen

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
-_TYPES = {"U8": "uint8", "I64": "int64"}
+_TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8)}  # numpy's name and bytes of each element
+_LOCK_SECONDS = 60.0
 
 
 def data_folder() -> Path:
     """Return the folder that data sets are kept in; it need not exist."""
     if os.environ.get("ZOO_DATA"):
-        return Path(os.environ["ZOO_DATA"])
+        return Path(os.environ["ZOO_DATA"]).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "zoo" / "data"
 
@@ -47,7 +49,9 @@ def save(name: str, dataset: Dataset) -> Path:
 
     Raises DataError when the disk is full or the folder cannot be written.
     """
+    import numpy as np
     from filelock import FileLock
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     path = path_of(name)
@@ -58,21 +62,19 @@ def save(name: str, dataset: Dataset) -> Path:
         "superclasses": dataset.superclasses,
         "superclass_of": dataset.superclass_of,
         "fingerprint": dataset.fingerprint,
+        "source": dataset.source,
     }
-    arrays = dict(
-        zip(
-            _TENSORS,
-            (dataset.train.images, dataset.train.labels, dataset.test.images, dataset.test.labels),
-            strict=True,
-        )
-    )
+    # safetensors writes the bytes at an array's address, whatever its strides are.
+    arrays = {
+        f"{split}_{what}": np.ascontiguousarray(getattr(part, what), dtype)
+        for split, part in (("train", dataset.train), ("test", dataset.test))
+        for what, dtype in (("images", np.uint8), ("labels", np.int64))
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
             write_atomically(path, lambda temporary: save_file(arrays, temporary, {"zoo": json.dumps(facts)}))
-    except Exception as error:
-        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
-            raise
+    except (OSError, SafetensorError) as error:
         raise DataError(
             f"{path}: the data set cannot be written ({error}); nothing was changed; "
             "make room, or choose another folder with ZOO_DATA=FOLDER"
@@ -86,20 +88,21 @@ def load(name: str) -> Dataset:
 
     path = path_of(name)
     start, header, facts = _header(path)
-    arrays: dict[str, np.ndarray] = {}
-    for key in _TENSORS:
+    content = np.memmap(path, np.uint8, "r", offset=start)
+
+    def array(key: str) -> np.ndarray:
         entry = header[key]
-        arrays[key] = np.memmap(
-            path, _TYPES[entry["dtype"]], "r", start + entry["data_offsets"][0], tuple(entry["shape"])
-        )
+        return content[slice(*entry["data_offsets"])].view(_TYPES[entry["dtype"]][0]).reshape(entry["shape"])
+
     return Dataset(
         info=_info(facts),
-        train=ImageSet(arrays["train_images"], np.array(arrays["train_labels"])),
-        test=ImageSet(arrays["test_images"], np.array(arrays["test_labels"])),
+        train=ImageSet(array("train_images"), np.array(array("train_labels"))),
+        test=ImageSet(array("test_images"), np.array(array("test_labels"))),
         class_names=tuple(facts["class_names"]),
         fingerprint=facts["fingerprint"],
         superclasses=tuple(facts["superclasses"]),
         superclass_of=tuple(facts["superclass_of"]),
+        source=facts.get("source", ""),
     )
 
 
@@ -128,11 +131,12 @@ def remove(name: str) -> None:
 
 
 def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
-    """Return the SHA-256 of images, labels and names, in that order."""
+    """Return the SHA-256 of images, with their shape, labels and names, in that order."""
     import numpy as np
 
     digest = hashlib.sha256()
     for part in (train, test):
+        digest.update(json.dumps(part.images.shape).encode())
         digest.update(np.ascontiguousarray(part.images).data)
         digest.update(np.ascontiguousarray(part.labels).data)
     digest.update(json.dumps(class_names).encode())
@@ -140,7 +144,7 @@ def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -
 
 
 def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    """Return where the data begin, the entries of the arrays, and our own facts; the file's size is checked too."""
+    """Return where the data begin, the entries of the arrays, and our own facts, all of which agree with each other."""
     if not path.exists():
         raise DataError(_missing(path.stem))
     try:
@@ -150,20 +154,33 @@ def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
                 raise ValueError("its header has no sensible length")
             header = json.loads(file.read(length))
         facts = json.loads(header["__metadata__"]["zoo"])
-        end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
         if facts["format"] != FORMAT:
             raise ValueError(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
+        _require_shapes(header, _info(facts))
+        end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
         if path.stat().st_size != end:
             raise ValueError(f"it has {path.stat().st_size} bytes where its header says {end}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: this file of a data set is damaged ({error}); bring it in again with `zoo data add {path.stem}`"
+            f"{path}: this file of a data set is damaged ({error}); bring it in again with "
+            f"`zoo data add {path.stem} --from PATH`"
         ) from error
     return 8 + length, header, facts
 
 
+def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
+    """Raise ValueError unless each array is as long and wide as the facts and its own bytes say."""
+    for split, count in (("train", info.train_images), ("test", info.test_images)):
+        for what, dtype, shape in (("images", "U8", (count, *info.image)), ("labels", "I64", (count,))):
+            entry = header[f"{split}_{what}"]
+            begin, end = entry["data_offsets"]
+            wanted = math.prod(shape) * _TYPES[dtype][1]
+            if (entry["dtype"], tuple(entry["shape"]), end - begin) != (dtype, shape, wanted) or begin < 0:
+                raise ValueError(f"its header contradicts itself about {split}_{what}")
+
+
 def _info(facts: dict[str, Any]) -> DataInfo:
-    info = facts["info"]
+    info: dict[str, Any] = facts["info"]
     return DataInfo(**{key: tuple(value) if isinstance(value, list) else value for key, value in info.items()})
 
 

@@ -47,6 +47,7 @@ def train(spec: str, overrides: Sequence[str], folder: Path | None, as_json: boo
     show_report(report, status)
     status.line()
     run = api.train(loaded, run=folder, reporter=TrainingDisplay(status, report))
+    status.line()
     result = run.result() or {}
     if as_json:
         options.print_json({"run": str(run.folder), "check": report.to_data(), "result": result})

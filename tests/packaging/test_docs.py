@@ -1,0 +1,87 @@
+"""Every command in the README and the documents runs, and every example of a spec is a spec."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from support import ROOT, builtin_registry
+
+from zoo.cli.main import cli
+from zoo.errors import SpecError
+from zoo.spec.compose import compose
+from zoo.spec.resolve import Resolver
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
+
+
+class Block(NamedTuple):
+    """A fenced block of a page: its language, the rest of the opening line, and its text."""
+
+    page: str
+    language: str
+    note: str
+    text: str
+
+
+BLOCKS = [Block(page.name, *match.groups()) for page in PAGES for match in FENCE.finditer(page.read_text(encoding="utf-8"))]
+CONSOLE = [block for block in BLOCKS if block.language == "console" and "no-test" not in block.note]
+YAML = [block for block in BLOCKS if block.language == "yaml"]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+
+
+def test_the_pages_have_commands() -> None:
+    assert {"README.md", "specs.md", "budgets.md", "plugins.md"} <= {block.page for block in CONSOLE}
+
+
+def test_a_block_that_is_not_run_says_why() -> None:
+    for block in BLOCKS:
+        if "no-test" in block.note:
+            assert re.search(r"no-test: \w+", block.note), block
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in block.text.splitlines():
+        assert line.startswith("$ zoo "), line
+        words = shlex.split(line.removeprefix("$ zoo "), comments=True)
+        if words[0] == "train":
+            words += ["--set", "train.device=cpu", "--set", "data={shapes: {train_images: 400, test_images: 100}}"]
+            words += ["--set", "train.validation=100"]
+        done = CliRunner().invoke(cli, words)
+        # Doctor's own exit code tells of this machine, not of the page.
+        assert done.exit_code == 0 or words[0] == "doctor", f"{line}\n{done.output}\n{done.exception!r}"
+
+
+@pytest.mark.parametrize("block", YAML, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
+    """Each part of a spec that a page shows is laid over a whole one; alternatives stand on lines of their own."""
+    lines = block.text.splitlines()
+    choices = [[line] for line in lines] if len({line.partition(":")[0] for line in lines}) == 1 < len(lines) else [lines]
+    for choice in choices:
+        path = tmp_path / "example.yaml"
+        text = "\n".join(choice) + "\n"
+        if text.startswith("activation:"):
+            text = f"networks: {{classifier: {{architecture: {{resnet: {{{choice[0]}}}}}}}}}\n"
+        elif text.startswith("architecture:"):
+            text = "networks:\n  classifier:\n" + "".join(f"    {line}\n" for line in choice)
+        if not re.search("^(zoo|extends):", text, re.M):
+            text = "extends: cifar100-resnet-silu\n" + text
+        path.write_text(text)
+        from zoo.spec import shipped
+
+        try:
+            Resolver(builtin_registry()).spec(compose(path, find=shipped.find))
+        except SpecError as error:
+            raise AssertionError(f"{block.page}:\n{text}\n{error}") from error
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+def test_examples_of_python_run(block: Block) -> None:
+    exec(compile(block.text, block.page, "exec"), {"__name__": "example"})

@@ -1,0 +1,159 @@
+"""Plugins: found one at a time, and a broken one harms no other."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import PluginError
+from zoo.plugins import GROUP, Plugin, assemble, discover
+from zoo.registry import Component, Provider, Registry
+
+SOUND = """
+from zoo import Component, hookimpl
+
+@hookimpl
+def zoo_components():
+    yield Component("activation", "bend", "sound:bend", "Bends.")
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Write modules, load each as a plugin of its own name, and return what came of them by name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def go(**modules: str) -> dict[str, Plugin]:
+        points = []
+        for name, text in modules.items():
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+            sys.modules.pop(name, None)
+            points.append(EntryPoint(name, name, GROUP))
+        return {plugin.provider.plugin: plugin for plugin in discover(points)}
+
+    return go
+
+
+def test_a_sound_plugin_is_loaded(load) -> None:  # type: ignore[no-untyped-def]
+    plugin = load(sound=SOUND)["sound"]
+    assert plugin.error == ""
+    assert plugin.components == [Component("activation", "bend", "sound:bend", "Bends.")]
+
+
+BROKEN = {
+    "import_error": ("import nothing_like_this", "its import failed: ModuleNotFoundError: No module named 'nothing_like_this'"),
+    "exits": ("import sys\nsys.exit(3)", "its import failed: SystemExit: 3"),
+    "syntax": ("def (", "its import failed: SyntaxError: invalid syntax (syntax.py, line 1)"),
+    "misspelled": (
+        "from zoo import hookimpl\n@hookimpl\ndef zoo_component():\n    return []",
+        "PluginValidationError: unknown hook 'zoo_component' in plugin",
+    ),
+    "unmarked": ("def zoo_components():\n    return []", "hook 'zoo_components' is not marked with @zoo.hookimpl"),
+    "unmarked_and_misspelled": (
+        "def zoo_specz():\n    return []",
+        "unknown hook 'zoo_specz'; the hooks are zoo_commands, zoo_components, zoo_specs",
+    ),
+    "arguments": (
+        "from zoo import hookimpl\n@hookimpl\ndef zoo_components(registry):\n    return []",
+        "PluginValidationError: Plugin 'arguments' for hook 'zoo_components' hookimpl definition: "
+        "zoo_components(registry) Argument(s) {'registry'} are declared in the hookimpl",
+    ),
+    "raises": (
+        "from zoo import hookimpl\n@hookimpl\ndef zoo_components():\n    raise ValueError('no luck')",
+        "ValueError: no luck",
+    ),
+    "raises_midway": (
+        "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n"
+        "    yield Component('norm', 'fine', 'a:b')\n    raise KeyError('midway')",
+        "KeyError: 'midway'",
+    ),
+    "wrong_record": (
+        "from zoo import hookimpl\n@hookimpl\ndef zoo_components():\n    return ['relu']",
+        "zoo_components returned 'relu'; wanted Component records",
+    ),
+    "bad_name": (
+        "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norm', 'Best', 'a:b')]",
+        "norm 'Best': a name is lower case, with digits and underscores after the first letter",
+    ),
+    "bad_kind": (
+        "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norms', 'best', 'a:b')]",
+        "best: unknown kind 'norms'; wanted one of layer, activation, norm, architecture, loss, optimizer, schedule, "
+        "dataset, augmentation, metric, task, limit, tracker",
+    ),
+    "bad_target": (
+        "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norm', 'best', 'a.b')]",
+        "norm best: target 'a.b' is not 'package.module:attribute'",
+    ),
+    "twice": (
+        "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n"
+        "    return [Component('norm', 'best', 'a:b'), Component('norm', 'best', 'a:c')]",
+        "norm 'best' of plugin twice is already the norm 'best' of plugin twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_a_broken_plugin_is_dropped_with_its_reason(name: str, load) -> None:  # type: ignore[no-untyped-def]
+    text, reason = BROKEN[name]
+    plugins = load(**{name: text, "sound": SOUND})
+    assert plugins[name].error.startswith(reason)
+    assert plugins[name].components == []
+    assert assemble(list(plugins.values())).registry.names("activation") == ["bend"]
+
+
+def test_keyboard_interrupt_is_no_broken_plugin(load) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(KeyboardInterrupt):
+        load(stopped="raise KeyboardInterrupt")
+
+
+def test_two_plugins_with_one_name_are_an_error_that_names_both(load) -> None:  # type: ignore[no-untyped-def]
+    plugins = load(sound=SOUND, other=SOUND)
+    with pytest.raises(PluginError) as caught:
+        assemble(list(plugins.values()))
+    assert str(caught.value) == (
+        "activation 'bend' of plugin sound is already the activation 'bend' of plugin other; "
+        "uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name"
+    )
+
+
+def test_layers_activations_and_norms_share_their_names() -> None:
+    registry = Registry.of([Component("norm", "bend", "a:b")])
+    with pytest.raises(PluginError, match="activation 'bend' of plugin two is already the norm 'bend' of plugin local"):
+        registry.add(Component("activation", "bend", "a:b"), Provider("two"))
+
+
+def test_strict_plugins_make_a_broken_one_an_error(load, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    plugins = load(broken="import nothing_like_this", sound=SOUND)
+    with pytest.raises(PluginError, match="plugin broken: its import failed: ModuleNotFoundError"):
+        assemble(list(plugins.values()))
+
+
+def test_plugins_can_be_chosen(load, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ZOO_PLUGINS", "sound")
+    assert list(load(broken="import nothing_like_this", sound=SOUND)) == ["sound"]
+
+
+def test_a_choice_that_is_not_installed_is_an_error(load, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ZOO_PLUGINS", "sound,silent")
+    with pytest.raises(PluginError, match="ZOO_PLUGINS names silent; installed are: sound"):
+        load(sound=SOUND)
+
+
+def test_a_provider_shows_package_and_version() -> None:
+    assert str(Provider("snake", "zoo-snake", "0.1.0")) == "snake (zoo-snake 0.1.0)"
+    assert str(Provider("snake")) == "snake"
+
+
+def test_an_unknown_name_gets_the_closest(load) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(PluginError, match="no norm is called 'batchnorm'; did you mean 'batch_norm'?"):
+        Registry.of([Component("norm", "batch_norm", "a:b")]).get("norm", "batchnorm")
+
+
+def test_a_target_that_does_not_import_is_named() -> None:
+    with pytest.raises(PluginError, match="norm gone: nothing.here:Norm cannot be imported: ModuleNotFoundError"):
+        Component("norm", "gone", "nothing.here:Norm").load()

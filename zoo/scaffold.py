@@ -1,0 +1,41 @@
+"""A plugin package to begin with, written from the templates beside this file."""
+
+from __future__ import annotations
+
+import keyword
+from pathlib import Path
+from string import Template
+
+from zoo.errors import ZooError
+from zoo.registry import NAME
+
+TEMPLATES = Path(__file__).parent / "templates" / "plugin"
+
+
+def create_plugin(name: str, folder: Path) -> list[Path]:
+    """Write the package zoo-NAME into `folder` and return its files.
+
+    Raises ZooError for a name that no plugin can have and for a folder that exists; then nothing is written.
+    """
+    if not NAME.match(name) or keyword.iskeyword(name):
+        raise ZooError(
+            f"{name!r} cannot name a plugin; a name is lower case, with digits and underscores after the first letter"
+        )
+    top = folder / f"zoo-{name}"
+    if top.exists():
+        raise ZooError(f"{top}: it exists; choose another name or --folder, or delete it")
+    written = []
+    try:
+        for template in sorted(path for path in TEMPLATES.rglob("*") if path.suffix in (".py", ".toml", ".md", ".yaml")):
+            target = top / _renamed(template.relative_to(TEMPLATES), name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(template.read_text(encoding="utf-8")).substitute(name=name), encoding="utf-8")
+            written.append(target)
+    except OSError as error:
+        raise ZooError(f"{top}: it cannot be written ({error.strerror}); choose another --folder") from error
+    return written
+
+
+def _renamed(path: Path, name: str) -> Path:
+    parts = [f"zoo_{name}" if part == "package" else part for part in path.parts]
+    return Path(*parts[:-1], f"{name}-shapes.yaml" if parts[-1] == "spec.yaml" else parts[-1])
