@@ -26,8 +26,8 @@ def create_plugin(name: str, folder: Path) -> list[Path]:
         raise ZooError(f"{top}: it exists; choose another name or --folder, or delete it")
     written = []
     try:
-        for template in sorted(path for path in TEMPLATES.rglob("*") if path.suffix in (".py", ".toml", ".md", ".yaml")):
-            target = top / _renamed(template.relative_to(TEMPLATES), name)
+        for template in sorted(TEMPLATES.rglob("*.tmpl")):
+            target = top / _renamed(template.relative_to(TEMPLATES).with_suffix(""), name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(Template(template.read_text(encoding="utf-8")).substitute(name=name), encoding="utf-8")
             written.append(target)

@@ -29,10 +29,6 @@ COLOURINGS = ("red", "green", "blue", "yellow", "pale", "striped", "checked", "d
 CLASS_NAMES = tuple(f"{shape}_{colouring}" for shape in SHAPES for colouring in COLOURINGS)
 HUES = {"red": 0.0, "green": 0.36, "blue": 0.62, "yellow": 0.14}
 
-# Of the training images with the default options, in 0..1; a test holds them against what is drawn.
-MEAN = (0.335157, 0.336371, 0.327807)
-STD = (0.183253, 0.180150, 0.176707)
-
 
 def draw(count: int, seed: int, split: str) -> tuple[Array, Array]:
     """Return images (count, 3, 32, 32) uint8 and labels (count,) int64; the classes come in turn.

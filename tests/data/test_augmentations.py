@@ -27,7 +27,9 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", ["horizontal_flip", "random_crop", {"color_jitter": {"hue": 0.1, "contrast": 0.3}}, "cutout"])
+@pytest.mark.parametrize(
+    "name", ["horizontal_flip", "random_crop", {"color_jitter": {"hue": 0.1, "contrast": 0.3}}, "cutout"]
+)
 def test_an_augmentation_keeps_shape_and_range_and_is_repeatable(name: Any, registry: Registry) -> None:
     augmentation, before = bind(registry, name), images()
     one, same, other = (augmentation(before, generator(seed)) for seed in (0, 0, 1))

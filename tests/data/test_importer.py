@@ -95,9 +95,7 @@ def test_files_that_are_no_images_are_passed_over_and_counted(pets: Path) -> Non
 
 def test_images_of_several_sizes_need_one(pets: Path) -> None:
     picture(pets / "train" / "cat" / "large.png", size=16)
-    assert refused(pets) == (
-        f"{pets}: the images have 2 sizes (8 of 8x8, 1 of 16x16); bring them to one with --size N"
-    )
+    assert refused(pets) == (f"{pets}: the images have 2 sizes (8 of 8x8, 1 of 16x16); bring them to one with --size N")
     assert import_images(pets, size=12).dataset.info.image == (3, 12, 12)
 
 
@@ -111,11 +109,15 @@ def test_a_set_without_test_images_can_be_cut(pets: Path) -> None:
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path, pets: Path) -> None:
-    assert refused(tmp_path / "gone").endswith("there is no such file or folder; wanted a folder or zip with train/<class>/*")
+    assert refused(tmp_path / "gone").endswith(
+        "there is no such file or folder; wanted a folder or zip with train/<class>/*"
+    )
     (tmp_path / "notes.zip").write_text("not a zip")
     assert "this is neither a folder nor a zip file" in refused(tmp_path / "notes.zip")
     (tmp_path / "empty").mkdir()
-    assert "it holds no images in train/<class>/; wanted a folder for each class under train/" in refused(tmp_path / "empty")
+    assert "it holds no images in train/<class>/; wanted a folder for each class under train/" in refused(
+        tmp_path / "empty"
+    )
     picture(tmp_path / "one" / "train" / "cat" / "0.png")
     assert "it holds one class, 'cat'; wanted two or more folders under train/" in refused(tmp_path / "one")
     picture(pets / "test" / "bird" / "0.png")
@@ -125,7 +127,9 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path, pets: Path) -> None:
 def test_a_huge_file_in_a_zip_is_refused_unread(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("train/cat/0.png", b"\0" * (65 * 2**20))
-    assert "train/cat/0.png unpacks to 68,157,440 bytes; wanted at most 67,108,864 a file" in refused(tmp_path / "bomb.zip")
+    assert "train/cat/0.png unpacks to 68,157,440 bytes; wanted at most 67,108,864 a file" in refused(
+        tmp_path / "bomb.zip"
+    )
 
 
 def test_progress_ends_at_the_last_image(pets: Path) -> None:

@@ -24,7 +24,9 @@ def test_each_image_is_seen_once_an_epoch(images: int, batch: int, seed: int, ep
 
 
 @settings(deadline=None)
-@given(images=sizes, batch=st.integers(1, 300), seed=seeds, steps=st.lists(st.integers(0, 1000), min_size=1, max_size=5))
+@given(
+    images=sizes, batch=st.integers(1, 300), seed=seeds, steps=st.lists(st.integers(0, 1000), min_size=1, max_size=5)
+)
 def test_a_step_is_a_pure_function_of_seed_and_number(images: int, batch: int, seed: int, steps: list[int]) -> None:
     together = Sampler(images, batch, seed)
     for step in steps:

@@ -28,7 +28,11 @@ def test_what_is_saved_is_loaded(dataset: Dataset) -> None:
     assert isinstance(found.train.images, np.memmap)
     assert np.array_equal(found.train.images, dataset.train.images)
     assert np.array_equal(found.test.labels, dataset.test.labels)
-    assert (found.info, found.class_names, found.fingerprint) == (dataset.info, dataset.class_names, dataset.fingerprint)
+    assert (found.info, found.class_names, found.fingerprint) == (
+        dataset.info,
+        dataset.class_names,
+        dataset.fingerprint,
+    )
     assert store.read_info("pets") == dataset.info
     assert store.stored() == ["pets"]
 
@@ -54,7 +58,9 @@ def test_a_missing_set_says_how_to_bring_it_in(dataset: Dataset) -> None:
 def test_a_cut_off_file_is_named(keep: int, dataset: Dataset) -> None:
     path = store.save("pets", dataset)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"this file of a data set is damaged \(.*\); bring it in again with `zoo data add pets`"):
+    with pytest.raises(
+        DataError, match=r"this file of a data set is damaged \(.*\); bring it in again with `zoo data add pets`"
+    ):
         store.load("pets")
 
 

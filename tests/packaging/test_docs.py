@@ -29,7 +29,9 @@ class Block(NamedTuple):
     text: str
 
 
-BLOCKS = [Block(page.name, *match.groups()) for page in PAGES for match in FENCE.finditer(page.read_text(encoding="utf-8"))]
+BLOCKS = [
+    Block(page.name, *match.groups()) for page in PAGES for match in FENCE.finditer(page.read_text(encoding="utf-8"))
+]
 CONSOLE = [block for block in BLOCKS if block.language == "console" and "no-test" not in block.note]
 YAML = [block for block in BLOCKS if block.language == "yaml"]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
@@ -63,7 +65,9 @@ def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
     """Each part of a spec that a page shows is laid over a whole one; alternatives stand on lines of their own."""
     lines = block.text.splitlines()
-    choices = [[line] for line in lines] if len({line.partition(":")[0] for line in lines}) == 1 < len(lines) else [lines]
+    choices = (
+        [[line] for line in lines] if len({line.partition(":")[0] for line in lines}) == 1 < len(lines) else [lines]
+    )
     for choice in choices:
         path = tmp_path / "example.yaml"
         text = "\n".join(choice) + "\n"

@@ -66,13 +66,14 @@ def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_specs_templates_and_types(built: Path) -> None:
     names = set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
     assert {"zoo/shipped/quickstart.yaml", "zoo/shipped/cifar100-resnet-silu.yaml", "zoo/py.typed"} <= names
-    assert {"zoo/templates/plugin/pyproject.toml", "zoo_torch/__init__.py", "zoo_classifier/resnet.py"} <= names
+    assert {"zoo/templates/plugin/pyproject.toml.tmpl", "zoo_torch/__init__.py", "zoo_classifier/resnet.py"} <= names
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"zoo", "zoo_classifier", "zoo_core", "zoo_images", "zoo_torch"}
 
 
 def test_the_source_distribution_holds_what_the_tests_need(built: Path) -> None:
-    names = {name.partition("/")[2] for name in tarfile.open(next(built.glob("*.tar.gz"))).getnames()}
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"tests/conftest.py", "specs/quickstart.yaml", "README.md", "constraints.txt", "Makefile"} <= names
 
 
@@ -85,7 +86,15 @@ def test_the_example_trains_from_its_own_spec_and_command(environment: Path, tmp
     zoo = environment / "env" / "bin" / "zoo"
     assert "width   12" in run(zoo, "widths", "shapes-serpent", "--values", "8,12", cwd=tmp_path)
     small = ["data={shapes: {train_images: 200, test_images: 100}}", "train.steps=4", "train.validation=50"]
-    told = run(zoo, "train", "shapes-serpent", "--run", "run", *(word for one in small for word in ("--set", one)), cwd=tmp_path)
+    told = run(
+        zoo,
+        "train",
+        "shapes-serpent",
+        "--run",
+        "run",
+        *(word for one in small for word in ("--set", one)),
+        cwd=tmp_path,
+    )
     assert "run" in told
     assert "top-1" in run(zoo, "evaluate", "run", cwd=tmp_path)
 

@@ -45,7 +45,10 @@ def test_a_sound_plugin_is_loaded(load) -> None:  # type: ignore[no-untyped-def]
 
 
 BROKEN = {
-    "import_error": ("import nothing_like_this", "its import failed: ModuleNotFoundError: No module named 'nothing_like_this'"),
+    "import_error": (
+        "import nothing_like_this",
+        "its import failed: ModuleNotFoundError: No module named 'nothing_like_this'",
+    ),
     "exits": ("import sys\nsys.exit(3)", "its import failed: SystemExit: 3"),
     "syntax": ("def (", "its import failed: SyntaxError: invalid syntax (syntax.py, line 1)"),
     "misspelled": (

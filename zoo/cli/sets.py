@@ -1,7 +1,6 @@
 """The data sets that `zoo data` speaks of: those in the store, and those that the datasets of plugins stand for.
 
-A dataset of a plugin whose class has `download()` and `finish(dataset)` is kept in the store under its own name; one
-without makes its images itself.
+A public dataset of a plugin is kept in the store under its own name; another makes its images itself.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def known_sets() -> list[dict[str, Any]]:
 def facts_of(name: str) -> dict[str, Any]:
     """Return what is known of a set. Raises DataError when it is not on this machine."""
     source = _source(name)
-    if source is not None and not _is_kept(source):
+    if source is not None and not source.public:
         return {"name": name, "info": asdict(source.info()), "path": None}
     path = store.path_of(name)
     facts = store.read_facts(name)
@@ -46,7 +45,7 @@ def is_here(name: str) -> bool:
     """Return whether a sound set of this name is in the store. Raises DataError for a name that no set can have."""
     store.path_of(name)
     source = _source(name)
-    if source is not None and not _is_kept(source):
+    if source is not None and not source.public:
         raise DataError(f"{name} makes its images itself, so that nothing is to be added; choose another name")
     try:
         store.read_info(name)
@@ -58,19 +57,18 @@ def is_here(name: str) -> bool:
 def find_download(name: str) -> Callable[[], Dataset]:
     """Return the function that downloads a public set. Raises DataError when there is none for this name."""
     source = _source(name)
-    if source is None or not _is_kept(source):
-        names = [one["name"] for one in known_sets() if _is_kept(_source(one["name"]))]
+    if source is None or not source.public:
+        names = [one["name"] for one in known_sets() if getattr(_source(one["name"]), "public", False)]
         hint = closest(name, names) or f"those that can be downloaded are {', '.join(names) or 'none'}"
         raise DataError(f"{name}: nothing says where to download it; name a folder or zip with --from PATH; {hint}")
-    found: Callable[[], Dataset] = source.download  # type: ignore[attr-defined]
-    return found
+    return source.download
 
 
 def add_images(name: str, source: Path, *, progress: Callable[[int, int], None], **options: Any) -> Imported:
     """Import images into the store under `name`. Raises DataError when they make no set, or not the one so named."""
     found = import_images(source, progress=progress, **options)
     public = _source(name)
-    store.save(name, found.dataset if public is None else public.finish(found.dataset))  # type: ignore[attr-defined]
+    store.save(name, found.dataset if public is None else public.finish(found.dataset))
     return found
 
 
@@ -86,13 +84,9 @@ def _source(name: str) -> DataSource | None:
     return source
 
 
-def _is_kept(source: DataSource | None) -> bool:
-    return hasattr(source, "download") and hasattr(source, "finish")
-
-
 def _state(name: str, source: DataSource | None) -> dict[str, Any]:
     try:
-        info = store.read_info(name) if source is None or _is_kept(source) else source.info()
+        info = store.read_info(name) if source is None or source.public else source.info()
     except DataError as error:
         missing = f"`zoo data add {name}`" if name not in store.stored() else str(error)
         return {"info": None, "problem": missing}

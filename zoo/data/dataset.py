@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,12 @@ class Dataset:
 
 
 class DataSource:
-    """Base of the kind `dataset`. A subclass is a keyword-only frozen dataclass: its fields are its options."""
+    """Base of the kind `dataset`. A subclass is a keyword-only frozen dataclass: its fields are its options.
+
+    `public`: the set has a fixed content, can be downloaded, and is kept in the store under the component's name.
+    """
+
+    public: ClassVar[bool] = False
 
     def info(self) -> DataInfo:
         """Return what is known without loading images. Raises DataError when that is nothing."""
@@ -59,4 +64,12 @@ class DataSource:
 
     def load(self) -> Dataset:
         """Return the data. Raises DataError, with the command that brings them, when they are not on this machine."""
+        raise NotImplementedError
+
+    def download(self) -> Dataset:
+        """Download a public set. Raises DataError when that fails."""
+        raise NotImplementedError
+
+    def finish(self, dataset: Dataset) -> Dataset:
+        """Return an imported set as this public one. Raises DataError when it is another."""
         raise NotImplementedError

@@ -181,7 +181,8 @@ def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
 
 def _info(facts: dict[str, Any]) -> DataInfo:
     info: dict[str, Any] = facts["info"]
-    return DataInfo(**{key: tuple(value) if isinstance(value, list) else value for key, value in info.items()})
+    info = {key: tuple(value) if isinstance(value, list) else value for key, value in info.items()}
+    return DataInfo(**info)
 
 
 def _missing(name: str) -> str:

@@ -20,14 +20,19 @@ KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
 _NAME = re.compile(r"step-(\d+)\.safetensors\Z")
 
 
-def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: str) -> Path:
+def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: str, seconds: float) -> Path:
     """Write the state after `step` steps and remove all but the newest checkpoints. Raises RunError on a full disk."""
     tensors = {
         f"{role}.{name}": tensor.contiguous()
         for role, trainee in trainees.items()
         for name, tensor in trainee.tensors().items()
     }
-    facts = {"step": step, "spec": spec_hash, "updates": {role: one.updates for role, one in trainees.items()}}
+    facts: dict[str, Any] = {
+        "step": step,
+        "spec": spec_hash,
+        "updates": {role: one.updates for role, one in trainees.items()},
+        "seconds": seconds,
+    }
     path = folder / f"step-{step:08d}.safetensors"
     try:
         write_atomically(path, lambda temporary: save_file(tensors, temporary, {"zoo": json.dumps(facts)}))
@@ -65,8 +70,11 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
 
 
-def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> int:
-    """Load a checkpoint into `trainees` and return its step. Raises RunError when it belongs to another spec."""
+def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> tuple[int, float]:
+    """Load a checkpoint into `trainees` and return its step and the seconds trained until then.
+
+    Raises RunError when it belongs to another spec.
+    """
     facts, tensors = read(path)
     if facts["spec"] != spec_hash:
         raise RunError(f"{path}: it was written by another spec ({facts['spec'][:8]}, not {spec_hash[:8]})")
@@ -75,7 +83,7 @@ def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> int:
             trainee.load(under(tensors, f"{role}."), facts["updates"][role])
         except (KeyError, ValueError) as error:
             raise RunError(f"{path}: it does not fit the network {role!r}: {error}") from error
-    return int(facts["step"])
+    return int(facts["step"]), float(facts["seconds"])
 
 
 def load_networks(path: Path, networks: Mapping[str, nn.Module]) -> int:

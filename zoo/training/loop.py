@@ -64,6 +64,7 @@ class Training:
         self.augment = [builder.bind(one) for one in spec.augment]
         self._load(dataset)
         self._began = time.monotonic()
+        self._before = 0.0  # seconds that the run took before it was stopped
         self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
         self._figures: list[dict[str, float]] = []  # read, and not yet written
         self.step = 0
@@ -85,18 +86,18 @@ class Training:
         train = self.spec.train
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
-            self.step = checkpoint.restore(last, self.trainees, self.spec.hash)
+            self.step, self._before = checkpoint.restore(last, self.trainees, self.spec.hash)
             self.run.rewind(self.step)
             self.reporter.message(f"going on at step {self.step} from {last}")
-        self.reporter.begin(
-            name=self.spec.name,
-            first_step=self.step,
-            steps=train.steps,
-            batch_size=train.batch_size,
-            engine=self.engine.describe(),
-        )
         try:
             with stopping() as stopped:
+                self.reporter.begin(
+                    name=self.spec.name,
+                    first_step=self.step,
+                    steps=train.steps,
+                    batch_size=train.batch_size,
+                    engine=self.engine.describe(),
+                )
                 while self.step < train.steps:
                     self._take_step()
                     self._after_step()
@@ -168,8 +169,7 @@ class Training:
         figures, self._figures = self._figures, []
         means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
         rates = {role: one.optimizers[0].param_groups[0]["lr"] for role, one in self.trainees.items()}
-        seconds = round(time.monotonic() - self._began, 3)
-        self._write({"step": self.step, **means, "lr": rates, "seconds": seconds})
+        self._write({"step": self.step, **means, "lr": rates, "seconds": self._seconds()})
 
     def _not_finite(self, step: int, figures: Mapping[str, float]) -> str:
         last = checkpoint.newest(self.run.checkpoints)
@@ -190,7 +190,11 @@ class Training:
         for role, trainee in self.trainees.items():
             if not all(bool(torch.isfinite(one).all()) for one in trainee.module.parameters()):
                 raise TrainingError(self._not_finite(self.step, {f"a weight of {role}": math.nan}))
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash)
+        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash, self._seconds())
+
+    def _seconds(self) -> float:
+        """Return how long the run has trained, over all its sittings."""
+        return round(self._before + time.monotonic() - self._began, 3)
 
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
         networks = {role: one.best for role, one in self.trainees.items()}
@@ -209,13 +213,12 @@ class Training:
         )
 
     def _finish(self) -> None:
-        seconds = round(time.monotonic() - self._began, 1)
         result: dict[str, Any] = {
             "finished": now(),
             "steps": self.step,
             "updates": {role: one.updates for role, one in self.trainees.items()},
             "images": self.step * self.spec.train.batch_size,
-            "seconds": seconds,
+            "seconds": self._seconds(),
             "engine": self.engine.describe(),
         }
         if self.spec.train.test_at_end and len(self.test.labels):

@@ -12,7 +12,9 @@ def serpent(
     output: Shape,
     /,
     *,
-    width: Annotated[int, Field(ge=2, description="Channels of the first stage; each further stage has twice as many.")] = 16,
+    width: Annotated[
+        int, Field(ge=2, description="Channels of the first stage; each further stage has twice as many.")
+    ] = 16,
     stages: Annotated[int, Field(ge=1, le=5)] = 3,
     activation: Activation = "snake",
 ) -> list[Any]:
