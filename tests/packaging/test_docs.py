@@ -52,7 +52,8 @@ def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     for line in block.text.splitlines():
         assert line.startswith("$ zoo "), line
-        words = shlex.split(line.removeprefix("$ zoo "), comments=True)
+        command, _, _ = line.removeprefix("$ zoo ").partition(" > ")
+        words = shlex.split(command, comments=True)
         if words[0] == "train":
             words += ["--set", "train.device=cpu", "--set", "data={shapes: {train_images: 400, test_images: 100}}"]
             words += ["--set", "train.validation=100"]
