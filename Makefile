@@ -32,7 +32,7 @@ test-wheel: $(STAMP) ## Run the test suite against the built wheel in a fresh en
 	$(BIN)/python -m build --wheel --outdir dist
 	$(call make_env,$(WHEEL_ENV))
 	$(call install_into,$(WHEEL_ENV)) "$$(ls dist/*.whl)[dev]"
-	cp -r tests examples docs README.md pyproject.toml $(WHEEL_ENV)/
+	cp -r tests examples docs README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml $(WHEEL_ENV)/
 	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python -m pytest -n 2 -m "not slow and not install"
 	rm -rf $(WHEEL_ENV)
 

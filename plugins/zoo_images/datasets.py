@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, make_dataset, store
 from zoo_images.superclasses import CIFAR100_SUPERCLASSES
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class Archive(DataSource):
@@ -20,6 +17,7 @@ class Archive(DataSource):
     name: ClassVar[str]
     torchvision: ClassVar[str]
     known: ClassVar[DataInfo]
+    class_names: ClassVar[tuple[str, ...]]  # in the order of the official labels, which is that of the alphabet
     superclasses: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def info(self) -> DataInfo:
@@ -42,15 +40,14 @@ class Archive(DataSource):
             found, wanted = getattr(dataset.info, what), getattr(self.known, what)
             if found != wanted:
                 raise DataError(f"this is not {self.name}: it has {what} {found}; wanted {wanted}")
-        names = {name for group in self.superclasses.values() for name in group}
-        strange = sorted(set(dataset.class_names) ^ names) if names else []
-        if strange:
-            raise DataError(f"this is not {self.name}: its class names differ, first in {strange[0]!r}")
+        for found, wanted in zip(dataset.class_names, self.class_names, strict=True):
+            if found != wanted:
+                raise DataError(f"this is not {self.name}: it has the class {found!r} in the place of {wanted!r}")
 
     def finish(self, dataset: Dataset) -> Dataset:
         """Return an imported set with its superclasses. Raises DataError when it is another set."""
         self.require(dataset)
-        groups = tuple(sorted(self.superclasses))
+        groups = tuple(self.superclasses)
         group_of = {name: index for index, group in enumerate(groups) for name in self.superclasses[group]}
         return replace(
             dataset,
@@ -62,19 +59,17 @@ class Archive(DataSource):
         """Download the official archive by torchvision's own class and return the set. Raises DataError."""
         import torchvision
 
+        fetch = getattr(torchvision.datasets, self.torchvision)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                parts = [
-                    getattr(torchvision.datasets, self.torchvision)(folder, train=train, download=True)
-                    for train in (True, False)
-                ]
-            except Exception as error:
+                train, test = (fetch(folder, train=split, download=True) for split in (True, False))
+            except Exception as error:  # the network, the archive or the disk; torchvision has no class for these
                 raise DataError(
                     f"{self.name} cannot be downloaded ({error}); bring it in from a folder or zip with "
                     f"`zoo data add {self.name} --from PATH`"
                 ) from error
-            train, test = map(_image_set, parts)
-            return self.finish(make_dataset(train, test, tuple(parts[0].classes)))
+        names = tuple(train.classes)
+        return self.finish(make_dataset(_image_set(train), _image_set(test), names, source=fetch.url))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +78,7 @@ class CIFAR100(Archive):
 
     name = "cifar100"
     torchvision = "CIFAR100"
+    class_names = tuple(sorted(name for group in CIFAR100_SUPERCLASSES.values() for name in group))
     superclasses = CIFAR100_SUPERCLASSES
     known = DataInfo(
         image=(3, 32, 32),
@@ -100,12 +96,13 @@ class CIFAR10(Archive):
 
     name = "cifar10"
     torchvision = "CIFAR10"
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     known = DataInfo(
         image=(3, 32, 32),
         classes=10,
         train_images=50_000,
         test_images=10_000,
-        mean=(0.491401, 0.482159, 0.446531),
+        mean=(0.491400, 0.482159, 0.446531),
         std=(0.247032, 0.243485, 0.261588),
     )
 
@@ -143,19 +140,19 @@ class Shapes(DataSource):
         )
 
     def load(self) -> Dataset:
-        from zoo_images.shapes import CLASS_NAMES, COLOURINGS, draw
+        from zoo_images.shapes import COLOURINGS, SHAPES, draw
 
         train = ImageSet(*draw(self.train_images, self.seed, "train"))
         test = ImageSet(*draw(self.test_images, self.seed, "test"))
-        made = make_dataset(train, test, CLASS_NAMES)
-        group_of = tuple(index // len(COLOURINGS) for index in range(100))
-        shapes = tuple(name.split("_")[0] for name in CLASS_NAMES[:: len(COLOURINGS)])
-        return replace(made, info=self.info(), superclasses=shapes, superclass_of=group_of)
+        names = tuple(f"{shape}_{colouring}" for shape in SHAPES for colouring in COLOURINGS)
+        made = make_dataset(train, test, names, source="drawn")
+        group_of = tuple(index // len(COLOURINGS) for index in range(len(names)))
+        return replace(made, info=self.info(), superclasses=tuple(SHAPES), superclass_of=group_of)
 
 
-def _image_set(part: object) -> ImageSet:
+def _image_set(part: Any) -> ImageSet:
+    """Return the images of one of torchvision's data sets, whose `data` is (N, H, W, C) uint8."""
     import numpy as np
 
-    pixels: np.ndarray = part.data  # type: ignore[attr-defined]
-    labels = np.array(part.targets, dtype=np.int64)  # type: ignore[attr-defined]
-    return ImageSet(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), labels)
+    images = np.ascontiguousarray(part.data.transpose(0, 3, 1, 2))
+    return ImageSet(images, np.array(part.targets, dtype=np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,17 +22,25 @@ FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
 
 
 class Block(NamedTuple):
-    """A fenced block of a page: its language, the rest of the opening line, and its text."""
+    """A fenced block of a page: the line it begins on, its language, the rest of that line, and its text."""
 
     page: str
+    line: int
     language: str
     note: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
 
-BLOCKS = [
-    Block(page.name, *match.groups()) for page in PAGES for match in FENCE.finditer(page.read_text(encoding="utf-8"))
-]
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        yield Block(page.name, text.count("\n", 0, match.start()) + 1, *match.groups())
+
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
 CONSOLE = [block for block in BLOCKS if block.language == "console" and "no-test" not in block.note]
 YAML = [block for block in BLOCKS if block.language == "yaml"]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
@@ -47,7 +56,7 @@ def test_a_block_that_is_not_run_says_why() -> None:
             assert re.search(r"no-test: \w+", block.note), block
 
 
-@pytest.mark.parametrize("block", CONSOLE, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+@pytest.mark.parametrize("block", CONSOLE, ids=str)
 def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for line in block.text.splitlines():
@@ -62,7 +71,7 @@ def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert done.exit_code == 0 or words[0] == "doctor", f"{line}\n{done.output}\n{done.exception!r}"
 
 
-@pytest.mark.parametrize("block", YAML, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+@pytest.mark.parametrize("block", YAML, ids=str)
 def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
     """Each part of a spec that a page shows is laid over a whole one; alternatives stand on lines of their own."""
     lines = block.text.splitlines()
@@ -87,6 +96,6 @@ def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
             raise AssertionError(f"{block.page}:\n{text}\n{error}") from error
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}-{abs(hash(block.text)) % 1000}")
+@pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_examples_of_python_run(block: Block) -> None:
     exec(compile(block.text, block.page, "exec"), {"__name__": "example"})

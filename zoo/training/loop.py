@@ -131,9 +131,11 @@ class Training:
 
         def update(role: str, loss: Tensor) -> None:
             trainee = self.trainees[role]
-            (loss * share if share != 1 else loss).backward()
-            if final:
-                trainee.update(self.step)
+            # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
+            with torch.autocast(self.engine.device.type, enabled=False):
+                (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
+                if final:
+                    trainee.update(self.step)
 
         return update
 

@@ -21,6 +21,7 @@ class Trainee:
         self.compiled: nn.Module = module
         self.clip = section.gradient_clip
         named = [(name, one) for name, one in module.named_parameters() if one.requires_grad]
+        self.parameters = [one for _, one in named]
         made = builder.bind(section.optimizer)(named)
         self.optimizers: list[torch.optim.Optimizer] = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
         self.factor: Callable[[int], float] = builder.bind(section.schedule)(steps)
@@ -39,7 +40,7 @@ class Trainee:
     def update(self, step: int) -> None:
         """Take one optimizer step with the gradients gathered, at the rate of `step`, and clear them."""
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
         factor = self.factor(step)
         for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
