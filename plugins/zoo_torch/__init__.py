@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from zoo import Component, hookimpl
 
 LAYERS = {
-    "conv": ("Conv", "Convolution of an image."),
-    "conv_transpose": ("ConvTranspose", "Transposed convolution of an image."),
-    "linear": ("Linear", "Matrix product over the features of a vector."),
-    "max_pool": ("MaxPool", "The largest value in each window."),
-    "average_pool": ("AveragePool", "The mean of each window."),
-    "adaptive_average_pool": ("AdaptiveAveragePool", "Means over a given number of windows."),
-    "global_average_pool": ("GlobalAveragePool", "The mean of each channel, as a vector."),
-    "flatten": ("Flatten", "All values as one vector."),
-    "identity": ("Identity", "Hands its input on."),
-    "dropout": ("Dropout", "Zeros at random while training."),
-    "channel_dropout": ("ChannelDropout", "Whole channels of zeros at random while training."),
-    "upsample": ("Upsample", "Enlarge an image."),
-    "pixel_shuffle": ("PixelShuffle", "Channels into space."),
-    "shortcut_pad": ("ShortcutPad", "Every other pixel and channels of zeros: a shortcut without parameters."),
+    "conv": ("layers:Conv", "Convolution of an image."),
+    "conv_transpose": ("layers:ConvTranspose", "Transposed convolution of an image."),
+    "linear": ("layers:Linear", "Matrix product over the features of a vector."),
+    "max_pool": ("pools:MaxPool", "The largest value in each window."),
+    "average_pool": ("pools:AveragePool", "The mean of each window."),
+    "adaptive_average_pool": ("pools:AdaptiveAveragePool", "Means over a given number of windows."),
+    "global_average_pool": ("pools:GlobalAveragePool", "The mean of each channel, as a vector."),
+    "flatten": ("reshaping:Flatten", "All values as one vector."),
+    "identity": ("reshaping:Identity", "Hands its input on."),
+    "dropout": ("reshaping:Dropout", "Zeros at random while training."),
+    "channel_dropout": ("reshaping:ChannelDropout", "Whole channels of zeros at random while training."),
+    "upsample": ("reshaping:Upsample", "Enlarge an image."),
+    "pixel_shuffle": ("reshaping:PixelShuffle", "Channels into space."),
+    "shortcut_pad": (
+        "reshaping:ShortcutPad",
+        "A shortcut without weights: every n-th pixel, and channels of zeros.",
+    ),
 }
 ACTIVATIONS = {
     "celu": "CELU",
@@ -88,7 +91,7 @@ SCHEDULES = {
 def zoo_components() -> Iterator[Component]:
     """Return torch's layers, activations, norms, losses, optimizers and schedules."""
     for name, (target, summary) in LAYERS.items():
-        yield Component("layer", name, f"zoo_torch.layers:{target}", summary)
+        yield Component("layer", name, f"zoo_torch.{target}", summary)
     for name, target in ACTIVATIONS.items():
         yield Component("activation", name, f"zoo_torch.activations:{target}", f"torch.nn.{target}")
     for name, (target, summary) in NORMS.items():

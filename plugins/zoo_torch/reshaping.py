@@ -1,0 +1,136 @@
+"""Layers without weights that pass on, drop, enlarge or rearrange values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
+from zoo_torch.layers import Size
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten(Layer):
+    """All values as one vector; torch.nn.Flatten."""
+
+    def shape(self, input: Shape, /) -> Shape:
+        return (elements(input),)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Flatten()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Layer):
+    """Hands its input on; torch.nn.Identity."""
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Identity()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Layer):
+    """Sets values to zero at random while training; torch.nn.Dropout."""
+
+    probability: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Dropout(self.probability)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelDropout(Dropout):
+    """Sets whole channels to zero at random while training; torch.nn.Dropout2d."""
+
+    def shape(self, input: Shape, /) -> Shape:
+        return image(input, "channel_dropout")
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Dropout2d(self.probability)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample(Layer):
+    """Enlarge an image; torch.nn.Upsample."""
+
+    factor: Size = 2
+    mode: Literal["nearest", "bilinear"] = "nearest"
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "upsample")
+        return (channels, height * self.factor, width * self.factor)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        return nn.Upsample(scale_factor=self.factor, mode=self.mode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelShuffle(Layer):
+    """Channels into space: (C r r, H, W) becomes (C, H r, W r); torch.nn.PixelShuffle."""
+
+    factor: Size = 2
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "pixel_shuffle")
+        if channels % self.factor**2:
+            raise ShapeError(f"pixel_shuffle: {channels} channels are no multiple of factor squared, {self.factor**2}")
+        return (channels // self.factor**2, height * self.factor, width * self.factor)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.PixelShuffle(self.factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortcutPad(Layer):
+    """Every `stride`-th pixel, with channels of zeros added in equal parts before and behind; no parameters.
+
+    Source: He et al. 2015, arXiv:1512.03385, section 4.2, shortcut option A.
+    """
+
+    channels: Annotated[Size, Field(description="Channels that come out.")]
+    stride: Size = 1
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "shortcut_pad")
+        if self.channels < channels:
+            raise ShapeError(f"shortcut_pad: {channels} channels come in, more than the {self.channels} that come out")
+        return (self.channels, -(-height // self.stride), -(-width // self.stride))
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.modules import ShortcutPad as Module
+
+        return Module(self.shape(input)[0] - input[0], self.stride)
