@@ -56,8 +56,9 @@ def choose(train: TrainSpec) -> Engine:
     if precision == "tf32" and device.type != "cuda":
         raise TrainingError(f"train.precision: found tf32, which only a CUDA device has; this is {device.type}")
     if device.type == "cuda":
-        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-        torch.backends.cudnn.conv.fp32_precision = "tf32" if precision == "tf32" else "ieee"  # type: ignore[attr-defined]
+        mode = "tf32" if precision == "tf32" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = mode
+        torch.backends.cudnn.conv.fp32_precision = mode  # type: ignore[attr-defined]
     return Engine(device, precision, train.engine == "compile", tuple(reasons))
 
 
