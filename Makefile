@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # uv installs a fresh environment several times faster than pip; NO_UV=1 does without it.
 UV := $(if $(NO_UV),,$(shell command -v uv 2>/dev/null || echo .uv/bin/uv))
+OWN_UV := $(filter .uv/bin/uv,$(UV))
 WHEEL_ENV := $(VENV)-wheel
+PYTEST := -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-wheel lint format clean
@@ -22,18 +24,18 @@ demo: $(STAMP) ## Check, train and evaluate a small spec; under two minutes on t
 	$(BIN)/zoo evaluate runs/demo
 
 test: $(STAMP) ## Run the test suite
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python $(PYTEST) -m "not slow"
 
 test-slow: $(STAMP) ## Run the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-wheel: $(STAMP) ## Run the test suite against the built wheel in a fresh environment
+test-wheel: $(STAMP) $(OWN_UV) ## Run the test suite against the built wheel in a fresh environment
 	rm -rf dist $(WHEEL_ENV)
 	$(BIN)/python -m build --wheel --outdir dist
 	$(call make_env,$(WHEEL_ENV))
 	$(call install_into,$(WHEEL_ENV)) "$$(ls dist/*.whl)[dev]"
 	cp -r tests examples docs README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml $(WHEEL_ENV)/
-	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python -m pytest -n 2 -m "not slow and not install"
+	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python $(PYTEST) -m "not slow and not install"
 	rm -rf $(WHEEL_ENV)
 
 lint: $(STAMP) ## Check style and types
@@ -48,12 +50,21 @@ format: $(STAMP) ## Bring the code into shape
 clean: ## Remove environments and caches
 	rm -rf $(VENV) $(WHEEL_ENV) .uv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zoo needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with PYTHON=...")'
-	$(if $(filter .uv/bin/uv,$(UV)),$(if $(wildcard .uv/bin/uv),,$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv))
+$(STAMP): pyproject.toml constraints.txt | $(OWN_UV)
+	@$(check_python)
+	$(if $(UV),,@$(check_venv))
 	$(call make_env,$(VENV))
 	$(call install_into,$(VENV)) -e '.[dev]'
 	touch $(STAMP)
 
+.uv/bin/uv:
+	@$(check_python)
+	@$(check_venv)
+	$(PYTHON) -m venv --clear .uv
+	.uv/bin/python -m pip install --quiet uv
+
+check_python = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zoo needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with PYTHON=...")'
+# Debian and Ubuntu split off the part of Python that puts pip into a new environment.
+check_venv = $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments; install python3-venv (apt install python3-venv) or uv" >&2; exit 1; }
 make_env = $(if $(UV),$(UV) venv --quiet --clear --python $(PYTHON) $(1),$(PYTHON) -m venv --clear $(1))
 install_into = $(if $(UV),$(UV) pip install --quiet --python $(1)/bin/python,$(1)/bin/python -m pip install --quiet) -c constraints.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 from pathlib import Path
 from string import Template
@@ -15,7 +16,8 @@ TEMPLATES = Path(__file__).parent / "templates" / "plugin"
 def create_plugin(name: str, folder: Path) -> list[Path]:
     """Write the package zoo-NAME into `folder` and return its files.
 
-    Raises ZooError for a name that no plugin can have and for a folder that exists; then nothing is written.
+    Raises ZooError for a name that no plugin can have, for one whose package is installed already, and for a folder
+    that exists; then nothing is written.
     """
     if not NAME.match(name) or keyword.iskeyword(name):
         raise ZooError(
@@ -24,6 +26,8 @@ def create_plugin(name: str, folder: Path) -> list[Path]:
     top = folder / f"zoo-{name}"
     if top.exists():
         raise ZooError(f"{top}: it exists; choose another name or --folder, or delete it")
+    if importlib.util.find_spec(f"zoo_{name}") is not None:
+        raise ZooError(f"a plugin with the package zoo_{name} is installed already; choose another name")
     written = []
     try:
         for template in sorted(TEMPLATES.rglob("*.tmpl")):

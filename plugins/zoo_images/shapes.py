@@ -106,7 +106,7 @@ def _draw(labels: Array, random: np.random.Generator) -> Array:
     shape, kind = labels // len(COLOURINGS), labels % len(COLOURINGS)
     pixel = ((np.arange(SIDE) + 0.5) / SIDE * 2 - 1).astype(np.float32)
     x, y = np.broadcast_arrays(pixel[None, None, :], pixel[None, :, None])
-    size = _numbers(random, count, 0.38, 0.7)
+    size = _numbers(random, count, 0.52, 0.8)
     place = _numbers(random, count, -1, 1, 2) * (0.92 - size[:, None])
     cos, sin, size = (_field(one) for one in (*_direction(_numbers(random, count, -0.3, 0.3)), size))
     shifted_x, shifted_y = x - _field(place[:, 0]), y - _field(place[:, 1])
@@ -116,9 +116,9 @@ def _draw(labels: Array, random: np.random.Generator) -> Array:
     cover = np.clip(0.5 - distance * size * (SIDE / 2), 0, 1)[:, None]
     image = _ground(count, x, y, random)
     image += cover * (_paint(kind, u, v, random) - image)
-    image *= _numbers(random, count, 0.75, 1.1)[:, None, None, None]
+    image *= _numbers(random, count, 0.8, 1.1)[:, None, None, None]
     noise = random.random(image.shape, dtype=np.float32) - np.float32(0.5)
-    image += noise * _numbers(random, count, 0.03, 0.24)[:, None, None, None]
+    image += noise * _numbers(random, count, 0.02, 0.12)[:, None, None, None]
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
@@ -151,7 +151,7 @@ def _ground(count: int, x: Array, y: Array, random: np.random.Generator) -> Arra
     for colour in blots:
         place, radius = _numbers(random, count, -1, 1, 2), _numbers(random, count, 0.08, 0.35)
         far = _radius(x - _field(place[:, 0]), y - _field(place[:, 1]))
-        blot = np.clip((_field(radius) - far) * 8 + 0.5, 0, 1)[:, None] * np.float32(0.8)
+        blot = np.clip((_field(radius) - far) * 8 + 0.5, 0, 1)[:, None] * np.float32(0.65)
         ground += blot * (colour[:, :, None, None] - ground)
     return ground
 

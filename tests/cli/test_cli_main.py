@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import pytest
 from cli_support import Zoo, write_distribution
-from support import ROOT
 
 import zoo
 from zoo.cli.main import COMMANDS, cli
@@ -250,9 +249,6 @@ def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> Non
 
 
 def test_rich_has_one_user() -> None:
-    users = [
-        path
-        for path in (ROOT / "zoo").rglob("*.py")
-        if "rich" in re.findall(r"(?:from|import) (\w+)", path.read_text())
-    ]
-    assert users == [ROOT / "zoo" / "cli" / "terminal.py"]
+    package = Path(zoo.__file__).parent
+    users = [path for path in package.rglob("*.py") if "rich" in re.findall(r"(?:from|import) (\w+)", path.read_text())]
+    assert users == [package / "cli" / "terminal.py"]

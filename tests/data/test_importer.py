@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -113,15 +114,81 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path, pets: Path) -> None:
         "there is no such file or folder; wanted a folder or zip with train/<class>/*"
     )
     (tmp_path / "notes.zip").write_text("not a zip")
-    assert "this is neither a folder nor a zip file" in refused(tmp_path / "notes.zip")
+    assert refused(tmp_path / "notes.zip").endswith(
+        "this is neither a folder nor a sound zip file (File is not a zip file); wanted one with train/<class>/*"
+    )
     (tmp_path / "empty").mkdir()
     assert "it holds no images in train/<class>/; wanted a folder for each class under train/" in refused(
         tmp_path / "empty"
     )
-    picture(tmp_path / "one" / "train" / "cat" / "0.png")
-    assert "it holds one class, 'cat'; wanted two or more folders under train/" in refused(tmp_path / "one")
     picture(pets / "test" / "bird" / "0.png")
     assert refused(pets).endswith("the test images have classes that the training images lack: bird")
+
+
+def test_a_class_without_an_image_is_named(pets: Path) -> None:
+    (pets / "train" / "bird").mkdir()
+    assert refused(pets) == f"{pets}: classes without a training image: bird; fill or delete their folders"
+
+
+def test_a_class_whose_images_are_all_corrupt_is_named(pets: Path) -> None:
+    for path in (pets / "train" / "cat").iterdir():
+        path.write_bytes(b"no image")
+    assert refused(pets, skip_corrupt=True) == (
+        f"{pets}: classes without a training image: cat; fill or delete their folders"
+    )
+
+
+def test_two_data_sets_in_one_folder_are_not_mixed(pets: Path, tmp_path: Path) -> None:
+    picture(tmp_path / "toys" / "train" / "ball" / "0.png")
+    assert refused(tmp_path) == f"{tmp_path}: it holds train/ in more than one folder: pets, toys; wanted one"
+
+
+def test_a_test_set_is_not_cut_where_there_is_one(pets: Path) -> None:
+    assert refused(pets, test_fraction=0.5) == (
+        f"{pets}: it holds images in test/<class>/ already; leave --test-fraction out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fraction", "found"),
+    [
+        (1.0, "found a test fraction of 1.0; wanted one between 0 and 1"),
+        (0.05, "a test fraction of 0.05 of 6 images is none; wanted a larger one"),
+    ],
+)
+def test_a_test_fraction_must_cut_something(fraction: float, found: str, pets: Path) -> None:
+    shutil.rmtree(pets / "test")
+    assert refused(pets, test_fraction=fraction) == f"{pets}: {found}"
+
+
+def test_a_photograph_is_turned_as_its_camera_was_held(pets: Path) -> None:
+    photo = Image.new("RGB", (8, 8), (255, 255, 255))
+    photo.paste((0, 0, 0), (0, 0, 8, 4))
+    exif = photo.getexif()
+    exif[0x0112] = 6  # the camera lay on its left side: the top of the scene is on the left of the pixels
+    photo.save(pets / "train" / "cat" / "x.png", exif=exif)
+    image = import_images(pets).dataset.train.images[3, 0]
+    assert (image[:, :4].min(), image[:, 4:].max()) == (255, 0)
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "locked.zip", "w") as archive:
+        archive.writestr("train/cat/0.png", b"secret")
+    content = bytearray((tmp_path / "locked.zip").read_bytes())
+    content[content.index(b"PK\1\2") + 8] |= 1  # the flag in the directory at the end
+    (tmp_path / "locked.zip").write_bytes(content)
+    assert refused(tmp_path / "locked.zip").endswith("train/cat/0.png is encrypted; wanted a zip without password")
+
+
+def test_a_damaged_file_in_a_zip_is_corrupt(pets: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(pets.rglob("*.png")):
+            archive.write(path, path.relative_to(pets))
+    content = bytearray((tmp_path / "pets.zip").read_bytes())
+    start = content.index(b"train/cat/1.png") + len("train/cat/1.png")
+    content[start : start + 20] = b"\xff" * 20
+    (tmp_path / "pets.zip").write_bytes(content)
+    assert "1 of 8 images cannot be read: train/cat/1.png; mend or delete them" in refused(tmp_path / "pets.zip")
 
 
 def test_a_huge_file_in_a_zip_is_refused_unread(tmp_path: Path) -> None:

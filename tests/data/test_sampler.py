@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.sampler import Sampler, validation_split
+from zoo.data.sampler import Sampler, batch_indices, validation_split
+from zoo.errors import DataError
 from zoo.random import derive_seed
 
 sizes = st.integers(1, 200)
@@ -59,6 +61,26 @@ def test_the_validation_split_takes_the_same_share_of_each_class() -> None:
     labels = np.repeat(np.arange(10), 50)
     _, held = validation_split(labels, 100, 0)
     assert np.bincount(labels[held]).tolist() == [10] * 10
+
+
+def test_the_validation_split_of_uneven_classes_keeps_their_shares() -> None:
+    labels = np.repeat([0, 1, 2], [900, 90, 10])
+    _, held = validation_split(labels, 100, 0)
+    assert np.bincount(labels[held]).tolist() == [90, 9, 1]
+    assert held.tolist() == sorted(held)
+
+
+def test_holding_out_every_image_is_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        validation_split(np.zeros(100, dtype=np.int64), 100, 0)
+    assert str(caught.value) == "100 of 100 training images cannot be held out; wanted fewer than there are"
+
+
+def test_a_batch_may_be_larger_than_the_set() -> None:
+    batch = batch_indices(images=10, batch_size=25, seed=0, step=0)
+    assert sorted(batch[:10]) == sorted(batch[10:20]) == list(range(10))
+    assert batch.dtype == np.int64
+    assert np.array_equal(batch, Sampler(10, 25, 0).indices(0))
 
 
 def test_seeds_differ_by_purpose_and_step() -> None:

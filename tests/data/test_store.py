@@ -54,14 +54,73 @@ def test_a_missing_set_says_how_to_bring_it_in(dataset: Dataset) -> None:
     )
 
 
-@pytest.mark.parametrize("keep", [0, 5, 200, -1])
-def test_a_cut_off_file_is_named(keep: int, dataset: Dataset) -> None:
+def damage(path: Path) -> str:
+    """Return what the store says of a damaged file, less its name and the advice."""
+    with pytest.raises(DataError) as caught:
+        store.load(path.stem)
+    before, after = (
+        f"{path}: this file of a data set is damaged (",
+        "); bring it in again with `zoo data add pets --from PATH`",
+    )
+    message = str(caught.value)
+    assert message.startswith(before)
+    assert message.endswith(after)
+    return message[len(before) : -len(after)]
+
+
+@pytest.mark.parametrize(
+    ("keep", "found"),
+    [
+        (0, "its header has no sensible length"),
+        (5, "its header cannot be read"),
+        (200, "its header cannot be read"),
+        (-1, "it has 2,383 bytes where its header says 2,384"),
+    ],
+)
+def test_a_cut_off_file_is_named(keep: int, found: str, dataset: Dataset) -> None:
     path = store.save("pets", dataset)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(
-        DataError, match=r"this file of a data set is damaged \(.*\); bring it in again with `zoo data add pets`"
-    ):
-        store.load("pets")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:keep])
+    assert damage(path) == found.replace("2,383", f"{len(whole) - 1:,}").replace("2,384", f"{len(whole):,}")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ((b'"shape":[20,3,4,4]', b'"shape":[20,3,4,5]'), "its header contradicts itself about train_images"),
+        ((b'"dtype":"U8"', b'"dtype":"I8"'), "its header contradicts itself about train_images"),
+        ((b'\\"format\\": 1', b'\\"format\\": 2'), "it has format 2, this version of Zoo reads 1"),
+        ((b"train_labels", b"train_lobels"), "its header cannot be read"),
+    ],
+)
+def test_a_header_is_not_believed(change: tuple[bytes, bytes], found: str, dataset: Dataset) -> None:
+    path = store.save("pets", dataset)
+    content = path.read_bytes()
+    assert change[0] in content
+    path.write_bytes(content.replace(*change))
+    assert damage(path) == found
+
+
+def test_images_that_lie_scattered_in_memory_are_saved_in_order(dataset: Dataset) -> None:
+    turned = ImageSet(dataset.train.images.transpose(0, 1, 3, 2)[::2], dataset.train.labels[::2])
+    store.save("pets", make_dataset(turned, dataset.test, dataset.class_names))
+    assert np.array_equal(store.load("pets").train.images, turned.images)
+    assert np.array_equal(store.load("pets").train.labels, turned.labels)
+
+
+def test_an_interrupted_save_leaves_the_set_before(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.save("pets", dataset)
+    before = path.read_bytes()
+
+    def interrupted(arrays: Any, target: Path, metadata: Any) -> None:
+        target.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("safetensors.numpy.save_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.save("pets", dataset)
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in path.parent.iterdir() if one.suffix != ".lock") == ["pets.safetensors"]
 
 
 def test_a_full_disk_leaves_the_set_before(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

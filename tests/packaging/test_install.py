@@ -15,6 +15,8 @@ from support import ROOT
 
 pytestmark = [
     pytest.mark.install,
+    # One worker builds and installs once for all tests here.
+    pytest.mark.xdist_group("install"),
     pytest.mark.skipif("ZOO_TEST_WHEEL" in os.environ, reason="the wheel under test was built by this very step"),
 ]
 
@@ -96,7 +98,7 @@ def test_the_example_trains_from_its_own_spec_and_command(environment: Path, tmp
         cwd=tmp_path,
     )
     assert "run" in told
-    assert "top-1" in run(zoo, "evaluate", "run", cwd=tmp_path)
+    assert "top1" in run(zoo, "evaluate", "run", cwd=tmp_path)
 
 
 def test_the_tests_of_a_new_plugin_pass(environment: Path) -> None:

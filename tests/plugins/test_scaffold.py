@@ -31,6 +31,13 @@ def test_a_name_that_no_plugin_can_have_is_refused(name: str, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_package_of_an_installed_plugin_is_not_taken_twice(tmp_path: Path) -> None:
+    with pytest.raises(ZooError) as caught:
+        create_plugin("torch", tmp_path)
+    assert str(caught.value) == "a plugin with the package zoo_torch is installed already; choose another name"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "zoo-shiny").mkdir()
     with pytest.raises(ZooError, match="it exists; choose another name or --folder, or delete it"):

@@ -99,5 +99,5 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     values = np.asarray(image, dtype=np.float64)
     # Floating-point images are in 0..1 or in 0..255; nothing in the file says which.
-    white = 65535 if image.mode.startswith("I") else 1 if values.max() <= 1 else 255
+    white = 65535 if image.mode.startswith("I") else 1 if np.max(values) <= 1 else 255
     return Image.fromarray(np.rint(values * (255 / white)).clip(0, 255).astype(np.uint8)).convert("RGB")

@@ -27,6 +27,10 @@ _TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8)}  # numpy's name and bytes of 
 _LOCK_SECONDS = 60.0
 
 
+class _Damage(Exception):
+    """What is wrong with a file, in words for the user."""
+
+
 def data_folder() -> Path:
     """Return the folder that data sets are kept in; it need not exist."""
     if os.environ.get("ZOO_DATA"):
@@ -151,32 +155,33 @@ def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= 2**26:
-                raise ValueError("its header has no sensible length")
+                raise _Damage("its header has no sensible length")
             header = json.loads(file.read(length))
         facts = json.loads(header["__metadata__"]["zoo"])
         if facts["format"] != FORMAT:
-            raise ValueError(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
+            raise _Damage(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
         _require_shapes(header, _info(facts))
         end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
         if path.stat().st_size != end:
-            raise ValueError(f"it has {path.stat().st_size} bytes where its header says {end}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _Damage(f"it has {path.stat().st_size:,} bytes where its header says {end:,}")
+    except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error if isinstance(error, (OSError, _Damage)) else "its header cannot be read"
         raise DataError(
-            f"{path}: this file of a data set is damaged ({error}); bring it in again with "
+            f"{path}: this file of a data set is damaged ({reason}); bring it in again with "
             f"`zoo data add {path.stem} --from PATH`"
         ) from error
     return 8 + length, header, facts
 
 
 def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
-    """Raise ValueError unless each array is as long and wide as the facts and its own bytes say."""
+    """Raise _Damage unless each array is as long and wide as the facts and its own bytes say."""
     for split, count in (("train", info.train_images), ("test", info.test_images)):
         for what, dtype, shape in (("images", "U8", (count, *info.image)), ("labels", "I64", (count,))):
             entry = header[f"{split}_{what}"]
             begin, end = entry["data_offsets"]
             wanted = math.prod(shape) * _TYPES[dtype][1]
             if (entry["dtype"], tuple(entry["shape"]), end - begin) != (dtype, shape, wanted) or begin < 0:
-                raise ValueError(f"its header contradicts itself about {split}_{what}")
+                raise _Damage(f"its header contradicts itself about {split}_{what}")
 
 
 def _info(facts: dict[str, Any]) -> DataInfo:
