@@ -90,6 +90,10 @@ class RReLU(Activation):
     lower: Slope = 1 / 8
     upper: Slope = 1 / 3
 
+    def __post_init__(self) -> None:
+        if self.lower > self.upper:
+            raise ValueError(f"found lower {self.lower:g} above upper {self.upper:g}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ELU(Activation):
@@ -131,6 +135,10 @@ class Hardtanh(Activation):
     torch = "Hardtanh"
     min_val: float = -1.0
     max_val: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.min_val >= self.max_val:
+            raise ValueError(f"found min_val {self.min_val:g}, which is not below max_val {self.max_val:g}")
 
 
 @dataclass(frozen=True, kw_only=True)

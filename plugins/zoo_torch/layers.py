@@ -44,15 +44,15 @@ def window(
     sizes = []
     for size, k, s, p, d in zip(input[1:], kernel, stride, padding, dilation, strict=True):
         room = size + 2 * p - d * (k - 1) - 1
-        if room < 0:
-            raise ShapeError(
-                f"{layer}: a kernel of {kernel[0]}x{kernel[1]} does not fit {tuple(input)} with padding {p}; "
-                "make the kernel or an earlier stride smaller, or the padding larger"
-            )
         steps = -(-room // s) if ceil else room // s
         # With ceil_mode torch drops a last window that would begin in the padding on the right.
         if ceil and steps * s >= size + p:
             steps -= 1
+        if steps < 0:
+            raise ShapeError(
+                f"{layer}: a kernel of {kernel[0]}x{kernel[1]} does not fit {tuple(input)} with padding {p}; "
+                "make the kernel or an earlier stride smaller, or the padding larger"
+            )
         sizes.append(steps + 1)
     return sizes[0], sizes[1]
 

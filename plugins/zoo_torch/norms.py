@@ -59,6 +59,8 @@ class GroupNorm(Layer):
     def shape(self, input: Shape, /) -> Shape:
         if input[0] % self.groups:
             raise ShapeError(f"group_norm: groups {self.groups} does not divide {input[0]} channels")
+        if elements(input) == self.groups:
+            raise ShapeError(f"group_norm: groups {self.groups} leaves one value in each group of {tuple(input)}")
         return input
 
     def cost(self, input: Shape, /) -> Cost:
@@ -85,8 +87,10 @@ class InstanceNorm(Layer):
         return (channels, height, width)
 
     def cost(self, input: Shape, /) -> Cost:
-        channels = self.shape(input)[0]
-        return Cost.operation(input, input, parameters=2 * channels * self.affine, tensors=2 * self.affine)
+        weights = 2 * self.shape(input)[0] * self.affine
+        cost = Cost.operation(input, input, parameters=weights, tensors=2 * self.affine)
+        # torch repeats scale and shift for each image of the batch.
+        return cost._replace(peak=cost.peak + weights, held_peak=cost.held_peak + weights)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

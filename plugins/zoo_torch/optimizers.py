@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.api import Field, OptimizerOption, ZooError
+from zoo.api import Field, OptimizerOption, Wanted, ZooError
 
 if TYPE_CHECKING:
     import torch
@@ -180,7 +180,10 @@ def rprop(
     /,
     *,
     lr: Rate = 0.01,
-    etas: tuple[Factor, Factor] = (0.5, 1.2),
+    etas: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]],
+        Wanted("two numbers, the first between 0 and 1, the second above 1"),
+    ] = (0.5, 1.2),
     step_sizes: tuple[Factor, Factor] = (1e-6, 50.0),
 ) -> Optimizer:
     """Return torch.optim.Rprop; meant for whole-set gradients."""

@@ -36,6 +36,10 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "shortcut_pad": [{"channels": 20, "stride": 2}],
     "upsample": [{}, {"factor": 3, "mode": "bilinear"}],
     "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
+    "instance_norm": [{}, {"affine": True}],
+    "batch_norm": [{}, {"affine": False}],
+    "layer_norm": [{}, {"affine": False}],
+    "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
     "repeat": [{"times": 3, "layers": [{"conv": 8}, "silu"]}, {"times": 2, "shared": True, "layers": ["batch_norm"]}],
@@ -83,18 +87,26 @@ def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], bu
 
 leaves = st.sampled_from(
     [
-        "relu",
-        "silu",
-        "batch_norm",
+        *builtin_registry().names("activation", "norm"),
+        "flatten",
         "identity",
-        "prelu",
+        "global_average_pool",
+        {"linear": 5},
         {"dropout": 0.1},
+        {"channel_dropout": 0.1},
+        {"instance_norm": {"affine": True}},
         {"conv": {"channels": 6}},
         {"conv": {"channels": 4, "kernel": 1, "bias": False}},
         {"conv": {"channels": 6, "stride": 2}},
         {"max_pool": {"kernel": 3, "stride": 1, "padding": 1}},
+        {"max_pool": {"kernel": 3, "stride": 2, "ceil_mode": True}},
         {"average_pool": 2},
+        {"adaptive_average_pool": 3},
+        {"conv": {"channels": 8, "groups": "depthwise"}},
+        {"conv_transpose": {"channels": 3, "stride": 2}},
         {"upsample": 2},
+        {"pixel_shuffle": 2},
+        {"shortcut_pad": {"channels": 12, "stride": 2}},
         {"group_norm": 2},
     ]
 )
@@ -137,6 +149,31 @@ def test_a_shared_weight_counts_once(builder: Builder) -> None:
     assert (shared.parameters, shared.macs) == (once.parameters, 5 * once.macs)
 
 
+def test_ten_billion_parameters_are_counted_without_memory_for_them(builder: Builder) -> None:
+    stack = builder.layer({"repeat": {"times": 600, "layers": [{"linear": 4096}]}})
+    assert stack.cost((4096,)).parameters == 600 * 4096 * 4097
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    size=st.integers(1, 9),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 4),
+    padding=st.integers(0, 2),
+    ceil_mode=st.booleans(),
+)
+def test_a_pool_takes_what_torch_takes(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> None:
+    options = {"kernel": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+    layer, input = Builder(builtin_registry()).layer({"max_pool": options}), (1, size, 8)
+    try:
+        theirs = tuple(torch.nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil_mode)(torch.zeros(input)).shape)
+    except RuntimeError:
+        with pytest.raises(ShapeError):
+            layer.shape(input)
+    else:
+        assert layer.shape(input) == theirs
+
+
 def test_frozen_parameters_do_not_count() -> None:
     module = torch.nn.Linear(4, 3)
     module.weight.requires_grad_(False)
@@ -155,6 +192,7 @@ SHAPE_ERRORS = [
     ([{"max_pool": 9}], (3, 8, 8), "layer 0: max_pool: a kernel of 9x9 does not fit (3, 8, 8) with padding 0; make the kernel or an earlier stride smaller, or the padding larger"),
     ([{"max_pool": {"kernel": 2, "padding": 2}}], (3, 8, 8), "layer 0: max_pool: padding 2 is more than half of the kernel, 2"),
     ([{"group_norm": 2}], (3, 8, 8), "layer 0: group_norm: groups 2 does not divide 3 channels"),
+    ([{"group_norm": 8}], (8, 1, 1), "layer 0: group_norm: groups 8 leaves one value in each group of (8, 1, 1)"),
     ([{"pixel_shuffle": 2}], (3, 8, 8), "layer 0: pixel_shuffle: 3 channels are no multiple of factor squared, 4"),
     (["glu"], (3, 8, 8), "layer 0: glu halves the channels, but 3 come in"),
     ([{"conv_transpose": {"channels": 4, "padding": 9}}], (3, 4, 4), "layer 0: conv_transpose: padding 9 leaves nothing of (3, 4, 4); make it smaller"),

@@ -76,7 +76,14 @@ def test_the_wheel_holds_specs_templates_and_types(built: Path) -> None:
 def test_the_source_distribution_holds_what_the_tests_need(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"tests/conftest.py", "specs/quickstart.yaml", "README.md", "constraints.txt", "Makefile"} <= names
+    assert {
+        "tests/conftest.py",
+        "specs/quickstart.yaml",
+        "README.md",
+        "CONTRIBUTING.md",
+        "constraints.txt",
+        "Makefile",
+    } <= names
 
 
 def test_plugins_are_found_beside_the_builtin_ones(environment: Path) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from zoo.builder import Builder
-from zoo.errors import ZooError
+from zoo.errors import SpecError, ZooError
 from zoo.options import Options
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
@@ -125,6 +125,27 @@ def test_every_activation_has_the_defaults_of_torch(registry: Registry) -> None:
         for option in Options(target):
             if option.name in theirs:
                 assert option.default == theirs[option.name], (name, option.name)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"hardtanh": {"min_val": 1.0}}, "hardtanh: found min_val 1, which is not below max_val 1"),
+        ({"rrelu": {"lower": 0.5}}, "rrelu: found lower 0.5 above upper 0.333333"),
+    ],
+)
+def test_an_activation_refuses_bounds_in_the_wrong_order(data: Any, message: str, builder: Builder) -> None:
+    with pytest.raises(SpecError) as caught:
+        builder.layer(data)
+    assert str(caught.value) == f"<default>: {message}"
+
+
+def test_the_factors_of_rprop_stand_on_either_side_of_one(registry: Registry) -> None:
+    with pytest.raises(SpecError) as caught:
+        bind(registry, "optimizer", {"rprop": {"etas": [0.5, 0.9]}})
+    assert str(caught.value) == (
+        "<default>: rprop.etas.1: found 0.9; wanted two numbers, the first between 0 and 1, the second above 1"
+    )
 
 
 SCHEDULES: list[tuple[Any, Any]] = [
