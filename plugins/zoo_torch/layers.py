@@ -19,7 +19,7 @@ ExtentPair = Annotated[Extent | tuple[Extent, Extent], Wanted("a whole number >=
 Padding = Annotated[
     Extent | tuple[Extent, Extent] | None,
     Wanted("a whole number >= 0, two of them, or null for half the kernel"),
-    Field(description="null: half the kernel, which keeps the size where the stride is 1."),
+    Field(description="null: half the kernel, rounded down; an odd kernel then keeps the size at stride 1."),
 ]
 
 
