@@ -8,6 +8,9 @@ STAMP := $(VENV)/.installed
 UV := $(if $(NO_UV),,$(shell command -v uv 2>/dev/null || echo .uv/bin/uv))
 OWN_UV := $(filter .uv/bin/uv,$(UV))
 WHEEL_ENV := $(VENV)-wheel
+# uv brings certificates of its own; a registry behind a company's proxy is known to the system's only.
+export UV_SYSTEM_CERTS := 1
+export UV_NATIVE_TLS := 1
 PYTEST := -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
