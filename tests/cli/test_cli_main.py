@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -246,9 +245,3 @@ def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> Non
     assert err == (
         "warning: plugin sick (zoo-sick 1.0) was dropped: its import failed: ZeroDivisionError: division by zero\n"
     )
-
-
-def test_rich_has_one_user() -> None:
-    package = Path(zoo.__file__).parent
-    users = [path for path in package.rglob("*.py") if "rich" in re.findall(r"(?:from|import) (\w+)", path.read_text())]
-    assert users == [package / "cli" / "terminal.py"]

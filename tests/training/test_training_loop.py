@@ -259,3 +259,4 @@ def test_the_run_folder_tells_its_own_story(run: Callable[..., Run], spec: Calla
     assert facts["spec_hash"] == spec().hash == found.spec(builder.registry).hash
     assert {"torch", "numpy", "zoo"} <= set(facts["versions"])
     assert len(facts["data"]) == 64
+    assert (facts["engine"], facts["engine_reasons"]) == ("cpu, fp32, eager", ["precision fp32: the default on cpu"])

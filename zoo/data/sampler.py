@@ -41,11 +41,6 @@ class Sampler:
         return self._order
 
 
-def batch_indices(*, images: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Return the (batch_size,) int64 indices of a step, counted from 0, without a sampler that remembers its epoch."""
-    return Sampler(images, batch_size, seed).indices(step)
-
-
 def validation_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted indices that are trained on and the `count` that are held out, the same share of each class.
 

@@ -69,7 +69,12 @@ class Training:
         self._figures: list[dict[str, float]] = []  # read, and not yet written
         self.step = 0
         if not run.spec_path.exists():
-            run.begin(spec, {"data": dataset.fingerprint, "engine": self.engine.describe()})
+            facts = {
+                "data": dataset.fingerprint,
+                "engine": self.engine.describe(),
+                "engine_reasons": self.engine.reasons,
+            }
+            run.begin(spec, facts)
 
     def _load(self, dataset: Dataset) -> None:
         train, device = self.spec.train, self.engine.device
