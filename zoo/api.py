@@ -31,16 +31,19 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
-from zoo.network.layer import Child, Cost, Layer, Shape, elements, image
+from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
 from zoo.options import Nested, Wanted
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
 from zoo.spec.schema import (
     Activation,
+    AdversarialLossOption,
     Architecture,
     AugmentationOption,
     DatasetOption,
+    ExtractorOption,
+    InitializerOption,
     LayerOption,
     Loss,
     MetricOption,
@@ -49,7 +52,7 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
-from zoo.training.task import Batch, Task, Terminals, Update
+from zoo.training.task import Batch, GenerativeTask, Task, Terminals, Turn, Update
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,8 +93,9 @@ def build(
     """Return a spec's networks by role, on the CPU, initialised from the spec's seed, as training would begin with."""
     from zoo.training.loop import make_networks
 
-    report = check(source, overrides=overrides, registry=registry)
-    return make_networks(report.spec, report)
+    builder = _builder(registry)
+    report = check(source, overrides=overrides, registry=builder.registry)
+    return make_networks(report.spec, report, builder)
 
 
 def train(
@@ -134,6 +138,7 @@ def _builder(registry: Registry | None) -> Builder:
 
 __all__ = [
     "Activation",
+    "AdversarialLossOption",
     "Architecture",
     "Augmentation",
     "AugmentationOption",
@@ -144,15 +149,19 @@ __all__ = [
     "Builder",
     "Child",
     "Component",
+    "Condition",
     "Cost",
     "DataError",
     "DataInfo",
     "DataSource",
     "Dataset",
     "DatasetOption",
+    "ExtractorOption",
     "Field",
     "Figures",
+    "GenerativeTask",
     "ImageSet",
+    "InitializerOption",
     "Interrupted",
     "Layer",
     "LayerOption",
@@ -179,6 +188,7 @@ __all__ = [
     "Task",
     "Terminals",
     "TrainingError",
+    "Turn",
     "Update",
     "Verdict",
     "Wanted",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
 from zoo.network.composites import Sequence
-from zoo.network.layer import Cost, Layer, Shape
+from zoo.network.layer import Condition, Cost, Layer, Shape
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
@@ -55,13 +55,22 @@ class Builder:
             return Sequence(layers=[self.layer(one) for one in item])
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 
-    def network(self, architecture: ComponentSpec, input: Shape, output: Shape) -> Layer:
+    def network(
+        self, architecture: ComponentSpec, input: Shape, output: Shape, conditions: tuple[Condition, ...] = ()
+    ) -> Layer:
         """Return an architecture's network between two shapes (without batch), ready to be counted or built.
 
-        Raises ShapeError when it cannot take `input` or does not give `output`.
+        Raises ShapeError when it cannot take `input` or `conditions`, or does not give `output`.
         """
-        supplied = (input, output)[: len(self.resolver.options(architecture.component).supplied)]
-        network = _placed(Expanded(self, partial(self.bind(architecture), *supplied), 0), architecture)
+        wanted = len(self.resolver.options(architecture.component).supplied)
+        if conditions and wanted < 3:
+            raise ShapeError(
+                f"this task calls the network with {' and '.join(one.name for one in conditions)} beside its input, "
+                f"which {architecture.name} does not take; wanted an architecture that takes conditions",
+                at=architecture.at,
+            )
+        supplied = (input, output, conditions)[:wanted]
+        network = _placed(Expanded(self, partial(self.bind(architecture), *supplied), 0, conditions), architecture)
         try:
             given = network.shape(input)
         except ShapeError as error:
@@ -93,10 +102,13 @@ class Builder:
 class Expanded(Layer):
     """A layer written as a function, or as a torch module's class: called once for each shape that reaches it."""
 
-    def __init__(self, builder: Builder, call: Callable[..., Any], supplied: int) -> None:
+    def __init__(
+        self, builder: Builder, call: Callable[..., Any], supplied: int, conditions: tuple[Condition, ...] = ()
+    ) -> None:
         self._builder = builder
         self._call = call
         self._supplied = supplied
+        self._conditions = conditions
         self._inner: dict[Shape, Layer] = {}
 
     def inner(self, input: Shape) -> Layer:
@@ -105,7 +117,7 @@ class Expanded(Layer):
             result = self._made_on_meta(input)
             torch = sys.modules.get("torch")
             if torch is not None and isinstance(result, torch.nn.Module):
-                self._inner[input] = FromModule(result, partial(self._make, input))
+                self._inner[input] = FromModule(result, partial(self._make, input), self._conditions)
             else:
                 try:
                     self._inner[input] = self._builder.layer(result)
@@ -144,16 +156,19 @@ class Expanded(Layer):
 class FromModule(Layer):
     """A layer that is a torch module: measured on the meta device, made anew for each use."""
 
-    def __init__(self, look: nn.Module, make: Callable[[], nn.Module]) -> None:
+    def __init__(
+        self, look: nn.Module, make: Callable[[], nn.Module], conditions: tuple[Condition, ...] = ()
+    ) -> None:
         self._look = look
         self._make = make
+        self._conditions = conditions
         self._measured: dict[Shape, tuple[Shape, Cost]] = {}
 
     def _measure(self, input: Shape) -> tuple[Shape, Cost]:
         from zoo.network.measure import measure
 
         if input not in self._measured:
-            self._measured[input] = measure(self._look, input)
+            self._measured[input] = measure(self._look, input, self._conditions)
         return self._measured[input]
 
     def shape(self, input: Shape, /) -> Shape:

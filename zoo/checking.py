@@ -93,7 +93,7 @@ def check(spec: Spec, builder: Builder) -> Report:
             continue
         terminals = task.terminals(role, info)
         try:
-            network = builder.network(section.architecture, terminals.input, terminals.output)
+            network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
             problems.append(_shape_problem(error, spec, role))
@@ -166,6 +166,13 @@ def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
             "train.validation",
             f"found {train.validation}",
             f"fewer than the {info.train_images} training images of {spec.data.name}",
+        )
+    if train.accumulate > 1 and len(spec.networks) > 1:
+        yield Problem(
+            _place(spec, "train.accumulate"),
+            "train.accumulate",
+            f"found {train.accumulate}",
+            "1: networks that are updated in turn cannot each wait for the last part of a batch",
         )
     if train.accumulate > train.batch_size:
         yield Problem(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Field, Loss, Task, Terminals, Update
+from zoo.api import Batch, DataInfo, Field, Loss, Task, Terminals, Turn
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,14 +27,13 @@ class Classify(Task):
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         return Terminals(info.image, (info.classes,))
 
-    def step(
-        self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo
-    ) -> dict[str, Tensor]:
-        logits = networks["classifier"](self._prepared(batch.images, info))
-        loss = self.loss(logits, batch.labels)
-        update("classifier", loss)
-        accuracy = (logits.detach().argmax(1) == batch.labels).float().mean()
-        return {"loss": loss.detach(), "accuracy": accuracy}
+    def step(self, turn: Turn) -> dict[str, Tensor]:
+        images, labels = turn.batch
+        logits = turn.networks["classifier"](self._prepared(images, turn.info))
+        loss = self.loss(logits, labels)
+        norm = turn.update("classifier", loss)
+        accuracy = (logits.detach().argmax(1) == labels).float().mean()
+        return {"loss": loss.detach(), "accuracy": accuracy, "gradient_norm": norm}
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.

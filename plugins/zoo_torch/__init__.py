@@ -16,6 +16,7 @@ LAYERS = {
     "global_average_pool": ("pools:GlobalAveragePool", "The mean of each channel, as a vector."),
     "flatten": ("reshaping:Flatten", "All values as one vector."),
     "identity": ("reshaping:Identity", "Hands its input on."),
+    "reshape": ("reshaping:Reshape", "The same values in another shape."),
     "dropout": ("reshaping:Dropout", "Zeros at random while training."),
     "channel_dropout": ("reshaping:ChannelDropout", "Whole channels of zeros at random while training."),
     "upsample": ("reshaping:Upsample", "Enlarge an image."),
@@ -54,6 +55,11 @@ NORMS = {
     "instance_norm": ("InstanceNorm", "Normalise each channel of each image."),
     "layer_norm": ("LayerNorm", "Normalise all values of each image together."),
     "none": ("NoNorm", "No norm."),
+}
+INITIALIZERS = {
+    "default": "torch's own, of each layer.",
+    "normal": "Weights from a normal distribution, as of DCGAN.",
+    "orthogonal": "Weights that are orthogonal matrices.",
 }
 LOSSES = {
     "cross_entropy": "Cross entropy of logits and labels.",
@@ -97,6 +103,7 @@ def zoo_components() -> Iterator[Component]:
     for name, (target, summary) in NORMS.items():
         yield Component("norm", name, f"zoo_torch.norms:{target}", summary)
     for kind, module, table in (
+        ("initializer", "initializers", INITIALIZERS),
         ("loss", "losses", LOSSES),
         ("optimizer", "optimizers", OPTIMIZERS),
         ("schedule", "schedules", SCHEDULES),

@@ -5,6 +5,20 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
+class Reshape(nn.Module):
+    """(N, ...) to (N, *shape)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.reshape(len(input), *self.shape)
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}"
+
+
 class ShortcutPad(nn.Module):
     """(N, C, H, W) to (N, C + extra, ceil(H / stride), ceil(W / stride)), without weights."""
 

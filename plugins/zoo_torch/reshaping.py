@@ -29,6 +29,32 @@ class Flatten(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reshape(Layer):
+    """The same values in another shape; torch.Tensor.reshape without the batch."""
+
+    to: Annotated[
+        list[Annotated[int, Field(ge=-1, le=2**31)]],
+        Field(min_length=1, max_length=3, description="[channels, height, width] or [features]; -1 once: what is left."),
+    ]
+
+    def shape(self, input: Shape, /) -> Shape:
+        left, rest = divmod(elements(input), max(1, elements(tuple(size for size in self.to if size != -1))))
+        shape = tuple(left if size == -1 else size for size in self.to)
+        if 0 in shape or rest or self.to.count(-1) > 1 or elements(shape) != elements(input):
+            raise ShapeError(f"reshape: {tuple(input)} has {elements(input)} values, which do not fill {self.to}")
+        return shape
+
+    def cost(self, input: Shape, /) -> Cost:
+        self.shape(input)
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.modules import Reshape as Module
+
+        return Module(self.shape(input))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity(Layer):
     """Hands its input on; torch.nn.Identity."""
 

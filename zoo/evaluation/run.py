@@ -30,7 +30,7 @@ def evaluate_run(run: Run, builder: Builder, splits: tuple[str, ...] = ("train",
     if last is None:
         raise RunError(f"{run.folder}: it holds no checkpoint yet; train it first with `zoo train`")
     engine = choose(spec.train)
-    networks = make_networks(spec, check(spec, builder))
+    networks = make_networks(spec, check(spec, builder), builder)
     checkpoint.load_networks(last, networks)
     networks = {role: engine.place(network) for role, network in networks.items()}
     dataset = builder.bind(spec.data).load()

@@ -73,6 +73,15 @@ class Cost(NamedTuple):
         return cls(peak=elements(input), held_peak=elements(input), alias=True)
 
 
+class Condition(NamedTuple):
+    """What a network is called with beside its input: a label below `classes` for each image, or a number where that
+    is 0.
+    """
+
+    name: str
+    classes: int = 0
+
+
 class Child(NamedTuple):
     """A layer inside a composite, with the shape that reaches it and how often it is used."""
 

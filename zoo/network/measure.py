@@ -14,21 +14,24 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.errors import ShapeError
-from zoo.network.layer import Cost, Shape
+from zoo.network.layer import Condition, Cost, Shape
 
 
-def measure(module: nn.Module, input: Shape) -> tuple[Shape, Cost]:
+def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> tuple[Shape, Cost]:
     """Return the output's shape and the cost of `module` for one input of shape `input` (both without batch).
 
     `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
     """
     module = module.to("meta").eval()
     image = torch.empty((1, *input), device="meta")
+    beside = [
+        torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions
+    ]
     uses = _Uses(image)
     flops = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), flops, uses:
-            output = module(image)
+            output = module(image, *beside)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise ShapeError(f"{type(module).__name__} cannot take {tuple(input)}: {reason}") from error

@@ -15,7 +15,10 @@ from zoo.registry import Component
 Activation: TypeAlias = Annotated[Any, Nested("activation")]
 Architecture: TypeAlias = Annotated[Any, Nested("architecture")]
 AugmentationOption: TypeAlias = Annotated[Any, Nested("augmentation")]
+AdversarialLossOption: TypeAlias = Annotated[Any, Nested("adversarial_loss")]
 DatasetOption: TypeAlias = Annotated[Any, Nested("dataset")]
+ExtractorOption: TypeAlias = Annotated[Any, Nested("extractor")]
+InitializerOption: TypeAlias = Annotated[Any, Nested("initializer")]
 LayerOption: TypeAlias = Annotated[Any, Nested("layer", "activation", "norm")]
 LimitOption: TypeAlias = Annotated[Any, Nested("limit")]
 Loss: TypeAlias = Annotated[Any, Nested("loss")]
@@ -58,6 +61,7 @@ class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
     architecture: Architecture
+    init: InitializerOption = "default"
     optimizer: OptimizerOption = "adam"
     schedule: ScheduleOption = "constant"
     gradient_clip: (
@@ -82,6 +86,9 @@ class TrainSpec:
     evaluate_every: Annotated[int, Field(ge=0, description="Steps between validations; 0: never.")] = 0
     checkpoint_every: Annotated[int, Field(ge=0, description="Steps between checkpoints; 0: only at the end.")] = 1000
     log_every: Annotated[int, Field(ge=1, description="Steps between lines of metrics.")] = 50
+    sample_every: Annotated[
+        int, Field(ge=0, description="Steps between pictures at fixed latents, where the task makes images; 0: none.")
+    ] = 0
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
         "auto"
@@ -106,6 +113,7 @@ class Spec:
     augment: list[AugmentationOption] = field(default_factory=list)
     networks: dict[str, Annotated[Any, Section(NetworkSpec)]]
     train: Annotated[Any, Section(TrainSpec)]
+    metrics: list[MetricOption] = field(default_factory=list)
     budget: dict[str, LimitOption] = field(default_factory=dict)
     #: Where each part of the document was written, by its dotted path.
     places: dict[str, Position] = field(init=False, compare=False, repr=False, default_factory=dict)

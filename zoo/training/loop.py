@@ -22,14 +22,18 @@ from zoo.data.device import DeviceSet
 from zoo.data.sampler import Sampler, validation_split
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
+from zoo.generation.draw import draw
+from zoo.generation.pictures import grid, save_picture
 from zoo.random import derive_seed
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run, default_folder, now
-from zoo.training.task import Batch, Task
+from zoo.training.task import Batch, GenerativeTask, Task, Turn, Update
 from zoo.training.trainee import Trainee
+
+WATCHED = 64  # pictures at fixed latents
 
 
 def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -67,6 +71,7 @@ class Training:
         self._before = 0.0  # seconds that the run took before it was stopped
         self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
         self._figures: list[dict[str, float]] = []  # read, and not yet written
+        self._remark = ""
         self.step = 0
         if not run.spec_path.exists():
             facts = {
@@ -84,7 +89,7 @@ class Training:
         self.images = DeviceSet(dataset.train, device, chosen)
         self.validation = None if held is None else DeviceSet(dataset.train, device, held)
         self.test = dataset.test
-        self.sampler = Sampler(self.images.length, train.batch_size, train.seed)
+        self.sampler = Sampler(self.images.length, train.batch_size * self.task.batches(), train.seed)
 
     def go(self) -> None:
         """Run all remaining steps, then evaluate."""
@@ -122,25 +127,32 @@ class Training:
         for augmentation in self.augment:
             images = augmentation(images, generator)
         images = images.contiguous(memory_format=torch.channels_last)
-        torch.manual_seed(derive_seed(train.seed, "noise", step))
+        noise = derive_seed(train.seed, "noise", step)
+        torch.manual_seed(noise)
+        random = torch.Generator(device).manual_seed(noise)
         networks = {role: one.compiled for role, one in self.trainees.items()}
         parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
         for index, (part, part_labels) in enumerate(parts):
             update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
+            turn = Turn(networks, Batch(part, part_labels), self.info, update, random, step, train.steps)
             with self.engine.autocast():
-                self._pending.append(self.task.step(networks, Batch(part, part_labels), update, self.info))
+                self._pending.append(self.task.step(turn))
         self.step += 1
 
-    def _updater(self, share: float, final: bool) -> Callable[[str, Tensor], None]:
+    def _updater(self, share: float, final: bool) -> Update:
         """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
 
-        def update(role: str, loss: Tensor) -> None:
+        def update(role: str, loss: Tensor) -> Tensor:
             trainee = self.trainees[role]
+            if trainee.updates >= (self.step + 1) * self.task.updates(role):
+                raise TrainingError(
+                    f"step {self.step}: the task {self.spec.task.name} updates {role} more often than the "
+                    f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
+                )
             # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
             with torch.autocast(self.engine.device.type, enabled=False):
                 (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
-                if final:
-                    trainee.update(self.step)
+                return trainee.update(self.step) if final else loss.new_zeros(())
 
         return update
 
@@ -153,6 +165,8 @@ class Training:
         if self.validation is not None and train.evaluate_every and (step % train.evaluate_every == 0 or due):
             figures = self._evaluate(self.validation)
             self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
+        if train.sample_every and (step % train.sample_every == 0 or due):
+            self._sample()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self._save()
 
@@ -176,7 +190,13 @@ class Training:
         figures, self._figures = self._figures, []
         means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
         rates = {role: one.optimizers[0].param_groups[0]["lr"] for role, one in self.trainees.items()}
-        self._write({"step": self.step, **means, "lr": rates, "seconds": self._seconds()})
+        ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
+        remark = self.task.remark(means)
+        record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
+        self._write(record | ({"remark": remark} if remark else {}))
+        if remark and remark != self._remark:
+            self.reporter.message(f"step {self.step}: {remark}")
+        self._remark = remark
 
     def _not_finite(self, step: int, figures: Mapping[str, float]) -> str:
         last = checkpoint.newest(self.run.checkpoints)
@@ -203,6 +223,20 @@ class Training:
         """Return how long the run has trained, over all its sittings."""
         return round(self._before + time.monotonic() - self._began, 3)
 
+    def _images(self) -> int:
+        """Return how many training images were seen, each as often as it was."""
+        return self.step * self.sampler.batch_size
+
+    def _sample(self) -> None:
+        """Keep pictures at the same latents as before, by which the training can be watched."""
+        if not isinstance(self.task, GenerativeTask):
+            return
+        networks = {role: one.best for role, one in self.trainees.items()}
+        images = draw(self.task, networks, self.info, range(WATCHED), self.spec.train.seed, self.engine.device)
+        save_picture(grid(images), self.run.samples / f"step-{self.step:08d}.png")
+        for trainee in self.trainees.values():
+            trainee.module.train()
+
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
         networks = {role: one.best for role, one in self.trainees.items()}
         try:
@@ -224,7 +258,7 @@ class Training:
             "finished": now(),
             "steps": self.step,
             "updates": {role: one.updates for role, one in self.trainees.items()},
-            "images": self.step * self.spec.train.batch_size,
+            "images": self._images(),
             "seconds": self._seconds(),
             "engine": self.engine.describe(),
         }
@@ -237,19 +271,20 @@ class Training:
 def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
     """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
     trainees = {}
-    for role, module in make_networks(spec, report).items():
+    for role, module in make_networks(spec, report, builder).items():
         trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
         trainee.compiled = engine.compile(trainee.module)
         trainees[role] = trainee
     return trainees
 
 
-def make_networks(spec: Spec, report: Report) -> dict[str, nn.Module]:
+def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.Module]:
     """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
     networks = {}
     for role, one in report.networks.items():
         torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
         networks[role] = one.network.module(one.input)
+        builder.bind(spec.networks[role].init)(networks[role])
     return networks
 
 

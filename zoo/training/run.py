@@ -42,6 +42,10 @@ class Run:
         return self.folder / "checkpoints"
 
     @property
+    def samples(self) -> Path:
+        return self.folder / "samples"
+
+    @property
     def metrics_path(self) -> Path:
         return self.folder / "metrics.jsonl"
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from zoo.network.layer import Shape
+from zoo.network.layer import Condition, Shape
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from zoo.data.dataset import DataInfo
 
 
 class Terminals(NamedTuple):
-    """The shapes (without batch) between which a task puts a network."""
+    """The shapes (without batch) between which a task puts a network, and what it is called with beside its input."""
 
     input: Shape
     output: Shape
+    conditions: tuple[Condition, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -27,8 +30,25 @@ class Batch(NamedTuple):
     labels: Tensor
 
 
-#: Called with a role and a loss: backward, clip, optimizer step, average. The only door to a weight update.
-Update = Callable[[str, "Tensor"], None]
+#: Called with a role and a loss: backward into that network alone, clip, optimizer step, average. Returns the norm of
+#: the gradient before clipping. The only door to a weight update.
+Update = Callable[[str, "Tensor"], "Tensor"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One step of training as the loop hands it to a task. `step` counts from 0 to `steps` - 1.
+
+    All randomness of a step comes from `random`, a generator on the device, or from torch's own, seeded alike.
+    """
+
+    networks: Mapping[str, nn.Module]
+    batch: Batch
+    info: DataInfo
+    update: Update
+    random: torch.Generator
+    step: int
+    steps: int
 
 
 class Task:
@@ -44,14 +64,20 @@ class Task:
         raise NotImplementedError
 
     def updates(self, role: str) -> int:
-        """Return how often one step updates the network in `role`."""
+        """Return how often one step updates the network in `role`; the loop allows no more."""
         return 1
 
-    def step(
-        self, networks: Mapping[str, nn.Module], batch: Batch, update: Update, info: DataInfo
-    ) -> dict[str, Tensor]:
-        """Train on one batch: call `update(role, loss)` for each update; return scalars to log, detached."""
+    def batches(self) -> int:
+        """Return how many batches of images one step takes; they come as one."""
+        return 1
+
+    def step(self, turn: Turn) -> dict[str, Tensor]:
+        """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached."""
         raise NotImplementedError
+
+    def remark(self, figures: Mapping[str, float]) -> str:
+        """Return what a person should be told about the means since the last line of metrics; "" for nothing."""
+        return ""
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Any, info: DataInfo) -> dict[str, Any]:
         """Return named figures over all of `batches`, an iterable of Batch in a fixed order."""
@@ -61,3 +87,22 @@ class Task:
         """Return the figures of a split in a line, in the form in which the field states them."""
         shown = (f"{split} {name}: {value:.4g}" for name, value in figures.items() if isinstance(value, float))
         return ", ".join(shown)
+
+
+class GenerativeTask(Task):
+    """Base of the tasks whose networks make images out of latent values, and of a label where `conditional`."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether a label is asked for with each image."""
+        raise NotImplementedError
+
+    def latent(self, info: DataInfo) -> Shape:
+        """Return the shape of one image's latent values, which are normally distributed."""
+        raise NotImplementedError
+
+    def generate(
+        self, networks: Mapping[str, nn.Module], latents: Tensor, labels: Tensor | None, info: DataInfo
+    ) -> Tensor:
+        """Return images (N, C, H, W) float in 0..1, a function of `latents` (N, ...) and `labels` (N,) int64 alone."""
+        raise NotImplementedError

@@ -37,10 +37,14 @@ class Trainee:
         """The network to evaluate: the averaged one where there is one."""
         return self.module if self.average is None else self.average.module
 
-    def update(self, step: int) -> None:
-        """Take one optimizer step with the gradients gathered, at the rate of `step`, and clear them."""
+    def update(self, step: int) -> Tensor:
+        """Take one optimizer step with the gradients gathered, at the rate of `step`, and clear them.
+
+        Return the norm that the gradient had.
+        """
+        norm = nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
         factor = self.factor(step)
         for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -50,6 +54,7 @@ class Trainee:
         if self.average is not None:
             self.average.update_parameters(self.module)
         self.updates += 1
+        return norm
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that a checkpoint must hold as tensors, by name; a shared weight appears once."""

@@ -1,0 +1,58 @@
+"""What weights begin with: functions that fill a module's weights in place, from torch's random numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from zoo.api import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+
+def default(network: nn.Module, /) -> None:
+    """Leave the weights as torch's layers begin with them."""
+
+
+def normal(
+    network: nn.Module, /, *, std: Annotated[float, Field(gt=0, description="Standard deviation.")] = 0.02
+) -> None:
+    """Draw weights from N(0, std), scales of norms from N(1, std); set biases to zero.
+
+    Source: Radford et al. 2015, arXiv:1511.06434, section 4; scales as in its authors' code.
+    """
+    from torch import nn
+
+    for weight, bias in _weights(network):
+        nn.init.normal_(weight, 1.0 if weight.dim() == 1 else 0.0, std)
+        if bias is not None:
+            nn.init.zeros_(bias)
+
+
+def orthogonal(
+    network: nn.Module, /, *, gain: Annotated[float, Field(gt=0, description="Factor on every matrix.")] = 1.0
+) -> None:
+    """Make each weight, as a matrix of one row for each output, orthogonal; set their biases to zero.
+
+    Source: Saxe et al. 2013, arXiv:1312.6120; for generators Brock et al. 2018, arXiv:1809.11096.
+    """
+    from torch import nn
+
+    for weight, bias in _weights(network):
+        if weight.dim() > 1:
+            nn.init.orthogonal_(weight, gain)
+            if bias is not None:
+                nn.init.zeros_(bias)
+
+
+def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield the weight and the bias of each layer; of a weight that is computed, what it is computed from."""
+    for module in network.modules():
+        held = module._parameters
+        if "parametrizations" in module._modules:
+            held = held | {name: one.original for name, one in module.parametrizations.items()}  # type: ignore[union-attr,operator]
+        weight = held.get("weight")
+        if weight is not None:
+            yield weight, held.get("bias")
