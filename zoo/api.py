@@ -30,6 +30,7 @@ from zoo.errors import (
     TrainingError,
     ZooError,
 )
+from zoo.evaluation.metric import Evidence, Measurement, content_hash
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
 from zoo.options import Nested, Wanted
@@ -57,6 +58,7 @@ from zoo.training.task import Batch, GenerativeTask, Task, Terminals, Turn, Upda
 if TYPE_CHECKING:
     from torch import nn
 
+    from zoo.evaluation.trained import Trained
     from zoo.training.reporter import Reporter
     from zoo.training.run import Run
 
@@ -117,17 +119,33 @@ def train(
     return train_spec(spec, _builder(registry), None if run is None else _Path(run), reporter)
 
 
+def load(run: str | _Path, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Trained:
+    """Return the networks of a run's newest checkpoint, ready to be used, with their task and spec.
+
+    Raises RunError when the folder holds no run, or one without a checkpoint.
+    """
+    from zoo.evaluation.trained import Trained
+    from zoo.training.run import Run
+
+    return Trained.load(Run.open(_Path(run)), _builder(registry), overrides)
+
+
 def evaluate(
-    run: str | _Path, *, splits: _Sequence[str] = ("train", "test"), registry: Registry | None = None
+    run: str | _Path,
+    *,
+    splits: _Sequence[str] | None = None,
+    overrides: _Sequence[str] = (),
+    registry: Registry | None = None,
 ) -> dict[str, dict[str, _Any]]:
     """Return the figures of a run's newest checkpoint on each of `splits` (train, validation, test), by split.
 
-    Raises RunError when the folder holds no run, or one without a checkpoint.
+    splits: train and test unless given; test alone for a task that makes images. Raises RunError when the folder holds
+    no run, or one without a checkpoint.
     """
     from zoo.evaluation.run import evaluate_run
     from zoo.training.run import Run
 
-    return evaluate_run(Run.open(_Path(run)), _builder(registry), tuple(splits))
+    return evaluate_run(Run.open(_Path(run)), _builder(registry), splits, overrides)
 
 
 def _builder(registry: Registry | None) -> Builder:
@@ -156,6 +174,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetOption",
+    "Evidence",
     "ExtractorOption",
     "Field",
     "Figures",
@@ -166,6 +185,7 @@ __all__ = [
     "Layer",
     "LayerOption",
     "Loss",
+    "Measurement",
     "MetricOption",
     "Nested",
     "NetworkReport",
@@ -195,12 +215,14 @@ __all__ = [
     "ZooError",
     "build",
     "check",
+    "content_hash",
     "derive_seed",
     "elements",
     "evaluate",
     "hookimpl",
     "image",
     "judge",
+    "load",
     "load_spec",
     "make_dataset",
     "store",

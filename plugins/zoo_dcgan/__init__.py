@@ -26,3 +26,17 @@ def zoo_components() -> Iterator[Component]:
         "An image into logits, by strided convolutions.",
         SOURCE,
     )
+    yield Component(
+        "architecture",
+        "conditional_generator",
+        "zoo_dcgan.conditional:conditional_generator",
+        "Latent values and a label into an image; the label scales and shifts every norm.",
+        "Miyato and Koyama 2018, arXiv:1802.05637",
+    )
+    yield Component(
+        "architecture",
+        "projection_discriminator",
+        "zoo_dcgan.conditional:projection_discriminator",
+        "An image and a label into a logit, by their inner product.",
+        "Miyato and Koyama 2018, arXiv:1802.05637",
+    )

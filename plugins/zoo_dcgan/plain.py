@@ -40,7 +40,7 @@ def dcgan_generator(
 
     Source: Radford et al. 2015, arXiv:1511.06434, figure 1; the 3x3 layers: "Efficient CIFAR-100 Modelling".
     """
-    side = _side(output, len(widths), "generator")
+    side = side_of(output, len(widths), "dcgan_generator")
     inner = {"bias": bias}
 
     def block(layer: dict[str, Any]) -> Layers:
@@ -82,7 +82,7 @@ def dcgan_discriminator(
 
     Source: Radford et al. 2015, arXiv:1511.06434, section 3.
     """
-    side = _side(input, len(widths), "discriminator")
+    side = side_of(input, len(widths), "dcgan_discriminator")
     steps = [(stem, 3, 1)] * bool(stem)
     for stage, width in enumerate(widths):
         steps += [(width, 4, 2), *[(width, 3, 1)] * (extra[stage] if stage < len(extra) else 0)]
@@ -113,12 +113,12 @@ def _normed(layer: dict[str, Any], spectral_norm: bool) -> dict[str, Any]:
     return {"spectral_norm": layer} if spectral_norm else layer
 
 
-def _side(image: Shape, halvings: int, what: str) -> int:
+def side_of(image: Shape, halvings: int, architecture: str) -> int:
     """Return the side in pixels that is left of a square image. Raises ValueError when nothing whole is left."""
     side, rest = divmod(image[1], 2**halvings)
     if image[1] != image[2] or rest or not side:
         raise ValueError(
-            f"dcgan_{what}: {image[2]}x{image[1]} pixels cannot be halved {halvings} times, once for each width; "
+            f"{architecture}: {image[2]}x{image[1]} pixels cannot be halved {halvings} times, once for each width; "
             "wanted a square image, and fewer widths"
         )
     return side

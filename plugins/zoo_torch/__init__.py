@@ -19,6 +19,7 @@ LAYERS = {
     "reshape": ("reshaping:Reshape", "The same values in another shape."),
     "dropout": ("reshaping:Dropout", "Zeros at random while training."),
     "channel_dropout": ("reshaping:ChannelDropout", "Whole channels of zeros at random while training."),
+    "spectral_norm": ("spectral:SpectralNorm", "A layer whose weight is divided by its largest singular value."),
     "upsample": ("reshaping:Upsample", "Enlarge an image."),
     "pixel_shuffle": ("reshaping:PixelShuffle", "Channels into space."),
     "shortcut_pad": (

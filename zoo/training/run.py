@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -87,9 +87,9 @@ class Run:
         self.write_facts(facts)
         _writing(self.folder, lambda: write_text(self.spec_path, write_yaml(spec.to_data())))
 
-    def spec(self, registry: Registry) -> Spec:
-        """Return the resolved spec of this run."""
-        return load_spec(self.spec_path, registry=registry)
+    def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
+        """Return the resolved spec of this run, changed by `overrides`."""
+        return load_spec(self.spec_path, overrides=overrides, registry=registry)
 
     def facts(self) -> dict[str, Any]:
         """Return what run.json holds. Raises RunError when it is missing or damaged."""

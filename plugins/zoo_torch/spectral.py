@@ -1,0 +1,63 @@
+"""Spectral norm: a layer around a layer with a weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zoo.api import Child, Cost, Layer, LayerOption, Shape, ShapeError
+from zoo_torch.layers import Conv, ConvTranspose, Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralNorm(Layer):
+    """A convolution or linear layer whose weight is divided by its largest singular value.
+
+    The value is estimated by one power iteration in each training step; torch.nn.utils.parametrizations.spectral_norm.
+
+    Source: Miyato et al. 2018, arXiv:1802.05957.
+    """
+
+    layer: LayerOption
+
+    def _weight(self, input: Shape) -> tuple[int, int]:
+        """Return rows and columns of the weight as a matrix of one row for each channel that comes out."""
+        if not isinstance(self.layer, (Conv, ConvTranspose, Linear)):
+            raise ShapeError(
+                f"spectral_norm: {self.layer.label} is none of the layers with one weight that it can take; "
+                "wanted conv, conv_transpose or linear"
+            )
+        channels = self.layer.shape(input)[0]
+        weights = self.layer.cost(input).parameters - self.layer.bias * channels
+        rows = channels // self.layer.groups if isinstance(self.layer, ConvTranspose) else channels
+        return rows, weights // rows
+
+    def shape(self, input: Shape, /) -> Shape:
+        self._weight(input)
+        output: Shape = self.layer.shape(input)
+        return output
+
+    def cost(self, input: Shape, /) -> Cost:
+        rows, columns = self._weight(input)
+        inner: Cost = self.layer.cost(input)
+        # The divided weight is a tensor of its own while the layer runs.
+        return inner._replace(
+            buffers=inner.buffers + rows + columns,
+            tensors=inner.tensors + 2,
+            peak=inner.peak + rows * columns,
+            held_peak=inner.held_peak + rows * columns,
+        )
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch.nn.utils.parametrizations import spectral_norm
+
+        self._weight(input)
+        return spectral_norm(self.layer.module(input))
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        yield from self.layer.children(input)
