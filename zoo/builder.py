@@ -156,9 +156,7 @@ class Expanded(Layer):
 class FromModule(Layer):
     """A layer that is a torch module: measured on the meta device, made anew for each use."""
 
-    def __init__(
-        self, look: nn.Module, make: Callable[[], nn.Module], conditions: tuple[Condition, ...] = ()
-    ) -> None:
+    def __init__(self, look: nn.Module, make: Callable[[], nn.Module], conditions: tuple[Condition, ...] = ()) -> None:
         self._look = look
         self._make = make
         self._conditions = conditions

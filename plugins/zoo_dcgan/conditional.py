@@ -73,7 +73,9 @@ def projection_discriminator(
     classes = _classes(conditions, "projection_discriminator", "dcgan_discriminator")
     side_of(input, len(widths), "projection_discriminator")
     if output != (1,):
-        raise ValueError(f"projection_discriminator gives one logit, but {output[0]} are wanted; use dcgan_discriminator")
+        raise ValueError(
+            f"projection_discriminator gives one logit, but {output[0]} are wanted; use dcgan_discriminator"
+        )
     from zoo_dcgan.modules import ProjectionDiscriminator
 
     return ProjectionDiscriminator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class ConditionalGenerator(nn.Module):
         self.norms = nn.ModuleList(
             ConditionalNorm(width, embedding, wrap) if in_norm else nn.BatchNorm2d(width) for width in widths
         )
-        pairs = zip(widths, widths[1:], strict=False)
+        pairs = pairwise(widths)
         self.steps = nn.ModuleList(wrap(nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False)) for a, b in pairs)
         self.last = wrap(nn.Conv2d(widths[-1], channels, 3, padding=1))
 

@@ -94,9 +94,9 @@ class Gan(GenerativeTask):
         """Return new images in -1..1 (count, C, H, W), with the generator's graph, and their labels."""
         import torch
 
-        place = {"generator": turn.random, "device": turn.random.device}
-        latents = torch.randn(count, self.latent_size, **place)
-        labels = torch.randint(turn.info.classes, (count,), **place)
+        random = turn.random
+        latents = torch.randn(count, self.latent_size, generator=random, device=random.device)
+        labels = torch.randint(turn.info.classes, (count,), generator=random, device=random.device)
         return Batch(turn.networks["generator"](latents, *([labels] if self.conditional else [])), labels)
 
     def discriminator_step(self, turn: Turn, real: Batch, fake: Batch) -> dict[str, Tensor]:
@@ -164,9 +164,7 @@ class Gan(GenerativeTask):
             if self.r2:
                 total = total + self.r2 / 2 * self._slope(turn, fake).square().sum(1).mean()
             if self.gradient_penalty:
-                share = torch.rand(
-                    len(real.images), 1, 1, 1, generator=turn.random, device=real.images.device
-                )
+                share = torch.rand(len(real.images), 1, 1, 1, generator=turn.random, device=real.images.device)
                 between = Batch(torch.lerp(fake.images.float(), real.images, share), real.labels)
                 norms = self._slope(turn, between).norm(dim=1)
                 total = total + self.gradient_penalty * (norms - 1).square().mean()
@@ -181,7 +179,7 @@ class Gan(GenerativeTask):
         (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return slope.flatten(1)
 
-    def remark(self, figures: Mapping[str, float]) -> str:
+    def remarks(self, figures: Mapping[str, float]) -> dict[str, str]:
         return describe(figures)
 
     def generate(
@@ -190,6 +188,12 @@ class Gan(GenerativeTask):
         images: Tensor = networks["generator"](latents, *([] if labels is None else [labels]))
         return (images + 1) / 2
 
+    def judge(self, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor | None, info: DataInfo) -> Tensor:
+        """Return the discriminator's logits."""
+        given = [labels] if self.conditioning == "both" else []
+        logits: Tensor = networks["discriminator"](images * 2 - 1, *given).float()
+        return logits[:, 0]
+
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return the discriminator's mean logit of real images: lower on new ones than on those that it was trained on
         says how much it has learnt by heart.
@@ -197,8 +201,7 @@ class Gan(GenerativeTask):
         import torch
 
         logits = []
-        for batch in batches:
-            labels = [batch.labels] if self.conditioning == "both" else []
-            logits.append(networks["discriminator"](batch.images * 2 - 1, *labels).float()[:, 0].cpu())
+        for images, labels in batches:
+            logits.append(self.judge(networks, images, labels, info).cpu())
         found = torch.cat(logits)
         return {"images": len(found), "discriminator_logit": float(found.double().mean())}

@@ -19,23 +19,23 @@ def diversity(images: Tensor) -> Tensor:
     return (2 * flat.var(0).sum()).sqrt()
 
 
-def describe(figures: Mapping[str, float]) -> str:
-    """Return in words what is wrong with the game, by the means since the last report; "" when nothing is."""
+def describe(figures: Mapping[str, float]) -> dict[str, str]:
+    """Return in words what is wrong with the game, by the means since the last report; nothing when all is well."""
     real, fake = figures["accuracy_on_real"], figures["accuracy_on_fake"]
-    found = []
+    found = {}
     if figures["diversity"] < COLLAPSED:
-        found.append(
+        found["collapse"] = (
             f"the generator is collapsing: its images differ from one another by {figures['diversity']:.0%} of what "
             "real ones do; try a smaller learning rate, spectral_norm in the discriminator, or labels"
         )
     if real > WON and fake > WON:
-        found.append(
+        found["discriminator won"] = (
             f"the discriminator has won: it is right about {real:.0%} of the real and {fake:.0%} of the generated "
             "images; try a smaller one, a smaller learning rate for it, label smoothing, or augment"
         )
     if fake < LOST:
-        found.append(
+        found["generator won"] = (
             f"the generator has won: {1 - fake:.0%} of its images pass for real; try a larger discriminator, or more "
             "discriminator_steps"
         )
-    return "; ".join(found)
+    return found

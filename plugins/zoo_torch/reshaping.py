@@ -34,7 +34,9 @@ class Reshape(Layer):
 
     to: Annotated[
         list[Annotated[int, Field(ge=-1, le=2**31)]],
-        Field(min_length=1, max_length=3, description="[channels, height, width] or [features]; -1 once: what is left."),
+        Field(
+            min_length=1, max_length=3, description="[channels, height, width] or [features]; -1 once: what is left."
+        ),
     ]
 
     def shape(self, input: Shape, /) -> Shape:

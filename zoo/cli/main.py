@@ -20,6 +20,8 @@ COMMANDS: dict[str, Lazy] = {
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
     "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
+    "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a run's generator."),
+    "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a run's generator."),
     "data": Lazy("zoo.cli.commands.data:data", "Bring in, show and remove data sets."),
     "schema": Lazy("zoo.cli.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("zoo.cli.commands.new:new", "Begin a spec or a plugin of your own."),

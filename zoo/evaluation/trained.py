@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.data.dataset import DataInfo, Dataset
 from zoo.errors import RunError
-from zoo.generation.draw import draw
+from zoo.generation.draw import generate, latents
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import choose
@@ -31,7 +31,7 @@ class Trained:
     task: Task
     info: DataInfo
     networks: dict[str, nn.Module]
-    device: Any  # torch.device
+    device: torch.device
     checkpoint: Path
     step: int
     builder: Builder
@@ -68,18 +68,53 @@ class Trained:
             "as one of the task gan"
         )
 
+    def judge(self, images: Tensor, labels: Sequence[int] | None = None) -> Tensor:
+        """Return how well the run's own networks like `images` (N, C, H, W) uint8: (N,) on the CPU.
+
+        Raises RunError when they cannot say.
+        """
+        task = self.generative
+        found = []
+        classes = torch.tensor(self.labels(range(len(images)), labels))
+        with torch.inference_mode():
+            for part, given in zip(images.split(256), classes.split(256), strict=True):
+                scaled, given = part.to(self.device).float() / 255, given.to(self.device)
+                scores = task.judge(self.networks, scaled, given if task.conditional else None, self.info)
+                if scores is None:
+                    raise RunError(
+                        f"{self.run.folder}: {self.spec.task.name} has no network that judges images; choose by eye"
+                    )
+                found.append(scores.cpu())
+        return torch.cat(found)
+
+    def labels(self, numbers: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
+        """Return the label of each image: the one given, or its number's in turn."""
+        return list(labels) if labels is not None else [number % self.info.classes for number in numbers]
+
     def draw(self, numbers: Sequence[int], *, seed: int = 0, labels: Sequence[int] | None = None) -> Tensor:
         """Return the images of `seed` with these numbers, (N, C, H, W) uint8 on the CPU.
 
         An image depends on the seed, its number and its label alone. labels: of each image; without them a
-        conditional task goes through the classes in turn. Raises RunError when the task makes no images, takes no
-        labels, or has no such class.
+        conditional task goes through the classes in turn. Raises RunError when the task makes no images or has no
+        such class.
         """
-        task = self.generative
-        if labels is not None:
-            if not task.conditional:
-                raise RunError(f"{self.run.folder}: its generator takes no labels; draw without them")
-            wrong = [label for label in labels if not 0 <= label < self.info.classes]
-            if wrong:
-                raise RunError(f"found the label {wrong[0]}; wanted 0 to {self.info.classes - 1}")
-        return draw(task, self.networks, self.info, numbers, seed, self.device, labels)
+        return self.generate(self.latents(numbers, seed=seed), self.labels(numbers) if labels is None else labels)
+
+    def latents(self, numbers: Sequence[int], *, seed: int = 0) -> Tensor:
+        """Return the latent values of the images of `seed` with these numbers: (N, ...) float32 on the CPU."""
+        return latents(self.generative, self.info, numbers, seed)
+
+    def generate(self, latents: Tensor, labels: Sequence[int]) -> Tensor:
+        """Return the images of `latents` (N, ...) and `labels`, (N, C, H, W) uint8 on the CPU.
+
+        Raises RunError when the latents have another shape than the generator takes, or a label is no class.
+        """
+        wanted = self.generative.latent(self.info)
+        if tuple(latents.shape[1:]) != wanted:
+            raise RunError(
+                f"{self.run.folder}: found latents of shape {tuple(latents.shape[1:])}; its generator takes {wanted}"
+            )
+        wrong = [label for label in labels if not 0 <= label < self.info.classes]
+        if wrong:
+            raise RunError(f"found the label {wrong[0]}; wanted 0 to {self.info.classes - 1}")
+        return generate(self.generative, self.networks, self.info, latents, torch.tensor(labels), self.device)

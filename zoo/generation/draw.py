@@ -50,7 +50,10 @@ def generate(
     labels: Tensor,
     device: torch.device,
 ) -> Tensor:
-    """Return the images (N, C, H, W) uint8 of `latents` (N, ...), and of `labels` (N,) where the task takes them."""
+    """Return the images of `latents` (N, ...), and of `labels` (N,) where the task takes them.
+
+    They are (N, C, H, W) uint8 on the CPU. The networks are left in evaluation mode.
+    """
     for network in networks.values():
         network.eval()
     parts = []

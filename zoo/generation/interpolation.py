@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 Way = Literal["linear", "spherical"]
+WAYS: tuple[Way, ...] = ("linear", "spherical")
 
 
 def between(start: Tensor, end: Tensor, count: int, way: Way = "spherical") -> Tensor:

@@ -24,9 +24,7 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
     """
     module = module.to("meta").eval()
     image = torch.empty((1, *input), device="meta")
-    beside = [
-        torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions
-    ]
+    beside = [torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions]
     uses = _Uses(image)
     flops = FlopCounterMode(display=False)
     try:

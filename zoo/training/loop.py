@@ -71,7 +71,7 @@ class Training:
         self._before = 0.0  # seconds that the run took before it was stopped
         self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
         self._figures: list[dict[str, float]] = []  # read, and not yet written
-        self._remark = ""
+        self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
         if not run.spec_path.exists():
             facts = {
@@ -191,12 +191,14 @@ class Training:
         means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
         rates = {role: one.optimizers[0].param_groups[0]["lr"] for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
-        remark = self.task.remark(means)
+        remarks = self.task.remarks(means)
         record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
-        self._write(record | ({"remark": remark} if remark else {}))
-        if remark and remark != self._remark:
-            self.reporter.message(f"step {self.step}: {remark}")
-        self._remark = remark
+        self._write(record | ({"remarks": remarks} if remarks else {}))
+        for topic in remarks.keys() - self._remarks:
+            self.reporter.message(f"step {self.step}: {remarks[topic]}")
+        for topic in self._remarks - remarks.keys():
+            self.reporter.message(f"step {self.step}: no longer: {topic}")
+        self._remarks = set(remarks)
 
     def _not_finite(self, step: int, figures: Mapping[str, float]) -> str:
         last = checkpoint.newest(self.run.checkpoints)

@@ -75,9 +75,12 @@ class Task:
         """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached."""
         raise NotImplementedError
 
-    def remark(self, figures: Mapping[str, float]) -> str:
-        """Return what a person should be told about the means since the last line of metrics; "" for nothing."""
-        return ""
+    def remarks(self, figures: Mapping[str, float]) -> dict[str, str]:
+        """Return what a person should be told about the means since the last line of metrics, a sentence by topic.
+
+        It is said when a topic comes up, not again while it lasts.
+        """
+        return {}
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Any, info: DataInfo) -> dict[str, Any]:
         """Return named figures over all of `batches`, an iterable of Batch in a fixed order."""
@@ -106,3 +109,9 @@ class GenerativeTask(Task):
     ) -> Tensor:
         """Return images (N, C, H, W) float in 0..1, a function of `latents` (N, ...) and `labels` (N,) int64 alone."""
         raise NotImplementedError
+
+    def judge(
+        self, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor | None, info: DataInfo
+    ) -> Tensor | None:
+        """Return how well the networks like images (N, C, H, W) in 0..1, as (N,); None where they cannot say."""
+        return None

@@ -19,16 +19,18 @@ SPLITS = ("train", "validation", "test")
     "splits",
     type=click.Choice(SPLITS),
     multiple=True,
-    default=("train", "test"),
-    show_default="train and test",
+    show_default="train and test; test for a generator",
     help="Images to measure on; can be repeated.",
 )
+@options.overrides
 @options.as_json
-def evaluate(run: Path, splits: Sequence[str], as_json: bool) -> None:
+def evaluate(run: Path, splits: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
     """Measure a run's newest checkpoint.
 
-    RUN is the folder that `zoo train` named at its end. Every image counts once, without augmentation. The first
-    line is the paper's form: mean and standard deviation of the accuracy over batches of 64 images.
+    RUN is the folder that `zoo train` named at its end. Every image counts once, without augmentation. For a
+    classifier, the first line is the paper's form: mean and standard deviation of the accuracy over batches of 64
+    images. For a generator, the metrics of the spec are measured and written to the run's certificate;
+    --set metrics=... chooses others.
     """
     from zoo.training.allocator import keep_memory
 
@@ -45,8 +47,8 @@ def evaluate(run: Path, splits: Sequence[str], as_json: bool) -> None:
     registry = installed().registry
     splits = tuple(dict.fromkeys(splits))
     if last is not None:
-        Terminal("status").line(f"evaluating {last} on {', '.join(splits)}")
-    figures = api.evaluate(run, splits=splits)
+        Terminal("status").line(f"evaluating {last}")
+    figures = api.evaluate(run, splits=splits or None, overrides=overrides)
     line = headline(api.Builder(registry).bind(opened.spec(registry).task), figures)
     if as_json:
         options.print_json({"run": str(run), "checkpoint": str(last), "headline": line, "figures": figures})

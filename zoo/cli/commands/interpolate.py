@@ -1,0 +1,65 @@
+"""`zoo interpolate`: ways through the latent space of a run's generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from zoo.cli import options
+
+
+@click.command(short_help="Draw ways between images of a run's generator.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--rows", type=click.IntRange(1, 64), default=8, show_default=True, help="Ways, one a row.")
+@click.option("--columns", type=click.IntRange(2, 64), default=10, show_default=True, help="Images on each way.")
+@click.option("--way", type=click.Choice(("linear", "spherical", "both")), default="both", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the ends.")
+@click.option("--label", "names", multiple=True, metavar="CLASS", help="A class for each row in turn.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="The .png to write.")
+@options.overrides
+@options.as_json
+def interpolate(
+    run: Path,
+    rows: int,
+    columns: int,
+    way: str,
+    seed: int,
+    names: Sequence[str],
+    out: Path | None,
+    overrides: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Draw ways between images of a run's generator.
+
+    Each row goes from one latent point to another, in a straight line and along the arc. RUN is the folder that
+    `zoo train` named at its end.
+    """
+    import torch
+
+    from zoo import api
+    from zoo.cli.commands.sample import class_numbers, save
+    from zoo.cli.terminal import Terminal
+    from zoo.generation.interpolation import WAYS, Way, between
+    from zoo.generation.pictures import grid, save_picture
+
+    path = out or run / "samples" / f"interpolation-{seed}.png"
+    if path.suffix.lower() != ".png":
+        raise click.UsageError(f"--out {path}: wanted the name of a .png")
+    trained = api.load(run, overrides=overrides)
+    ends = trained.latents(range(2 * rows), seed=seed)
+    classes = class_numbers(trained, names, rows) if names else trained.labels(range(rows))
+    ways: list[Way] = [one for one in WAYS if way in (one, "both")]
+    found, heads = [], []
+    for row in range(rows):
+        for one in ways:
+            found.append(between(ends[2 * row], ends[2 * row + 1], columns, one))
+            heads.append(one)
+    labels = [classes[index // len(ways)] for index in range(len(found)) for _ in range(columns)]
+    images = trained.generate(torch.cat(found), labels)
+    save(lambda: save_picture(grid(images, columns, rows=heads), path), path)
+    if as_json:
+        options.print_json({"run": str(run), "checkpoint": str(trained.checkpoint), "seed": seed, "out": str(path)})
+    else:
+        Terminal().line(str(path))
