@@ -31,6 +31,7 @@ from zoo.errors import (
     ZooError,
 )
 from zoo.evaluation.metric import Evidence, Measurement, content_hash
+from zoo.files import write_atomically
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
 from zoo.options import Nested, Wanted
@@ -227,4 +228,5 @@ __all__ = [
     "make_dataset",
     "store",
     "train",
+    "write_atomically",
 ]

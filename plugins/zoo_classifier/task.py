@@ -29,11 +29,16 @@ class Classify(Task):
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
         images, labels = turn.batch
-        logits = turn.networks["classifier"](self._prepared(images, turn.info))
+        logits = self.predict(turn.networks, images, turn.info)
         loss = self.loss(logits, labels)
         norm = turn.update("classifier", loss)
         accuracy = (logits.detach().argmax(1) == labels).float().mean()
         return {"loss": loss.detach(), "accuracy": accuracy, "gradient_norm": norm}
+
+    def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
+        """Return the logits (N, classes)."""
+        logits: Tensor = networks["classifier"](self._prepared(images, info))
+        return logits
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
@@ -46,7 +51,7 @@ class Classify(Task):
         losses, hits, labels = [], [], []
         best = min(5, info.classes)
         for batch in batches:
-            logits = networks["classifier"](self._prepared(batch.images, info)).float()
+            logits = self.predict(networks, batch.images, info).float()
             losses.append(self.loss(logits, batch.labels).double() * len(batch.labels))
             hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
             labels.append(batch.labels.cpu())

@@ -110,7 +110,7 @@ def _enlarged(width: int, upsampling: str, options: dict[str, Any], spectral_nor
 
 
 def _normed(layer: dict[str, Any], spectral_norm: bool) -> dict[str, Any]:
-    return {"spectral_norm": layer} if spectral_norm else layer
+    return {"spectral_norm": {"layer": layer}} if spectral_norm else layer
 
 
 def side_of(image: Shape, halvings: int, architecture: str) -> int:

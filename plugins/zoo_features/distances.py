@@ -13,7 +13,7 @@ class Moments(NamedTuple):
 
     mean: Tensor
     covariance: Tensor
-    count: int
+    size: int
 
 
 class Neighbourhood(NamedTuple):
@@ -35,13 +35,13 @@ def moments(features: Tensor, /) -> Moments:
     _require(features)
     count = len(features)
     if count < 2:
-        raise ValueError(f"features of {count} image{'s'[: count != 1]}: a covariance wants at least 2")
+        raise ValueError(f"features of the shape {tuple(features.shape)}: a covariance wants at least 2 images")
     mean = features.mean(dim=0, dtype=torch.float64)
     centred = features - mean
     return Moments(mean, centred.T @ centred / (count - 1), count)
 
 
-def root(covariance: Tensor, /) -> Tensor:
+def root(covariance: Tensor) -> Tensor:
     """Return the symmetric square root of a positive semi-definite matrix.
 
     covariance: (D, D). Eigenvalues that rounding made negative count as 0.
@@ -52,12 +52,12 @@ def root(covariance: Tensor, /) -> Tensor:
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
-def frechet(real: Moments, fake: Moments, /, *, real_root: Tensor | None = None) -> float:
+def frechet(real: Moments, fake: Moments, *, real_root: Tensor | None = None) -> float:
     """Return the Fréchet distance of two Gaussians, squared as is usual: the FID, where the features are Inception's.
 
     real_root: (D, D), `root(real.covariance)` where the caller kept it. ValueError: the dimensions differ.
 
-    Source: Heusel et al. 2017, arXiv:1706.08500, eq. 6; Dowson and Landau 1982, eq. 4.
+    Source: Heusel et al. 2017, arXiv:1706.08500, eq. 6; Dowson and Landau 1982.
     """
     import torch
 
@@ -76,23 +76,23 @@ def frechet(real: Moments, fake: Moments, /, *, real_root: Tensor | None = None)
     return max(float(shift + spread), 0.0)
 
 
-def mmd(real: Tensor, fake: Tensor, /) -> Tensor:
+def mmd(x: Tensor, y: Tensor) -> Tensor:
     """Return the unbiased squared maximum mean discrepancy under the kernel (x.y / D + 1)^3; it can be below 0.
 
-    real: (M, D), fake: (N, D), both of at least 2 images. Returns a float64 scalar.
+    x: (M, D), y: (N, D), both of at least 2 images. Returns a float64 scalar.
 
-    Source: Bińkowski et al. 2018, arXiv:1801.01401, eq. 4, after Gretton et al. 2012.
+    Source: Bińkowski et al. 2018, arXiv:1801.01401, after Gretton et al. 2012.
     """
-    real, fake = real.double(), fake.double()
+    x, y = x.double(), y.double()
 
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
+    def kernel(left: Tensor, right: Tensor) -> Tensor:
+        return (left @ right.T / left.shape[1] + 1) ** 3
 
-    def within(x: Tensor) -> Tensor:
-        pairs = kernel(x, x)
-        return (pairs.sum() - pairs.diagonal().sum()) / (len(x) * (len(x) - 1))
+    def within(features: Tensor) -> Tensor:
+        pairs = kernel(features, features)
+        return (pairs.sum() - pairs.diagonal().sum()) / (len(features) * (len(features) - 1))
 
-    return within(real) + within(fake) - 2 * kernel(real, fake).mean()
+    return within(x) + within(y) - 2 * kernel(x, y).mean()
 
 
 def kernel_distance(
@@ -104,7 +104,7 @@ def kernel_distance(
     replacement. The deviation is the population's (divided by `subsets`), as torchmetrics has it. ValueError: not
     two-dimensional, not finite, D differs, subsets < 1, or a subset of fewer than 2 images.
 
-    Source: Bińkowski et al. 2018, arXiv:1801.01401, section 4.
+    Source: Bińkowski et al. 2018, arXiv:1801.01401.
     """
     import torch
 
@@ -133,8 +133,8 @@ def neighbourhood(real: Tensor, fake: Tensor, /, *, nearest: int = 5, block: int
     at a time. ValueError: not two-dimensional, not finite, D differs, nearest or block < 1, or a set of no more than
     `nearest` images.
 
-    Source: precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 1 and 2; density and coverage:
-    Naeem et al. 2020, arXiv:2002.09797, eq. 5 and 7; the strict comparison is that of the latter's code for all four.
+    Source: precision and recall: Kynkäänniemi et al. 2019, arXiv:1904.06991; density and coverage: Naeem et al.
+    2020, arXiv:2002.09797; the comparison is strict for all four, as in the latter's code (prdc).
     """
     import torch
 
@@ -175,7 +175,7 @@ def _radii(features: Tensor, nearest: int, block: int) -> Tensor:
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    # A matrix product: as cheap in float64 as the differences are not, which float32 would cancel away.
+    # Cheaper than differences, but squares cancel: float32 would lose near neighbours.
     squares = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)
     return squares.addmm_(x, y.T, alpha=-2).clamp_(min=0)
 

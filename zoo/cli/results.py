@@ -9,6 +9,7 @@ from zoo.cli import units
 from zoo.cli.terminal import Terminal
 from zoo.training.task import Task
 
+LONG = 20  # letters of a name, from which a figure has a line of its own
 Figures = Mapping[str, Mapping[str, Any]]
 
 
@@ -22,7 +23,11 @@ def headline(task: Task, figures: Figures) -> str:
 
 
 def show_figures(figures: Figures, terminal: Terminal) -> None:
-    """Print the figures that are single numbers, a line for each split."""
+    """Print the figures that are single numbers, a line for each split; where names are long, a column."""
     names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, (int, float))]
+    if max(map(len, names), default=0) > LONG:
+        columns = [(name, *(units.figure(one[name]) for one in figures.values())) for name in names]
+        terminal.table(("figure", *figures), columns, right=tuple(figures))
+        return
     rows = [(split, *(units.figure(one[name]) for name in names)) for split, one in figures.items()]
     terminal.table(("split", *names), rows, right=names)

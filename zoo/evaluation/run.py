@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -62,12 +61,11 @@ def evaluate_run(
 
 def _certify(trained: Trained, dataset: Dataset, measured: list[Measurement]) -> None:
     """Write down what was measured, and of what, so that it can be measured again."""
-    weights = trained.checkpoint.read_bytes()
     certificate = {
         "name": trained.spec.name,
         "spec_hash": trained.spec.hash,
         "checkpoint": trained.checkpoint.name,
-        "checkpoint_sha256": hashlib.sha256(weights).hexdigest(),
+        "checkpoint_sha256": trained.sha256,
         "step": trained.step,
         "data": dataset.fingerprint,
         "measured": now(),

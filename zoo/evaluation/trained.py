@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Trained:
     networks: dict[str, nn.Module]
     device: torch.device
     checkpoint: Path
+    sha256: str  # of the checkpoint's file, which a running training replaces
     step: int
     builder: Builder
 
@@ -46,12 +48,13 @@ class Trained:
         last = checkpoint.newest(run.checkpoints)
         if last is None:
             raise RunError(f"{run.folder}: it holds no checkpoint yet; train it first with `zoo train`")
+        digest = hashlib.sha256(last.read_bytes()).hexdigest()
         engine = choose(spec.train)
         networks = make_networks(spec, check(spec, builder), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
         task, info = builder.bind(spec.task), builder.bind(spec.data).info()
-        return cls(run, spec, task, info, placed, engine.device, last, step, builder)
+        return cls(run, spec, task, info, placed, engine.device, last, digest, step, builder)
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on. Raises DataError when they are not on this machine."""

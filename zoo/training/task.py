@@ -75,6 +75,10 @@ class Task:
         """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached."""
         raise NotImplementedError
 
+    def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
+        """Return what the networks say of images (N, C, H, W) float in 0..1: (N, ...), such as logits."""
+        raise NotImplementedError
+
     def remarks(self, figures: Mapping[str, float]) -> dict[str, str]:
         """Return what a person should be told about the means since the last line of metrics, a sentence by topic.
 
@@ -109,6 +113,13 @@ class GenerativeTask(Task):
     ) -> Tensor:
         """Return images (N, C, H, W) float in 0..1, a function of `latents` (N, ...) and `labels` (N,) int64 alone."""
         raise NotImplementedError
+
+    def headline(self, split: str, figures: Mapping[str, Any]) -> str:
+        """Return the distances from the split's images; "" where none was measured."""
+        stated = [
+            name for name in figures if name.startswith(("fid", "frechet_distance")) and not name.endswith("_std")
+        ]
+        return ", ".join(f"{split} {name}: {figures[name]:.4g}" for name in stated)
 
     def judge(
         self, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor | None, info: DataInfo

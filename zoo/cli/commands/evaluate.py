@@ -54,6 +54,7 @@ def evaluate(run: Path, splits: Sequence[str], overrides: Sequence[str], as_json
         options.print_json({"run": str(run), "checkpoint": str(last), "headline": line, "figures": figures})
         return
     terminal = Terminal()
-    terminal.line(line, style="bold")
-    terminal.line()
+    if line:
+        terminal.line(line, style="bold")
+        terminal.line()
     show_figures(figures, terminal)

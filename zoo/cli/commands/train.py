@@ -65,13 +65,18 @@ def _registry() -> Any:
 def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> None:
     from zoo.cli import units
     from zoo.cli.results import headline, show_figures
+    from zoo.training.task import GenerativeTask
 
     steps, seconds = units.count(result["steps"]), units.duration(result["seconds"])
     terminal.line(f"trained {steps} steps in {seconds} on {result['engine']}")
     if "test" in result:
-        terminal.line(headline(task, {"test": result["test"]}), style="bold")
-        terminal.line()
+        line = headline(task, {"test": result["test"]})
+        if line:
+            terminal.line(line, style="bold")
+            terminal.line()
         show_figures({"test": result["test"]}, terminal)
         terminal.line()
     terminal.line(f"run:  {run.folder}")
     terminal.line(f"next: zoo evaluate {run.folder}")
+    if isinstance(task, GenerativeTask):
+        terminal.line(f"      zoo sample {run.folder}")
