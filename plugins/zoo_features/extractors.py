@@ -67,9 +67,10 @@ class Inception(Extractor):
     def features(self, images: Tensor, device: torch.device) -> Tensor:
         import numpy as np
         import torch
-        from cleanfid.resize import build_resizer
 
         network = self._network.to(device)
+        from cleanfid.resize import build_resizer
+
         resize = build_resizer("clean")
         found = []
         with torch.inference_mode():

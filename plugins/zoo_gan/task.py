@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from zoo.api import (
@@ -175,7 +175,9 @@ class Gan(GenerativeTask):
         import torch
 
         images = batch.images.detach().float().requires_grad_()
-        logits, _ = self._judged(turn, Batch(images, batch.labels))
+        # What torch.compile makes has no second derivative; the module inside it has.
+        networks = {role: getattr(one, "_orig_mod", one) for role, one in turn.networks.items()}
+        logits, _ = self._judged(replace(turn, networks=networks), Batch(images, batch.labels))
         (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return slope.flatten(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo.api import Child, Cost, Layer, LayerOption, Shape, ShapeError
+from zoo.api import Child, Cost, Layer, LayerOption, Shape, ShapeError, elements
 from zoo_torch.layers import Conv, ConvTranspose, Linear
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ class SpectralNorm(Layer):
     def cost(self, input: Shape, /) -> Cost:
         rows, columns = self._weight(input)
         inner: Cost = self.layer.cost(input)
-        # The divided weight is a tensor of its own while the layer runs.
+        # To find the value, torch copies both vectors, and a weight whose rows do not lie in order; then the divided
+        # weight is a tensor of its own while the layer runs.
+        copied = rows * columns if isinstance(self.layer, ConvTranspose) and rows > 1 and input[0] > 1 else 0
+        estimate = elements(input) + copied + 2 * rows + columns
+        peak = max(estimate, inner.peak + rows * columns)
         return inner._replace(
-            buffers=inner.buffers + rows + columns,
-            tensors=inner.tensors + 2,
-            peak=inner.peak + rows * columns,
-            held_peak=inner.held_peak + rows * columns,
+            buffers=inner.buffers + rows + columns, tensors=inner.tensors + 2, peak=peak, held_peak=peak
         )
 
     def module(self, input: Shape, /) -> nn.Module:

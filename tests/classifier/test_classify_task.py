@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo.api import Batch, Builder, DataInfo
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
-from zoo.training.task import Task
+from zoo.training.task import Task, Turn
 
 INFO = DataInfo(image=(6, 1, 1), classes=6, train_images=8, test_images=8, mean=(0.5,) * 6, std=(0.25,) * 6)
 
@@ -82,9 +82,12 @@ def test_images_are_normalised_by_the_training_statistics(registry: Registry) ->
 def test_a_step_updates_once_with_the_mean_loss(registry: Registry) -> None:
     losses: list[tuple[str, float]] = []
     batch = batches([[3.0, 0, 0, 0, 0, 0], [0.0, 5, 0, 0, 0, 0]], [0, 0], 2)[0]
-    figures = task(registry).step(
-        {"classifier": Echo()}, batch, lambda role, loss: losses.append((role, float(loss))), INFO
-    )
+
+    def update(role: str, loss: Tensor) -> Tensor:
+        losses.append((role, float(loss)))
+        return torch.tensor(2.0)
+
+    figures = task(registry).step(Turn({"classifier": Echo()}, batch, INFO, update, torch.Generator(), 0, 1))
     expected = float(nn.functional.cross_entropy(batch.images.flatten(1), batch.labels))
     assert losses == [("classifier", pytest.approx(expected))]
-    assert float(figures["accuracy"]) == 0.5
+    assert (float(figures["accuracy"]), float(figures["gradient_norm"])) == (0.5, 2.0)

@@ -34,6 +34,12 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "average_pool": [{}, {"kernel": 3, "stride": 1, "padding": 1, "count_include_pad": False}],
     "adaptive_average_pool": [{}, {"size": [2, 3]}],
     "shortcut_pad": [{"channels": 20, "stride": 2}],
+    "reshape": [{"to": [-1]}, {"to": [1, 1, -1]}],
+    "spectral_norm": [
+        {"layer": {"conv": {"channels": 5}}},
+        {"layer": {"conv": {"channels": 1, "kernel": 1, "bias": False}}},
+        {"layer": {"conv_transpose": {"channels": 4, "stride": 2}}},
+    ],
     "upsample": [{}, {"factor": 3, "mode": "bilinear"}],
     "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
     "instance_norm": [{}, {"affine": True}],
@@ -108,6 +114,11 @@ leaves = st.sampled_from(
         {"pixel_shuffle": 2},
         {"shortcut_pad": {"channels": 12, "stride": 2}},
         {"group_norm": 2},
+        {"reshape": [-1]},
+        {"reshape": [4, -1, 1]},
+        {"spectral_norm": {"layer": {"conv": {"channels": 3, "kernel": 1}}}},
+        {"spectral_norm": {"layer": {"conv_transpose": {"channels": 2, "stride": 2}}}},
+        {"spectral_norm": {"layer": {"linear": {"features": 1}}}},
     ]
 )
 

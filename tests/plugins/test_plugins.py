@@ -84,8 +84,8 @@ BROKEN = {
     ),
     "bad_kind": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norms', 'best', 'a:b')]",
-        "best: unknown kind 'norms'; wanted one of layer, activation, norm, architecture, loss, optimizer, schedule, "
-        "dataset, augmentation, metric, task, limit, tracker",
+        "best: unknown kind 'norms'; wanted one of layer, activation, norm, architecture, initializer, loss, "
+        "adversarial_loss, optimizer, schedule, dataset, augmentation, metric, extractor, task, limit, tracker",
     ),
     "bad_target": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norm', 'best', 'a.b')]",

@@ -136,7 +136,8 @@ def test_the_last_good_checkpoint_is_finite_after_a_blow_up(run: Callable[..., R
 def test_metrics_hold_means_rates_and_seconds(run: Callable[..., Run]) -> None:
     lines = run().metrics()
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 10, 12]
-    assert set(lines[0]) == {"step", "loss", "accuracy", "lr", "seconds"}
+    assert set(lines[0]) == {"step", "loss", "accuracy", "gradient_norm", "lr", "updates", "images", "seconds"}
+    assert (lines[0]["updates"], lines[0]["images"]) == ({"classifier": 2}, 32)
     assert lines[0]["lr"]["classifier"] == pytest.approx(0.01 * 2 / 3)
 
 

@@ -22,6 +22,7 @@ COMMANDS: dict[str, Lazy] = {
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a run's generator."),
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a run's generator."),
+    "calibrate": Lazy("zoo.cli.commands.calibrate:calibrate", "Show how a metric answers to damaged real images."),
     "data": Lazy("zoo.cli.commands.data:data", "Bring in, show and remove data sets."),
     "schema": Lazy("zoo.cli.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("zoo.cli.commands.new:new", "Begin a spec or a plugin of your own."),

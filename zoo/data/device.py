@@ -45,6 +45,11 @@ class DeviceSet:
             images = images.pin_memory()
         return images.to(self.device, non_blocking=True), self._labels[where]
 
+    def pixels(self) -> Tensor:
+        """Return all chosen images in their own order: (N, C, H, W) uint8 on the CPU."""
+        rows = np.arange(self.length) if self._chosen is None else self._chosen
+        return torch.from_numpy(np.array(self._mapped[rows]))
+
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every chosen image once, in a fixed order that mixes the classes."""
         order = np.random.Generator(np.random.PCG64(derive_seed(0, "evaluation"))).permutation(self.length)

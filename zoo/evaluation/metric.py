@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
-
-    from zoo.data.dataset import Dataset
-    from zoo.evaluation.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -58,42 +53,30 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The images that a metric holds against each other: real ones of a split, and those that a run makes.
+    """The images that a metric holds against each other: all real ones of a split, and any number of others.
 
-    `rows`: the split's images within the training set, where some were held out.
+    `real`: (N, C, H, W) uint8 on the CPU. `draw` returns the first so many others of a seed, in the same form.
+    `device`: the torch.device to compute on.
     """
 
-    trained: Trained
-    dataset: Dataset
     split: str
-    rows: np.ndarray | None = None
+    real: Tensor
+    draw: Callable[[int, int], Tensor]
+    device: Any
     _drawn: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    @property
-    def device(self) -> Any:
-        """The torch.device that the run's networks are on."""
-        return self.trained.device
-
-    @cached_property
-    def real(self) -> Tensor:
-        """All real images of the split, (N, C, H, W) uint8 on the CPU."""
-        import numpy as np
-        import torch
-
-        images = self.dataset.test.images if self.split == "test" else self.dataset.train.images
-        return torch.from_numpy(np.array(images if self.rows is None else images[self.rows]))
-
     def generated(self, count: int, seed: int) -> Tensor:
-        """Return images of the run, (count, C, H, W) uint8 on the CPU, the classes in turn. Raises DataError when it
-        makes another number.
+        """Return the first `count` of the images of `seed`, kept for the next metric.
+
+        Raises DataError when there are more or fewer.
         """
         key = (count, seed)
         if key not in self._drawn:
-            self._drawn[key] = self.trained.draw(range(count), seed=seed)
-        images = self._drawn[key]
-        if len(images) != count:
-            raise DataError(f"the generator made {len(images)} images; wanted exactly {count}")
-        return images
+            images = self.draw(count, seed)
+            if len(images) != count:
+                raise DataError(f"found {len(images):,} generated images; wanted exactly {count:,}")
+            self._drawn[key] = images
+        return self._drawn[key]
 
 
 def content_hash(images: Tensor) -> str:

@@ -50,7 +50,7 @@ def evaluate_run(
         held = DeviceSet(images, trained.device, chosen.get(split))
         figures[split] = evaluate_networks(trained.task, trained.networks, held, dataset.info)
         if spec.metrics:
-            evidence = Evidence(trained, dataset, split, chosen.get(split))
+            evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device)
             found = [one for metric in spec.metrics for one in builder.bind(metric)(evidence)]
             figures[split] |= {name: value for one in found for name, value in one.figures().items()}
             measured += found

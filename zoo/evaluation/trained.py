@@ -103,6 +103,10 @@ class Trained:
         """
         return self.generate(self.latents(numbers, seed=seed), self.labels(numbers) if labels is None else labels)
 
+    def draw_first(self, count: int, seed: int) -> Tensor:
+        """Return the first `count` images of `seed`, the classes in turn."""
+        return self.draw(range(count), seed=seed)
+
     def latents(self, numbers: Sequence[int], *, seed: int = 0) -> Tensor:
         """Return the latent values of the images of `seed` with these numbers: (N, ...) float32 on the CPU."""
         return latents(self.generative, self.info, numbers, seed)

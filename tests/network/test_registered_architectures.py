@@ -7,14 +7,38 @@ from typing import Any
 import pytest
 import torch
 
+from zoo.api import Condition, Terminals
 from zoo.builder import Builder
 from zoo.network.measure import measure
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
 
-IMAGE, CLASSES = (3, 32, 32), 10
+IMAGE, CLASSES, LATENT = (3, 32, 32), 10, (12,)
+LABEL = Condition("label", CLASSES)
+#: Between what each architecture stands; from an image to classes unless it is here.
+TERMINALS = {
+    "conditional_generator": Terminals(LATENT, IMAGE, (LABEL,)),
+    "dcgan_discriminator": Terminals(IMAGE, (1,)),
+    "dcgan_generator": Terminals(LATENT, IMAGE),
+    "projection_discriminator": Terminals(IMAGE, (1,), (LABEL,)),
+}
 #: Options without which an architecture has nothing to build, and more than one form of those that have several.
 OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "conditional_generator": [
+        {"widths": [8, 6, 4, 4]},
+        {"widths": [8, 4], "label": "latent", "spectral_norm": True},
+        {"widths": [8, 4], "label": "norm", "embedding": 3},
+    ],
+    "dcgan_discriminator": [
+        {"widths": [4, 6]},
+        {"widths": [4, 6, 8], "stem": 3, "extra": [1], "norm": "none", "bias": True, "spectral_norm": True},
+    ],
+    "dcgan_generator": [
+        {"widths": [8, 6, 4]},
+        {"widths": [8, 4], "extra": [0, 2], "upsampling": "nearest", "spectral_norm": True, "bias": True},
+        {"widths": [8], "upsampling": "bilinear", "activation": "silu", "output_bias": True},
+    ],
+    "projection_discriminator": [{"widths": [4, 6]}, {"widths": [4], "stem": 2, "spectral_norm": False}],
     "layers": [{"layers": [{"conv": 8}, "relu", "global_average_pool", {"linear": CLASSES}]}],
     "resnet": [
         {},
@@ -41,17 +65,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_an_architecture_does_what_it_says(case: tuple[str, dict[str, Any]], builder: Builder) -> None:
     name, options = case
     spec = Resolver(builder.registry).component_from(("architecture",), {name: options})
-    network = builder.network(spec, IMAGE, (CLASSES,))
+    terminals = TERMINALS.get(name, Terminals(IMAGE, (CLASSES,)))
+    network = builder.network(spec, *terminals)
     torch.manual_seed(0)
-    module = network.module(IMAGE)
-    logits = module(torch.rand(4, *IMAGE))
-    assert logits.shape == (4, CLASSES)
-    assert torch.isfinite(logits).all()
-    torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
+    module = network.module(terminals.input)
+    beside = [torch.arange(4) if one.classes else torch.rand(4) for one in terminals.conditions]
+    output = module(torch.rand(4, *terminals.input), *beside)
+    assert output.shape == (4, *terminals.output)
+    assert torch.isfinite(output).all()
+    (output * torch.randn_like(output)).sum().backward()
     assert [one for one, parameter in module.named_parameters() if parameter.grad is None] == []
     trainable = sum(one.numel() for one in module.parameters() if one.requires_grad)
-    assert network.cost(IMAGE).parameters == trainable
-    assert measure(module, IMAGE) == ((CLASSES,), network.cost(IMAGE))
+    assert network.cost(terminals.input).parameters == trainable
+    assert measure(module, terminals.input, terminals.conditions) == (terminals.output, network.cost(terminals.input))
 
 
 ACTIVATIONS = [
