@@ -16,7 +16,7 @@ from zoo import Component, hookimpl
 
 @hookimpl
 def zoo_components():
-    yield Component("metric", "sharpness", "sharp:measure", summary="How sharp.", source="Nobody 2030")
+    yield Component("tracker", "sharpness", "sharp:measure", summary="How sharp.", source="Nobody 2030")
 """
 CODE = '''
 from typing import Annotated
@@ -29,17 +29,17 @@ def measure(context, /, *, edges: Annotated[bool, Field(description="Only edges.
 
 @pytest.fixture
 def sharp(site: Path) -> None:
-    """A plugin with one metric."""
+    """A plugin with one tracker."""
     (site / "sharp_zoo.py").write_text(PLUGIN)
     (site / "sharp.py").write_text(CODE)
     write_distribution(site, "zoo-sharp", "0.3", {"sharp": "sharp_zoo"})
 
 
 def test_a_kind_is_listed_with_its_providers(zoo_command: Zoo, sharp: None) -> None:
-    assert zoo_command("list", "metric") == (
+    assert zoo_command("list", "tracker") == (
         0,
         """\
-metric: numbers computed from predictions
+tracker: a place outside the run folder that metrics are written to
 name       from   summary
 sharpness  sharp  How sharp.
 
@@ -69,9 +69,9 @@ def test_an_unknown_kind_names_the_closest(zoo_command: Zoo) -> None:
 
 
 def test_list_as_json(zoo_command: Zoo, sharp: None) -> None:
-    assert json.loads(zoo_command("list", "metric", "--json").out) == [
+    assert json.loads(zoo_command("list", "tracker", "--json").out) == [
         {
-            "kind": "metric",
+            "kind": "tracker",
             "name": "sharpness",
             "summary": "How sharp.",
             "source": "Nobody 2030",
@@ -90,7 +90,7 @@ def test_a_component_is_shown_with_its_options(zoo_command: Zoo, sharp: None) ->
     assert zoo_command("show", "sharpness") == (
         0,
         """\
-metric sharpness
+tracker sharpness
 How sharp.
 Source: Nobody 2030
 From: plugin sharp (zoo-sharp 0.3), sharp:measure
@@ -104,7 +104,7 @@ bend    relu        an activation
 
 
 def test_a_component_as_json(zoo_command: Zoo, sharp: None) -> None:
-    (found,) = json.loads(zoo_command("show", "metric/sharpness", "--json").out)
+    (found,) = json.loads(zoo_command("show", "tracker/sharpness", "--json").out)
     assert found["options"][1] == {
         "name": "bend",
         "wanted": "an activation",
@@ -142,7 +142,7 @@ def test_plugins_are_listed_and_a_broken_one_with_its_reason(zoo_command: Zoo, s
     code, out, _ = zoo_command("plugins")
     lines = [line.split(maxsplit=3) for line in out.splitlines()]
     assert code == 0
-    assert ["sharp", "zoo-sharp", "0.3", "1 metric"] in lines
+    assert ["sharp", "zoo-sharp", "0.3", "1 tracker"] in lines
     assert ["core", "zoo", __version__] in [line[:3] for line in lines]
     broken = "broken: its import failed: ModuleNotFoundError: No module named 'nowhere'"
     assert ["sick", "zoo-sick", "1.0", broken] in lines
@@ -154,7 +154,7 @@ def test_plugins_that_claim_one_name_are_both_listed_then_refused(zoo_command: Z
     code, out, err = zoo_command("plugins")
     assert code == 4
     assert "zoo-again 1.0" in out and "zoo-sharp 0.3" in out
-    assert err.startswith("error: metric 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the metric 'sharpness'")
+    assert err.startswith("error: tracker 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the tracker 'sharpness'")
 
 
 def test_plugins_as_json(zoo_command: Zoo, sharp: None) -> None:
@@ -163,7 +163,7 @@ def test_plugins_as_json(zoo_command: Zoo, sharp: None) -> None:
         "plugin": "sharp",
         "package": "zoo-sharp",
         "version": "0.3",
-        "components": {"metric": 1},
+        "components": {"tracker": 1},
         "specs": [],
         "commands": [],
         "error": "",

@@ -25,21 +25,28 @@ LAYERS = [
     {"zoo.network", "zoo.data"},
     {"zoo.budget", "zoo.builder"},
     {"zoo.checking"},
-    {"zoo.training", "zoo.evaluation"},
+    {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.api"},
     {"zoo.cli"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
 HEAVY = {
     "zoo.data.device",
+    "zoo.evaluation.calibration",
     "zoo.evaluation.measure",
     "zoo.evaluation.run",
+    "zoo.evaluation.trained",
+    "zoo.generation.draw",
+    "zoo.generation.interpolation",
+    "zoo.generation.neighbours",
     "zoo.network.measure",
     "zoo.network.modules",
     "zoo.training.checkpoint",
     "zoo.training.engine",
     "zoo.training.loop",
     "zoo.training.trainee",
+    "zoo_dcgan.modules",
+    "zoo_diffusion.modules",
     "zoo_torch.modules",
 }
 

@@ -14,7 +14,13 @@ from zoo.cli import options
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--rows", type=click.IntRange(1, 64), default=8, show_default=True, help="Ways, one a row.")
 @click.option("--columns", type=click.IntRange(2, 64), default=10, show_default=True, help="Images on each way.")
-@click.option("--way", type=click.Choice(("linear", "spherical", "both")), default="both", show_default=True)
+@click.option(
+    "--way",
+    type=click.Choice(("linear", "spherical", "both")),
+    default="both",
+    show_default=True,
+    help="A straight line, an arc, or one row of each.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the ends.")
 @click.option("--label", "names", multiple=True, metavar="CLASS", help="A class for each row in turn.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="The .png to write.")
