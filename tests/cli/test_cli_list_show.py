@@ -154,7 +154,9 @@ def test_plugins_that_claim_one_name_are_both_listed_then_refused(zoo_command: Z
     code, out, err = zoo_command("plugins")
     assert code == 4
     assert "zoo-again 1.0" in out and "zoo-sharp 0.3" in out
-    assert err.startswith("error: tracker 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the tracker 'sharpness'")
+    assert err.startswith(
+        "error: tracker 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the tracker 'sharpness'"
+    )
 
 
 def test_plugins_as_json(zoo_command: Zoo, sharp: None) -> None:

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-import zoo_features.extractors as extractors
 from support import builtin_registry
 from torch import Tensor, nn
-from zoo_features.distances import frechet, moments
 
+import zoo_features.extractors as extractors
 from zoo.api import Builder, Evidence, Measurement, content_hash, load
 from zoo.data import store
 from zoo.errors import DataError, RunError
@@ -25,6 +24,7 @@ from zoo.evaluation.run import evaluate_run
 from zoo.spec.load import load_spec
 from zoo.training.loop import train
 from zoo.training.run import Run
+from zoo_features.distances import frechet, moments
 
 CPU = torch.device("cpu")
 
