@@ -33,14 +33,15 @@ def dcgan_generator(
     output_bias: bool = False,
     spectral_norm: SpectralNorm = False,
 ) -> Layers:
-    """Return a generator: one layer to 4x4 pixels (a quarter of that for smaller images), a doubling for each width.
+    """Return a generator: one layer from the latent values to a small image, then a doubling of its sides per width.
 
-    input: (latent,); output: (channels, height, width), the height and width of it 2^len(widths) times those of the
-    first layer. Its values lie in -1..1. Raises ValueError when the widths do not lead to that size.
+    input: (latent,); output: (channels, height, width), its sides 2^len(widths) times those of the small image. Its
+    values lie in -1..1. Raises ValueError when the widths do not lead to that size, or `extra` is longer than they.
 
     Source: Radford et al. 2015, arXiv:1511.06434, figure 1; the 3x3 layers: "Efficient CIFAR-100 Modelling".
     """
     side = side_of(output, len(widths), "dcgan_generator")
+    more = _extra(extra, widths, "dcgan_generator")
     inner = {"bias": bias}
 
     def block(layer: dict[str, Any]) -> Layers:
@@ -53,7 +54,7 @@ def dcgan_generator(
     for stage, width in enumerate(widths):
         if stage:
             layers += [*_enlarged(width, upsampling, inner, spectral_norm), norm, activation]
-        for _ in range(extra[stage] if stage < len(extra) else 0):
+        for _ in range(more[stage]):
             # A transposed 3x3 convolution of stride 1 is a convolution with the kernel turned; the paper has these.
             kind = "conv_transpose" if upsampling == "transposed" else "conv"
             layers += block({kind: {"channels": width, "kernel": 3, "padding": 1, **inner}})
@@ -78,14 +79,15 @@ def dcgan_discriminator(
     """Return a discriminator: 4x4 convolutions of stride 2, then one over all that is left, to the logits.
 
     input: (channels, height, width); output: (logits,). There is no sigmoid: losses take logits. Raises ValueError
-    when the image cannot be halved so often.
+    when the image cannot be halved so often, or `extra` is longer than the widths.
 
     Source: Radford et al. 2015, arXiv:1511.06434, section 3.
     """
     side = side_of(input, len(widths), "dcgan_discriminator")
+    more = _extra(extra, widths, "dcgan_discriminator")
     steps = [(stem, 3, 1)] * bool(stem)
     for stage, width in enumerate(widths):
-        steps += [(width, 4, 2), *[(width, 3, 1)] * (extra[stage] if stage < len(extra) else 0)]
+        steps += [(width, 4, 2), *[(width, 3, 1)] * more[stage]]
     layers: Layers = []
     for index, (width, kernel, stride) in enumerate(steps):
         conv = {
@@ -111,6 +113,13 @@ def _enlarged(width: int, upsampling: str, options: dict[str, Any], spectral_nor
 
 def _normed(layer: dict[str, Any], spectral_norm: bool) -> dict[str, Any]:
     return {"spectral_norm": {"layer": layer}} if spectral_norm else layer
+
+
+def _extra(extra: list[int], widths: list[int], architecture: str) -> list[int]:
+    """Return how many layers keep the size after each width. Raises ValueError when there are more than widths."""
+    if len(extra) > len(widths):
+        raise ValueError(f"{architecture} has {len(extra)} entries in extra but {len(widths)} widths; wanted no more")
+    return extra + [0] * (len(widths) - len(extra))
 
 
 def side_of(image: Shape, halvings: int, architecture: str) -> int:

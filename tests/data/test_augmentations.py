@@ -43,6 +43,25 @@ def test_an_augmentation_keeps_shape_and_range_and_is_repeatable(name: Any, regi
     assert torch.equal(before, images())
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "horizontal_flip",
+        "random_crop",
+        {"random_crop": {"mode": "zeros"}},
+        {"color_jitter": {"brightness": 0.2, "hue": 0.1, "contrast": 0.3, "saturation": 0.3}},
+        "cutout",
+    ],
+)
+def test_gradients_pass_through_an_augmentation(name: Any, registry: Registry) -> None:
+    """A discriminator may see augmented images, from which the generator learns."""
+    before = images().requires_grad_()
+    bind(registry, name)(before, generator()).square().sum().backward()
+    assert before.grad is not None
+    assert torch.isfinite(before.grad).all()
+    assert float((before.grad != 0).float().mean()) > 0.3
+
+
 OPERATIONS = [reference.adjust_brightness, reference.adjust_contrast, reference.adjust_saturation]
 
 
