@@ -123,12 +123,21 @@ def train(
 def load(run: str | _Path, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Trained:
     """Return the networks of a run's newest checkpoint, ready to be used, with their task and spec.
 
-    Raises RunError when the folder holds no run, or one without a checkpoint.
+    run: its folder, or a spec, by file or shipped name, which stands for the folder that it trains in unless told
+    otherwise. Raises RunError when there is no run, or one without a checkpoint.
     """
     from zoo.evaluation.trained import Trained
-    from zoo.training.run import Run
+    from zoo.training.run import Run, default_folder
 
-    return Trained.load(Run.open(_Path(run)), _builder(registry), overrides)
+    builder = _builder(registry)
+    folder = _Path(run)
+    if not folder.is_dir():
+        try:
+            folder = default_folder(load_spec(str(run), registry=builder.registry))
+        except SpecError:
+            if folder.suffix in (".yaml", ".yml", ".json"):
+                raise
+    return Trained.load(Run.open(folder), builder, overrides)
 
 
 def evaluate(

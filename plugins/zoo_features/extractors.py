@@ -96,12 +96,12 @@ class Inception(Extractor):
 
 @dataclass(kw_only=True)
 class ZooExtractor(Extractor):
-    """The features before the last linear layer of a classifier that was trained here, in its run's folder.
+    """The features before the last linear layer of a classifier that was trained here.
 
     Its figures are no FID and never called so: they bear the classifier's name and the hash of its weights.
     """
 
-    of: Annotated[str, Field(min_length=1, description="Folder of a finished run of a classifier.")]
+    of: Annotated[str, Field(min_length=1, description="Folder of a classifier's run, or the spec that it trained.")]
 
     @cached_property
     def _trained(self) -> Trained:

@@ -22,6 +22,7 @@ from zoo.errors import DataError, RunError
 from zoo.evaluation.calibration import calibrate
 from zoo.evaluation.run import evaluate_run
 from zoo.spec.load import load_spec
+from zoo.spec.reader import write_yaml
 from zoo.training.loop import train
 from zoo.training.run import Run
 from zoo_features.distances import frechet, moments
@@ -134,6 +135,21 @@ def test_images_of_another_size_are_refused(judge: Path) -> None:
 def test_an_extractor_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="it holds no spec.yaml"):
         extractors.ZooExtractor(of=str(tmp_path)).features(images(2), CPU)
+
+
+def test_a_spec_stands_for_the_run_that_it_trained(
+    builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=r"runs/quickstart-\w+: there is no such folder; wanted the folder of a run"):
+        load("quickstart")
+    small = ["data={shapes: {train_images: 100, test_images: 100}}", "train.steps=1", "train.validation=0", "train.device=cpu"]
+    spec = load_spec("quickstart", overrides=small, registry=builder.registry)
+    (tmp_path / "small.yaml").write_text(write_yaml(spec.to_data()))
+    train(spec, builder)
+    extractor = extractors.ZooExtractor(of="small.yaml")
+    assert extractor.name == "zoo:quickstart"
+    assert extractor.features(images(2), CPU).shape[0] == 2
 
 
 # The cache
