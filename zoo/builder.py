@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,6 @@ from zoo.spec.schema import ComponentSpec
 if TYPE_CHECKING:
     from torch import nn
 
-LAYER_KINDS = tuple(kind for kind in LAYER_FAMILY if kind != "architecture")
-
 
 class Builder:
     """Builds what a spec names, from one registry."""
@@ -26,6 +25,7 @@ class Builder:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.resolver = Resolver(registry)
+        self._output: Shape = ()  # of the network that is being put together
 
     def bind(self, spec: ComponentSpec) -> Any:
         """Return the component with its options: a layer; a callable that waits for what the core supplies; or the
@@ -33,21 +33,19 @@ class Builder:
         """
         target = spec.component.load()
         options = {name: self._bound(value) for name, value in spec.options.items()}
-        if spec.component.kind in LAYER_KINDS:
-            if not (isinstance(target, type) and issubclass(target, Layer)):
-                supplied = len(self.resolver.options(spec.component).supplied)
-                return _placed(Expanded(self, partial(target, **options), supplied), spec)
-            return _placed(self._made(target, options, spec), spec)
-        if spec.component.kind == "architecture" or self.resolver.options(spec.component).supplied:
-            return partial(target, **options)
-        return self._made(target, options, spec)
+        supplied = len(self.resolver.options(spec.component).supplied)
+        if spec.component.kind in LAYER_FAMILY:
+            if isinstance(target, type) and issubclass(target, Layer):
+                return _placed(self._made(target, options, spec), spec)
+            return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
+        return partial(target, **options) if supplied else self._made(target, options, spec)
 
     def layer(self, item: Any) -> Layer:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
         if isinstance(item, Layer):
             return item
         if isinstance(item, (str, Mapping)):
-            item = self.resolver.component_from(LAYER_KINDS, item)
+            item = self.resolver.component_from(LAYER_FAMILY, item)
         if isinstance(item, ComponentSpec):
             bound: Layer = self.bind(item)
             return bound
@@ -62,15 +60,15 @@ class Builder:
 
         Raises ShapeError when it cannot take `input` or `conditions`, or does not give `output`.
         """
-        wanted = len(self.resolver.options(architecture.component).supplied)
-        if conditions and wanted < 3:
+        if conditions and len(self.resolver.options(architecture.component).supplied) < 3:
             raise ShapeError(
                 f"this task calls the network with {' and '.join(one.name for one in conditions)} beside its input, "
                 f"which {architecture.name} does not take; wanted an architecture that takes conditions",
                 at=architecture.at,
             )
-        supplied = (input, output, conditions)[:wanted]
-        network = _placed(Expanded(self, partial(self.bind(architecture), *supplied), 0, conditions), architecture)
+        with self.toward(output):
+            network: Expanded = self.bind(architecture)
+        network.conditions = conditions
         try:
             given = network.shape(input)
         except ShapeError as error:
@@ -80,6 +78,15 @@ class Builder:
                 f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}", at=architecture.at
             )
         return network
+
+    @contextmanager
+    def toward(self, output: Shape) -> Iterator[None]:
+        """Let the architectures that are bound meanwhile be parts of a network with this output."""
+        before, self._output = self._output, output
+        try:
+            yield
+        finally:
+            self._output = before
 
     def _bound(self, value: Any) -> Any:
         if isinstance(value, ComponentSpec):
@@ -100,15 +107,18 @@ class Builder:
 
 
 class Expanded(Layer):
-    """A layer written as a function, or as a torch module's class: called once for each shape that reaches it."""
+    """A layer written as a function, or as a torch module's class: called once for each shape that reaches it.
 
-    def __init__(
-        self, builder: Builder, call: Callable[..., Any], supplied: int, conditions: tuple[Condition, ...] = ()
-    ) -> None:
+    It is called with the first `supplied` of: that shape, the output of the whole network that it stands in, and the
+    conditions of the network that it is.
+    """
+
+    def __init__(self, builder: Builder, call: Callable[..., Any], supplied: int, output: Shape) -> None:
         self._builder = builder
         self._call = call
         self._supplied = supplied
-        self._conditions = conditions
+        self._output = output
+        self.conditions: tuple[Condition, ...] = ()
         self._inner: dict[Shape, Layer] = {}
 
     def inner(self, input: Shape) -> Layer:
@@ -117,10 +127,11 @@ class Expanded(Layer):
             result = self._made_on_meta(input)
             torch = sys.modules.get("torch")
             if torch is not None and isinstance(result, torch.nn.Module):
-                self._inner[input] = FromModule(result, partial(self._make, input), self._conditions)
+                self._inner[input] = FromModule(result, partial(self._make, input), self.conditions)
             else:
                 try:
-                    self._inner[input] = self._builder.layer(result)
+                    with self._builder.toward(self._output):
+                        self._inner[input] = self._builder.layer(result)
                 except SpecError as error:
                     told = (f"{one.path}: {one.found}; wanted {one.wanted}" for one in error.problems)
                     raise ShapeError("it asks for a layer that cannot be: " + "; ".join(told)) from error
@@ -128,7 +139,7 @@ class Expanded(Layer):
 
     def _make(self, input: Shape) -> Any:
         try:
-            return self._call(*(input,) * self._supplied)
+            return self._call(*(input, self._output, self.conditions)[: self._supplied])
         except ValueError as error:
             raise ShapeError(str(error)) from error
 
@@ -180,6 +191,6 @@ class FromModule(Layer):
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:
-    object.__setattr__(layer, "label", spec.name)
+    object.__setattr__(layer, "label", spec.label or spec.name)
     object.__setattr__(layer, "at", spec.at if spec.at and spec.at.file != "<default>" else None)
     return layer

@@ -100,7 +100,7 @@ def test_what_zoo_accepts_is_valid(data: dict[str, Any], validator: Any) -> None
         changed("train.precision", "fp16"),
         changed("networks.classifier.optimizer", {"adam": {"learning_rate": 0.1}}),
         changed("networks.classifier.optimizer", {"adam": {"lr": 0.1}, "sgd": {}}),
-        changed("networks.classifier.architecture", {"layers": ["rellu"]}),
+        changed("networks.classifier.architecture", {"layers": [{"relu": {}, "conv": 8}]}),
         changed("networks.classifier.architecture", {"resnet": {"activation": {"gelu": {"slope": 1}}}}),
         changed("budget", {"parameter": 1}),
         {"extends": "quickstart", "train": {"step": 10}},

@@ -143,7 +143,12 @@ def test_a_spec_stands_for_the_run_that_it_trained(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match=r"runs/quickstart-\w+: there is no such folder; wanted the folder of a run"):
         load("quickstart")
-    small = ["data={shapes: {train_images: 100, test_images: 100}}", "train.steps=1", "train.validation=0", "train.device=cpu"]
+    small = [
+        "data={shapes: {train_images: 100, test_images: 100}}",
+        "train.steps=1",
+        "train.validation=0",
+        "train.device=cpu",
+    ]
     spec = load_spec("quickstart", overrides=small, registry=builder.registry)
     (tmp_path / "small.yaml").write_text(write_yaml(spec.to_data()))
     train(spec, builder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as torch_bce
@@ -17,6 +17,8 @@ from zoo.builder import Builder
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
 from zoo_gan.losses import BCE, AdversarialLoss, Hinge, LeastSquares, Relativistic, Wasserstein
+
+torch.set_num_threads(1)
 
 LOSSES: list[AdversarialLoss] = [BCE(), BCE(smoothing=0.1), Hinge(), LeastSquares(), Wasserstein(), Relativistic()]
 REAL, FAKE = [2.0, -0.5, 0.25], [-1.5, 0.5, 3.0]
@@ -62,7 +64,7 @@ def test_the_generators_loss_is_its_formula(loss: AdversarialLoss) -> None:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
 def test_bce_is_that_of_torch(smoothing: float) -> None:
-    real, fake = torch.randn(64) * 5, torch.randn(64) * 5
+    real, fake = torch.randn(2, 64, generator=torch.Generator().manual_seed(0)) * 5
     loss = BCE(smoothing=smoothing)
     wanted = torch_bce(real, torch.full_like(real, 1 - smoothing)) + torch_bce(fake, torch.zeros_like(fake))
     torch.testing.assert_close(loss.discriminator(real, fake), wanted)
@@ -119,6 +121,7 @@ def slopes(loss: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("loss", [BCE(), Hinge(), Wasserstein(), Relativistic()], ids=str)
+@settings(deadline=None)
 @given(values=logits)
 def test_the_discriminator_raises_real_and_lowers_fake_logits_and_the_generator_raises_fake_ones(
     loss: AdversarialLoss, values: list[float]
@@ -131,6 +134,7 @@ def test_the_discriminator_raises_real_and_lowers_fake_logits_and_the_generator_
     assert (by_fake < 0).all()
 
 
+@settings(deadline=None)
 @given(values=logits)
 def test_smoothing_pulls_real_logits_to_the_smoothed_probability(values: list[float]) -> None:
     real = torch.tensor(values, requires_grad=True)
@@ -140,6 +144,7 @@ def test_smoothing_pulls_real_logits_to_the_smoothed_probability(values: list[fl
     assert (torch.sign(by_real) == torch.sign(real.detach() - best))[away].all()
 
 
+@settings(deadline=None)
 @given(values=logits)
 def test_least_squares_pulls_logits_to_their_targets(values: list[float]) -> None:
     loss, real, fake = LeastSquares(), *(torch.tensor(values, requires_grad=True) for _ in range(2))
@@ -150,6 +155,7 @@ def test_least_squares_pulls_logits_to_their_targets(values: list[float]) -> Non
     torch.testing.assert_close(by_fake, (fake.detach() - 1) / len(values))
 
 
+@settings(deadline=None)
 @given(values=logits, shift=st.floats(-4, 4, width=32))
 def test_a_relativistic_loss_does_not_see_what_all_logits_share(values: list[float], shift: float) -> None:
     loss, real = Relativistic(), torch.tensor(values)

@@ -51,7 +51,7 @@ def test_components_are_recognised_however_they_are_wrapped() -> None:
     forms = {name: (one.form, one.kinds, one.optional) for name, one in Options(function).by_name.items()}
     assert forms["activation"] == ("one", ("activation",), False)
     assert forms["maybe"] == ("one", ("activation",), True)
-    assert forms["layers"] == ("list", ("layer", "activation", "norm"), False)
+    assert forms["layers"] == ("list", ("layer", "activation", "norm", "architecture"), False)
     assert forms["lr"] == ("value", (), False)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.errors import PluginError
 from zoo.options import REQUIRED, Option, Options, canonical
-from zoo.registry import KINDS, Component, Registry
+from zoo.registry import KINDS, NAME, Component, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import NetworkSpec, Spec, TrainSpec
 
@@ -38,8 +38,25 @@ def spec_schema(registry: Registry) -> Schema:
     for section, name in SECTIONS.items():
         definitions[name] = _section(resolver.options(section), registry, definitions, name)
     top = _section(resolver.options(Spec), registry, definitions, "spec")
+    layers: Schema = {"type": "array", "minItems": 1}
     top["properties"] |= {
         "extends": {"type": "string", "description": "Another spec, by file or name, that this one changes."},
+        "blocks": {
+            "type": "object",
+            "description": "Layers with parameters, used by their name like any layer.",
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+            "additionalProperties": {
+                "anyOf": [
+                    layers,
+                    {
+                        "type": "object",
+                        "properties": {"parameters": {"type": "object"}, "layers": layers},
+                        "required": ["layers"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        },
         "let": {
             "type": "object",
             "description": "Variables for ${...}.",
@@ -62,7 +79,11 @@ def _kind(kind: str, registry: Registry) -> Schema:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    return {"description": f"{kind}: {KINDS[kind]}", "anyOf": [{"enum": names}, mapping, EXPRESSION]}
+    forms: list[Schema] = [{"enum": names}, mapping, EXPRESSION]
+    if kind == "layer":  # or a block, by a name that only the spec knows
+        forms += [{"type": "string", "pattern": NAME.pattern.replace(r"\Z", "$")}]
+        forms += [{"type": "object", "minProperties": 1, "maxProperties": 1}]
+    return {"description": f"{kind}: {KINDS[kind]}", "anyOf": forms}
 
 
 def _component(component: Component, resolver: Resolver, definitions: Schema) -> Schema:

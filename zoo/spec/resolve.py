@@ -9,7 +9,8 @@ from typing import Any
 
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
 from zoo.options import Option, Options, describe, within
-from zoo.registry import Component, Registry
+from zoo.registry import LAYER_FAMILY, Component, Registry
+from zoo.spec.blocks import Blocks
 from zoo.spec.document import Node
 from zoo.spec.schema import ComponentSpec, Spec
 
@@ -27,10 +28,18 @@ class Resolver:
         self.registry = registry
         self.problems: list[Problem] = []
         self._options: dict[Any, Options] = {}
+        self._blocks = Blocks()
 
     def spec(self, document: Node) -> Spec:
-        """Return the Spec that `document` describes. Raises SpecError with all problems."""
-        spec: Spec | None = self.section(Spec, document, "")
+        """Return the Spec that `document` describes, with the layers of its blocks in place of their names.
+
+        Raises SpecError with all problems.
+        """
+        self._blocks = Blocks(document.value.get("blocks"), self.registry.names(*LAYER_FAMILY))
+        self.problems += self._blocks.problems
+        rest = {key: node for key, node in document.value.items() if key != "blocks"}
+        spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
+        self._blocks = Blocks()
         if self.problems or spec is None:
             problems, self.problems = self.problems, []
             raise SpecError(problems)
@@ -86,9 +95,11 @@ class Resolver:
         return self._options[target]
 
     def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
+        if "layer" in kinds and name in self._blocks:
+            return self._block(kinds, name, options, at, path)
         component = self.registry.find(kinds, name)
         if component is None:
-            names = self.registry.names(*kinds)
+            names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
             self._report(
                 at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names)
             )
@@ -107,6 +118,19 @@ class Resolver:
             given = {schema.first.name: replace(options, key_at=None)}
         values = self._values(schema, given, at, path)
         return None if values is None else ComponentSpec(component, values, at)
+
+    def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
+        """Resolve a use of a block: a sequence of its layers, which goes by the block's name."""
+        try:
+            layers = self._blocks.enter(name, options, at)
+        except SpecError as error:
+            self.problems += error.problems
+            return None
+        try:
+            found = self._named(kinds, "sequence", Node({"layers": layers}, at), at, f"{path}.{name}" if path else name)
+        finally:
+            self._blocks.leave()
+        return None if found is None else replace(found, label=name)
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""

@@ -19,7 +19,7 @@ AdversarialLossOption: TypeAlias = Annotated[Any, Nested("adversarial_loss")]
 DatasetOption: TypeAlias = Annotated[Any, Nested("dataset")]
 ExtractorOption: TypeAlias = Annotated[Any, Nested("extractor")]
 InitializerOption: TypeAlias = Annotated[Any, Nested("initializer")]
-LayerOption: TypeAlias = Annotated[Any, Nested("layer", "activation", "norm")]
+LayerOption: TypeAlias = Annotated[Any, Nested("layer", "activation", "norm", "architecture")]
 LimitOption: TypeAlias = Annotated[Any, Nested("limit")]
 Loss: TypeAlias = Annotated[Any, Nested("loss")]
 Norm: TypeAlias = Annotated[Any, Nested("norm")]
@@ -42,6 +42,7 @@ class ComponentSpec:
     component: Component
     options: dict[str, Any] = field(default_factory=dict)
     at: Position | None = field(default=None, compare=False)
+    label: str = field(default="", compare=False)  # of the block that it was written as
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from zoo.spec.document import Node, join, kind
 from zoo.spec.expression import CONSTANTS, ExpressionError, bind, interpolate_text, names_used
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
 
 
 def substitute(document: Node) -> Node:
@@ -38,11 +39,26 @@ def substitute(document: Node) -> Node:
     return replace(document, value=items)
 
 
+def fill(node: Node, values: Mapping[str, Node], path: str) -> Node:
+    """Return `node` with each `${...}` replaced; a text that is one name alone may stand for a mapping or a list.
+
+    Raises SpecError with all problems.
+    """
+    substitution = _Substitution()
+    substitution.values = {name: one.value for name, one in values.items() if not (one.is_mapping or one.is_list)}
+    substitution.whole = {name: one for name, one in values.items() if one.is_mapping or one.is_list}
+    filled = substitution.interpolate(node, path)
+    if substitution.problems:
+        raise SpecError(substitution.problems)
+    return filled
+
+
 class _Substitution:
     """Gathers the values of variables, and every problem that is met on the way."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self.whole: dict[str, Node] = {}  # values that only a text of their name alone can stand for
         self.problems: list[Problem] = []
         # Variables without a value; what mentions them is passed over, since the cause is already noted.
         self._broken: set[str] = set()
@@ -93,6 +109,9 @@ class _Substitution:
             return replace(node, value=[self._changed(item, join(path, index), change) for index, item in items])
         if not isinstance(node.value, str) or "${" not in node.value:
             return node
+        alone = _ALONE.fullmatch(node.value)
+        if alone and alone[1] in self.whole:
+            return replace(self.whole[alone[1]], key_at=node.key_at)
         try:
             return replace(node, value=change(node.value))
         except ExpressionError as error:

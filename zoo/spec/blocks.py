@@ -1,0 +1,156 @@
+"""Named blocks: layers with parameters, written once under `blocks` and used like any layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from zoo.errors import Position, Problem, SpecError, closest
+from zoo.registry import NAME
+from zoo.spec.document import BadValue, Node, join, kind
+from zoo.spec.expression import ExpressionError, names_used
+from zoo.spec.variables import fill
+
+MOST_USES = 10_000  # of blocks in a spec, those inside other blocks included
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block's parameters with their defaults, None where a use has to give one, and its layers."""
+
+    name: str
+    parameters: Mapping[str, Node]
+    layers: Node
+
+
+class Blocks:
+    """The blocks of one spec. `problems` are those of their definitions."""
+
+    def __init__(self, node: Node | None = None, taken: Iterable[str] = ()) -> None:
+        self.problems: list[Problem] = []
+        self._blocks: dict[str, Block | None] = {}  # None: its definition has a problem, and its uses are passed over
+        self._open: list[str] = []  # those that are being expanded, the outermost first
+        self._uses = 0
+        if node is None or node.value is None:
+            return
+        if not node.is_mapping:
+            self._report(node.at, "blocks", f"found {kind(node.value)}", "a mapping from names to blocks")
+            return
+        layers = set(taken)
+        for name, one in node.value.items():
+            path = join("blocks", name)
+            if not NAME.match(name):
+                self._report(one.key_at or one.at, path, f"found the name {name!r}", "lower case, digits and '_'")
+            elif name in layers:
+                self._report(one.key_at or one.at, path, "found a block with the name of a layer", "another name")
+            else:
+                known = len(self.problems)
+                block = self._defined(name, one, path)
+                self._blocks[name] = block if len(self.problems) == known else None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._blocks
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blocks)
+
+    def enter(self, name: str, options: Node, at: Position) -> Node:
+        """Return the layers of a block as this use of it fills them in; `leave` has to follow.
+
+        Raises SpecError when the use does not fit, or when blocks use each other.
+        """
+        self._uses += 1
+        if name in self._open:
+            turn = " -> ".join([*self._open[self._open.index(name) :], name])
+            raise SpecError([Problem(at, name, f"found blocks that use each other: {turn}", "blocks that end")])
+        if self._uses > MOST_USES:
+            raise SpecError([Problem(at, name, f"found more than {MOST_USES:,} uses of blocks", "repeat, or fewer")])
+        block = self._blocks[name]
+        if block is None:
+            raise SpecError([])
+        layers = fill(block.layers, self._values(block, options, at), f"blocks.{name}.layers")
+        self._open.append(name)
+        return layers
+
+    def leave(self) -> None:
+        """End the use that was entered last."""
+        self._open.pop()
+
+    def _defined(self, name: str, node: Node, path: str) -> Block | None:
+        """Return a block as it was written, and note what is wrong with it."""
+        if node.is_list:  # a block without parameters is its layers
+            node = Node({"layers": node}, node.at, node.key_at)
+        if not node.is_mapping:
+            self._report(node.at, path, f"found {kind(node.value)}", "layers, or a mapping of parameters and layers")
+            return None
+        for key, one in node.value.items():
+            if key not in ("parameters", "layers"):
+                hint = closest(key, ("parameters", "layers"))
+                self._report(one.key_at or one.at, path, f"found the unknown key {key!r}", "parameters, layers", hint)
+        parameters, layers = node.value.get("parameters"), node.value.get("layers")
+        if layers is None:
+            self._report(node.key_at or node.at, path, "found no 'layers'", "a list of layers")
+            return None
+        if not layers.is_list or not layers.value:
+            found = "an empty list" if layers.is_list else kind(layers.value)
+            self._report(layers.at, join(path, "layers"), f"found {found}", "a list of 1 or more layers")
+            return None
+        if parameters is not None and not parameters.is_mapping:
+            self._report(parameters.at, join(path, "parameters"), f"found {kind(parameters.value)}", "a mapping")
+            return None
+        given: dict[str, Node] = parameters.value if parameters is not None else {}
+        for key, one in given.items():
+            if not NAME.match(key):
+                found = f"found the name {key!r}"
+                self._report(one.key_at or one.at, join(path, "parameters"), found, "lower case, digits and '_'")
+        try:
+            defaults = {key: fill(one, {}, f"{path}.parameters.{key}") for key, one in given.items()}
+        except SpecError as error:
+            self.problems += error.problems
+            return None
+        self.problems += _unknown(layers, set(given), join(path, "layers"))
+        return Block(name, defaults, layers)
+
+    def _values(self, block: Block, options: Node, at: Position) -> dict[str, Node]:
+        """Return the value of each parameter for one use."""
+        known = ", ".join(block.parameters) or "no parameters"
+        given = options.value if options.value is not None else {}
+        if not isinstance(given, dict):
+            if not block.parameters:
+                found = f"found {kind(options.value)}"
+                raise SpecError([Problem(options.at, block.name, found, "nothing: this block has no parameters")])
+            given = {next(iter(block.parameters)): replace(options, key_at=None)}
+        problems = [
+            Problem(one.key_at or one.at, block.name, f"found the unknown parameter {key!r}", f"one of {known}",
+                    closest(key, block.parameters))
+            for key, one in given.items()
+            if key not in block.parameters
+        ]  # fmt: skip
+        values = {**block.parameters, **given}
+        problems += [
+            Problem(at, block.name, f"found no {key!r}", "a value: this parameter has no default")
+            for key in block.parameters
+            if values[key].value is None and key not in given
+        ]
+        if problems:
+            raise SpecError(problems)
+        return values
+
+    def _report(self, at: Position, path: str, found: str, wanted: str, hint: str = "") -> None:
+        self.problems.append(Problem(at, path, found, wanted, hint))
+
+
+def _unknown(node: Node, known: set[str], path: str) -> Iterator[Problem]:
+    """Yield a problem for each `${...}` that mentions what is no parameter."""
+    if node.is_mapping or node.is_list:
+        for key, item in node.value.items() if node.is_mapping else enumerate(node.value):
+            yield from _unknown(item, known, join(path, key))
+    elif isinstance(node.value, str) and "${" in node.value:
+        try:
+            for name in sorted(names_used(node.value) - known):
+                wanted = f"one of the block's parameters ({', '.join(sorted(known)) or 'none'}) or a variable of let"
+                yield BadValue(f"found the unknown variable {name!r}", wanted, closest(name, known)).problem(
+                    node.at, path
+                )
+        except ExpressionError as error:
+            yield error.problem(node.at, path)
