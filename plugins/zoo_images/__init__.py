@@ -16,6 +16,7 @@ def zoo_components() -> Iterator[Component]:
         ("cifar100", "CIFAR100", "60,000 photographs of 32x32 pixels in 100 classes.", CIFAR),
         ("cifar10", "CIFAR10", "60,000 photographs of 32x32 pixels in 10 classes.", CIFAR),
         ("images", "Images", "Your own images, brought in with `zoo data add NAME --from PATH`.", ""),
+        ("noise", "Noise", "Random pixels in any shape, to check and to time networks.", ""),
         ("shapes", "Shapes", "Drawn images of 32x32 pixels: 10 shapes in 10 colourings; no download.", ""),
     ):
         yield Component("dataset", name, f"zoo_images.datasets:{target}", summary, source)

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, make_dataset, store
+from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, derive_seed, make_dataset, store
 from zoo_images.superclasses import CIFAR100_SUPERCLASSES
 
 
@@ -148,6 +148,42 @@ class Shapes(DataSource):
         made = make_dataset(train, test, names, source="drawn")
         group_of = tuple(index // len(COLOURINGS) for index in range(len(names)))
         return replace(made, info=self.info(), superclasses=tuple(SHAPES), superclass_of=group_of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(DataSource):
+    """Random pixels with random labels, in any shape: to check and to time networks for data that are not here."""
+
+    image: Annotated[
+        list[Annotated[int, Field(ge=1, le=4096)]],
+        Field(min_length=3, max_length=3, description="[channels, height, width]"),
+    ]
+    classes: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    train_images: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
+    test_images: Annotated[int, Field(ge=1, le=10_000_000)] = 100
+
+    def info(self) -> DataInfo:
+        channels, height, width = self.image
+        return DataInfo(
+            image=(channels, height, width),
+            classes=self.classes,
+            train_images=self.train_images,
+            test_images=self.test_images,
+            mean=(0.5,) * channels,
+            std=(12**-0.5,) * channels,
+        )
+
+    def load(self) -> Dataset:
+        import numpy as np
+
+        def part(count: int, purpose: str) -> ImageSet:
+            random = np.random.Generator(np.random.PCG64(derive_seed(0, purpose)))
+            images = random.integers(0, 256, (count, *self.image), dtype=np.uint8)
+            return ImageSet(images, random.integers(0, self.classes, count))
+
+        names = tuple(f"class_{index}" for index in range(self.classes))
+        made = make_dataset(part(self.train_images, "train"), part(self.test_images, "test"), names, source="drawn")
+        return replace(made, info=self.info())
 
 
 def _image_set(part: Any) -> ImageSet:

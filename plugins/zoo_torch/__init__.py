@@ -22,6 +22,10 @@ LAYERS = {
     "spectral_norm": ("spectral:SpectralNorm", "A layer whose weight is divided by its largest singular value."),
     "upsample": ("reshaping:Upsample", "Enlarge an image."),
     "pixel_shuffle": ("reshaping:PixelShuffle", "Channels into space."),
+    "pixel_unshuffle": ("reshaping:PixelUnshuffle", "Space into channels."),
+    "channel_shuffle": ("reshaping:ChannelShuffle", "The channels of all groups in turn."),
+    "channels": ("reshaping:Channels", "Some of the channels."),
+    "zero_pad": ("reshaping:ZeroPad", "Zeros around an image."),
     "shortcut_pad": (
         "reshaping:ShortcutPad",
         "A shortcut without weights: every n-th pixel, and channels of zeros.",

@@ -19,6 +19,20 @@ class Reshape(nn.Module):
         return f"shape={self.shape}"
 
 
+class Channels(nn.Module):
+    """(N, C, ...) to (N, count, ...)."""
+
+    def __init__(self, start: int, count: int) -> None:
+        super().__init__()
+        self.start, self.count = start, count
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.narrow(1, self.start, self.count)
+
+    def extra_repr(self) -> str:
+        return f"start={self.start}, count={self.count}"
+
+
 class ShortcutPad(nn.Module):
     """(N, C, H, W) to (N, C + extra, ceil(H / stride), ceil(W / stride)), without weights."""
 

@@ -140,6 +140,100 @@ class PixelShuffle(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PixelUnshuffle(Layer):
+    """Space into channels: (C, H r, W r) becomes (C r r, H, W); torch.nn.PixelUnshuffle."""
+
+    factor: Size = 2
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "pixel_unshuffle")
+        if height % self.factor or width % self.factor:
+            raise ShapeError(f"pixel_unshuffle: {height}x{width} pixels are no multiple of the factor, {self.factor}")
+        return (channels * self.factor**2, height // self.factor, width // self.factor)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.PixelUnshuffle(self.factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelShuffle(Layer):
+    """Deal the channels out anew, one of each group in turn; torch.nn.ChannelShuffle.
+
+    Source: Zhang et al. 2017, arXiv:1707.01083, section 3.1.
+    """
+
+    groups: Size = 2
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels = image(input, "channel_shuffle")[0]
+        if channels % self.groups:
+            raise ShapeError(f"channel_shuffle: {channels} channels are no multiple of groups, {self.groups}")
+        return input
+
+    def cost(self, input: Shape, /) -> Cost:
+        unchanged = self.groups in (1, self.shape(input)[0])
+        return Cost.view(input) if unchanged else Cost.operation(input, input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.ChannelShuffle(self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels(Layer):
+    """Some of the channels, or of the features of a vector: `count` of them from `start` on."""
+
+    count: Size
+    start: Annotated[int, Field(ge=0, le=2**31)] = 0
+
+    def shape(self, input: Shape, /) -> Shape:
+        if self.start + self.count > input[0]:
+            raise ShapeError(f"channels: {self.start} to {self.start + self.count} of {input[0]} that come in")
+        return (self.count, *input[1:])
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.view(input)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.modules import Channels as Module
+
+        self.shape(input)
+        return Module(self.start, self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroPad(Layer):
+    """Zeros around an image; torch.nn.ZeroPad2d."""
+
+    padding: Annotated[
+        list[Annotated[int, Field(ge=0, le=2**20)]],
+        Field(min_length=4, max_length=4, description="[left, right, top, bottom]"),
+    ]
+
+    def shape(self, input: Shape, /) -> Shape:
+        channels, height, width = image(input, "zero_pad")
+        left, right, top, bottom = self.padding
+        return (channels, height + top + bottom, width + left + right)
+
+    def cost(self, input: Shape, /) -> Cost:
+        return Cost.operation(input, self.shape(input))
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        left, right, top, bottom = self.padding
+        return nn.ZeroPad2d((left, right, top, bottom))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShortcutPad(Layer):
     """Every `stride`-th pixel, with channels of zeros added in equal parts before and behind; no parameters.
 

@@ -40,6 +40,9 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"layer": {"conv": {"channels": 1, "kernel": 1, "bias": False}}},
         {"layer": {"conv_transpose": {"channels": 4, "stride": 2}}},
     ],
+    "channels": [{"count": 2}, {"count": 1, "start": 2}],
+    "channel_shuffle": [{}, {"groups": 1}],
+    "zero_pad": [{"padding": [0, 1, 2, 3]}],
     "upsample": [{}, {"factor": 3, "mode": "bilinear"}],
     "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
     "instance_norm": [{}, {"affine": True}],
@@ -84,7 +87,7 @@ def test_every_layer_costs_what_it_says(name: str, options: dict[str, Any], buil
 @pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
 def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], builder: Builder) -> None:
     layer = builder.layer({name: options})
-    input: Shape = (12,) if name == "linear" else (16, 9, 8)
+    input: Shape = {"linear": (12,), "pixel_unshuffle": (16, 8, 8)}.get(name, (16, 9, 8))
     torch.manual_seed(0)
     output = layer.module(input)(torch.randn(2, *input))
     assert tuple(output.shape[1:]) == layer.shape(input)
@@ -114,6 +117,11 @@ leaves = st.sampled_from(
         {"pixel_shuffle": 2},
         {"shortcut_pad": {"channels": 12, "stride": 2}},
         {"group_norm": 2},
+        {"channels": 2},
+        {"channels": {"count": 1, "start": 1}},
+        {"zero_pad": [1, 0, 0, 1]},
+        "channel_shuffle",
+        {"pixel_unshuffle": 2},
         {"reshape": [-1]},
         {"reshape": [4, -1, 1]},
         {"spectral_norm": {"layer": {"conv": {"channels": 3, "kernel": 1}}}},

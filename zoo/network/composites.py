@@ -71,15 +71,25 @@ class Repeat(Layer):
             )
         return Sequence(layers=[body] * self.times)
 
+    def _keeps(self, input: Shape) -> bool:
+        return Sequence(layers=self.layers).shape(input) == tuple(input)
+
     def shape(self, input: Shape, /) -> Shape:
-        return self._rounds(input).shape(input)
+        return tuple(input) if self._keeps(input) else self._rounds(input).shape(input)
 
     def cost(self, input: Shape, /) -> Cost:
-        cost = self._rounds(input).cost(input)
-        if not self.shared:
-            return cost
+        if not self._keeps(input):
+            return self._rounds(input).cost(input)
+        # Rounds that keep the shape are all alike, and from the second on nothing new is held.
         once = Sequence(layers=self.layers).cost(input)
-        return cost._replace(parameters=once.parameters, buffers=once.buffers, tensors=once.tensors)
+        cost = Sequence(layers=[Sequence(layers=self.layers)] * min(self.times, 2)).cost(input)
+        weights = 1 if self.shared else self.times
+        return cost._replace(
+            parameters=once.parameters * weights,
+            buffers=once.buffers * weights,
+            tensors=once.tensors * weights,
+            macs=once.macs * self.times,
+        )
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

@@ -16,7 +16,10 @@ MOST_USES = 10_000  # of blocks in a spec, those inside other blocks included
 
 @dataclass(frozen=True)
 class Block:
-    """A block's parameters with their defaults, None where a use has to give one, and its layers."""
+    """A block's parameters with their defaults, null where a use has to give one, and its layers.
+
+    A default may mention the parameters before it.
+    """
 
     name: str
     parameters: Mapping[str, Node]
@@ -103,13 +106,12 @@ class Blocks:
             if not NAME.match(key):
                 found = f"found the name {key!r}"
                 self._report(one.key_at or one.at, join(path, "parameters"), found, "lower case, digits and '_'")
-        try:
-            defaults = {key: fill(one, {}, f"{path}.parameters.{key}") for key, one in given.items()}
-        except SpecError as error:
-            self.problems += error.problems
-            return None
-        self.problems += _unknown(layers, set(given), join(path, "layers"))
-        return Block(name, defaults, layers)
+        before: set[str] = set()
+        for key, one in given.items():
+            self.problems += _unknown(one, before, f"{path}.parameters.{key}")
+            before.add(key)
+        self.problems += _unknown(layers, before, join(path, "layers"))
+        return Block(name, given, layers)
 
     def _values(self, block: Block, options: Node, at: Position) -> dict[str, Node]:
         """Return the value of each parameter for one use."""
@@ -126,14 +128,16 @@ class Blocks:
             for key, one in given.items()
             if key not in block.parameters
         ]  # fmt: skip
-        values = {**block.parameters, **given}
         problems += [
             Problem(at, block.name, f"found no {key!r}", "a value: this parameter has no default")
-            for key in block.parameters
-            if values[key].value is None and key not in given
+            for key, default in block.parameters.items()
+            if default.value is None and key not in given
         ]
         if problems:
             raise SpecError(problems)
+        values: dict[str, Node] = {}
+        for key, default in block.parameters.items():
+            values[key] = given.get(key) or fill(default, values, f"blocks.{block.name}.parameters.{key}")
         return values
 
     def _report(self, at: Position, path: str, found: str, wanted: str, hint: str = "") -> None:

@@ -14,6 +14,7 @@ COMPONENT_PATHS: tuple[Path, ...] = (
     ("data",),
     ("loss",),
     ("networks", "*", "architecture"),
+    ("networks", "*", "init"),
     ("networks", "*", "optimizer"),
     ("networks", "*", "schedule"),
 )
@@ -31,13 +32,13 @@ def merge(parent: Node, child: Node, path: Path = ()) -> Node:
     """Return `parent` with `child` laid over it.
 
     - Mappings merge key by key; `null` in the child removes the key.
-    - Lists and scalars are replaced whole.
+    - Lists and scalars are replaced whole, and so is a block: its parameters belong to its layers.
     - A component of the same name takes over the parent's options, each replaced whole by the child's, where
       `null` is a value like any other; a component of another name replaces the parent's.
     """
     if is_component_place(path):
         return _merge_component(parent, child)
-    if not (parent.is_mapping and child.is_mapping):
+    if not (parent.is_mapping and child.is_mapping) or (len(path) == 2 and path[0] == "blocks"):
         return child
     items = dict(parent.value)
     for key, node in child.value.items():
