@@ -74,6 +74,7 @@ OPTIONS = {
     "list": ["KIND", "--json"],
     "show": ["NAMES", "--json"],
     "check": ["SPECS", "--set", "--layers", "--json"],
+    "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "train": ["SPEC", "--set", "--run", "--json"],
     "evaluate": ["RUN", "--split", "--set", "--json"],
     "sample": [

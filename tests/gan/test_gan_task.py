@@ -282,7 +282,7 @@ def test_real_and_generated_images_are_augmented_alike_in_0_to_1() -> None:
     table = Table(Gan(latent_size=4, loss=BCE(), augment=[darken]))
     table.step()
     assert len(darken.seen) == 3  # real and fake for the discriminator, fake for the generator
-    assert all(float(one.min()) >= 0 and float(one.max()) <= 1 for one in darken.seen)
+    assert all(float(one.detach().min()) >= 0 and float(one.detach().max()) <= 1 for one in darken.seen)
     for seen, before in zip(table.networks["discriminator"].seen, darken.seen, strict=True):
         torch.testing.assert_close(seen, before - 1)
     torch.testing.assert_close(darken.seen[1], (table.networks["generator"].made[0] + 1) / 2)
@@ -588,6 +588,15 @@ def test_pictures_on_the_way_change_nothing(run: Callable[..., Run]) -> None:
     plain, watched = run("plain", **WHOLE), run("watched", **WHOLE, train__sample_every=1)
     assert len(list(watched.samples.glob("step-*.png"))) == 8
     assert_same_state(plain, watched)
+
+
+@pytest.mark.xfail(strict=True, reason="bug: the vectors of the power iteration are averaged too (trainee.py)")
+def test_averaged_weights_under_spectral_norm_have_a_largest_singular_value_of_1(
+    run: Callable[..., Run], gan_builder: Builder
+) -> None:
+    found = run(**WHOLE | {"train__steps": 100, "train__checkpoint_every": 0, "train__test_at_end": False})
+    layer: Any = Trained.load(found, gan_builder).networks["generator"][5]
+    assert float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), ord=2)) == pytest.approx(1, abs=0.01)
 
 
 def test_no_two_neighbouring_steps_see_the_same_noise(run: Callable[..., Run]) -> None:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, Lazy] = {
     "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, and the specs that ship."),
     "show": Lazy("zoo.cli.commands.show:show", "Show a component with its options, or a spec with its networks."),
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
+    "diff": Lazy("zoo.cli.commands.diff:diff", "Show what changed between two specs, and what that costs."),
     "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a run's generator."),
