@@ -127,9 +127,8 @@ class Training:
         for augmentation in self.augment:
             images = augmentation(images, generator)
         images = images.contiguous(memory_format=torch.channels_last)
-        noise = derive_seed(train.seed, "noise", step)
-        torch.manual_seed(noise)
-        random = torch.Generator(device).manual_seed(noise)
+        torch.manual_seed(derive_seed(train.seed, "dropout", step))
+        random = torch.Generator(device).manual_seed(derive_seed(train.seed, "noise", step))
         networks = {role: one.compiled for role, one in self.trainees.items()}
         parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
         for index, (part, part_labels) in enumerate(parts):

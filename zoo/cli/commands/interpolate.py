@@ -50,10 +50,10 @@ def interpolate(
     from zoo.generation.interpolation import WAYS, Way, between
     from zoo.generation.pictures import grid, save_picture
 
-    path = out or run / "samples" / f"interpolation-{seed}.png"
-    if path.suffix.lower() != ".png":
-        raise click.UsageError(f"--out {path}: wanted the name of a .png")
+    if out and out.suffix.lower() != ".png":
+        raise click.UsageError(f"--out {out}: wanted the name of a .png")
     trained = api.load(run, overrides=overrides)
+    path = out or trained.run.samples / f"interpolation-{seed}.png"
     ends = trained.latents(range(2 * rows), seed=seed)
     classes = class_numbers(trained, names, rows) if names else trained.labels(range(rows))
     ways: list[Way] = [one for one in WAYS if way in (one, "both")]
@@ -66,6 +66,8 @@ def interpolate(
     images = trained.generate(torch.cat(found), labels)
     save(lambda: save_picture(grid(images, columns, rows=heads), path), path)
     if as_json:
-        options.print_json({"run": str(run), "checkpoint": str(trained.checkpoint), "seed": seed, "out": str(path)})
+        options.print_json(
+            {"run": str(trained.run.folder), "checkpoint": str(trained.checkpoint), "seed": seed, "out": str(path)}
+        )
     else:
         Terminal().line(str(path))

@@ -64,17 +64,21 @@ def sample(
     if shown > PICTURED and not (as_files or film):
         raise click.UsageError(f"{shown} images are too many for one picture; name a folder with --out")
     trained = api.load(run, overrides=overrides)
-    facts: dict[str, Any] = {"run": str(run), "checkpoint": str(trained.checkpoint), "step": trained.step}
+    facts: dict[str, Any] = {
+        "run": str(trained.run.folder),
+        "checkpoint": str(trained.checkpoint),
+        "step": trained.step,
+    }
     if film:
         from zoo.generation.film import film as strip
         from zoo.generation.pictures import save_picture
 
-        path = out or run / "samples" / "film.png"
-        save(lambda: save_picture(strip(run / "samples", trained.info.image), path), path)
+        path = out or trained.run.samples / "film.png"
+        save(lambda: save_picture(strip(trained.run.samples, trained.info.image), path), path)
     else:
         facts |= {"count": count, "seed": seed}
         labels = class_numbers(trained, names, count) if names else None
-        path = out or run / "samples" / f"{'best' if best else 'nearest' if nearest else 'seed'}-{seed}.png"
+        path = out or trained.run.samples / f"{'best' if best else 'nearest' if nearest else 'seed'}-{seed}.png"
         images = trained.draw(range(count), seed=seed, labels=labels)
         classes = trained.labels(range(count), labels)
         title = ""
@@ -116,8 +120,8 @@ def class_numbers(trained: Trained, names: Sequence[str], count: int) -> list[in
             continue
         known = known or trained.dataset().class_names
         if name not in known:
-            hint = closest(name, known) or known[0]
-            raise RunError(f"found the label {name!r}; wanted a class by number or name, such as {hint!r}")
+            hint = closest(name, known) or f"such as {known[0]!r}"
+            raise RunError(f"found the label {name!r}; wanted a class by number or name; {hint}")
         found.append(known.index(name))
     return [found[index * len(found) // count] for index in range(count)]
 
