@@ -248,11 +248,11 @@ def _namespace(target: Any, name: str) -> dict[str, Any]:
 
 def _classified(option: Option) -> Option:
     """Recognise an option that holds components or sections, however it is wrapped."""
-    annotation, optional = option.annotation, False
+    annotation, optional = _bare(option.annotation), False
     if get_origin(annotation) in (Union, types.UnionType):
         rest = [one for one in get_args(annotation) if one is not type(None)]
         if len(rest) == 1 and len(rest) < len(get_args(annotation)):
-            annotation, optional = rest[0], True
+            annotation, optional = _bare(rest[0]), True
     form: Form = "one"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (list, tuple):
@@ -266,6 +266,15 @@ def _classified(option: Option) -> Option:
             form = "sections" if form == "mapping" else "section"
             return dataclasses.replace(option, form=form, section=part.schema, optional=optional)
     return option
+
+
+def _bare(annotation: Any) -> Any:
+    """Return an annotation without ranges and descriptions around it, but with what says that it is a component."""
+    while get_origin(annotation) is Annotated and not any(
+        isinstance(part, (Nested, Section)) for part in annotation.__metadata__
+    ):
+        annotation = get_args(annotation)[0]
+    return annotation
 
 
 def canonical(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from zoo.api import Condition, Field, Shape
-from zoo_dcgan.plain import SpectralNorm, Widths, side_of
+from zoo_dcgan.plain import SpectralNorm, Widths, side_of, vector_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +37,7 @@ def conditional_generator(
     """
     classes = _classes(conditions, "conditional_generator", "dcgan_generator")
     side = side_of(output, len(widths) - 1, "conditional_generator")
+    vector_of(input, "conditional_generator", "takes")
     from zoo_dcgan.modules import ConditionalGenerator
 
     return ConditionalGenerator(

@@ -41,6 +41,7 @@ def dcgan_generator(
     Source: Radford et al. 2015, arXiv:1511.06434, figure 1; the 3x3 layers: "Efficient CIFAR-100 Modelling".
     """
     side = side_of(output, len(widths), "dcgan_generator")
+    vector_of(input, "dcgan_generator", "takes")
     more = _extra(extra, widths, "dcgan_generator")
     inner = {"bias": bias}
 
@@ -84,6 +85,7 @@ def dcgan_discriminator(
     Source: Radford et al. 2015, arXiv:1511.06434, section 3.
     """
     side = side_of(input, len(widths), "dcgan_discriminator")
+    vector_of(output, "dcgan_discriminator", "gives")
     more = _extra(extra, widths, "dcgan_discriminator")
     steps = [(stem, 3, 1)] * bool(stem)
     for stage, width in enumerate(widths):
@@ -122,8 +124,22 @@ def _extra(extra: list[int], widths: list[int], architecture: str) -> list[int]:
     return extra + [0] * (len(widths) - len(extra))
 
 
+def vector_of(shape: Shape, architecture: str, does: str) -> None:
+    """Raise ValueError unless `shape` is that of a vector."""
+    if len(shape) != 1:
+        raise ValueError(
+            f"{architecture} {does} a vector, but the shape here is {tuple(shape)}; is it in the role of the other "
+            "network?"
+        )
+
+
 def side_of(image: Shape, halvings: int, architecture: str) -> int:
     """Return the side in pixels that is left of a square image. Raises ValueError when nothing whole is left."""
+    if len(image) != 3:
+        raise ValueError(
+            f"{architecture}: found the shape {tuple(image)} where an image (channels, height, width) is wanted; is it "
+            "in the role of the other network?"
+        )
     side, rest = divmod(image[1], 2**halvings)
     if image[1] != image[2] or rest or not side:
         raise ValueError(

@@ -114,7 +114,8 @@ class Gan(GenerativeTask):
         boundary = self.loss.boundary(real_logits, fake_logits)
         figures["accuracy_on_real"] = (real_logits.detach() > boundary).float().mean()
         figures["accuracy_on_fake"] = (fake_logits.detach() < boundary).float().mean()
-        figures["diversity"] = diversity(fake.images) / diversity(real.images).clamp_min(1e-8)
+        if len(real.images) > 1:
+            figures["diversity"] = diversity(fake.images) / diversity(real.images).clamp_min(1e-8)
         return figures
 
     def generator_step(self, turn: Turn, real: Batch, fake: Batch) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ COLLAPSED = 0.4  # diversity, as a share of that of real images
 
 
 def diversity(images: Tensor) -> Tensor:
-    """Return the root of the mean squared distance between two of `images` (N, ...), over all pairs."""
+    """Return the root of the mean squared distance between two of `images` (N, ...), N > 1, over all pairs."""
     flat = images.detach().float().flatten(1)
     return (2 * flat.var(0).sum()).sqrt()
 
@@ -23,7 +23,7 @@ def describe(figures: Mapping[str, float]) -> dict[str, str]:
     """Return in words what is wrong with the game, by the means since the last report; nothing when all is well."""
     real, fake = figures["accuracy_on_real"], figures["accuracy_on_fake"]
     found = {}
-    if figures["diversity"] < COLLAPSED:
+    if figures.get("diversity", 1.0) < COLLAPSED:
         found["collapse"] = (
             f"the generator is collapsing: its images differ from one another by {figures['diversity']:.0%} of what "
             "real ones do; try a smaller learning rate, spectral_norm in the discriminator, or labels"

@@ -34,7 +34,7 @@ def normal(
 def orthogonal(
     network: nn.Module, /, *, gain: Annotated[float, Field(gt=0, description="Factor on every matrix.")] = 1.0
 ) -> None:
-    """Make each weight, as a matrix of one row for each output, orthogonal; set their biases to zero.
+    """Make each weight, as a matrix with a row for each index of its first dimension, orthogonal; biases become zero.
 
     Source: Saxe et al. 2013, arXiv:1312.6120; for generators Brock et al. 2018, arXiv:1809.11096.
     """
@@ -49,7 +49,11 @@ def orthogonal(
 
 def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Yield the weight and the bias of each layer; of a weight that is computed, what it is computed from."""
+    from torch import nn
+
     for module in network.modules():
+        if isinstance(module, nn.PReLU):  # a slope is no weight
+            continue
         held = module._parameters
         if "parametrizations" in module._modules:
             held = held | {name: one.original for name, one in module.parametrizations.items()}  # type: ignore[union-attr,operator]

@@ -278,9 +278,6 @@ def test_auxiliary_conditioning_wants_a_discriminator_without_a_label(
         check(spec, builder)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=IndexError, reason="bug: side_of takes a vector for an image (zoo_dcgan/plain.py)"
-)
 @pytest.mark.parametrize(
     ("generator", "discriminator", "conditioning"),
     [
@@ -405,7 +402,6 @@ def test_normal_draws_the_scales_of_norms_around_1(wrap: Callable[[Any], Any]) -
     assert not made[1].bias.any()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: normal takes every weight of one dimension for a norm's (initializers.py)")
 def test_normal_leaves_the_slope_of_prelu_far_from_1() -> None:
     made = nn.Sequential(nn.Linear(4, 4), nn.PReLU(4))
     normal(made)

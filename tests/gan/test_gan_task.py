@@ -299,10 +299,6 @@ def test_the_generators_gradient_passes_through_the_augmentation() -> None:
     torch.testing.assert_close(gradients[1], gradients[0] / 2)
 
 
-UNBOUND = "bug: components in Annotated[list[...], Field(...)] are taken for plain values (zoo/options.py, _classified)"
-
-
-@pytest.mark.xfail(strict=True, reason=UNBOUND)
 def test_a_spec_names_augmentations_and_they_follow_from_the_seed(run: Callable[..., Run]) -> None:
     augmented = {"latent_size": 4, "augment": [{"random_crop": {"padding": 2}}, "horizontal_flip"]}
     options = {"one": augmented, "other": augmented, "plain": {"latent_size": 4}}
@@ -314,7 +310,6 @@ def test_a_spec_names_augmentations_and_they_follow_from_the_seed(run: Callable[
     assert not torch.equal(one, plain)
 
 
-@pytest.mark.xfail(strict=True, reason=UNBOUND)
 def test_an_unknown_augmentation_is_refused(spec: Callable[..., Spec]) -> None:
     with pytest.raises(SpecError) as caught:
         spec(task__gan={"augment": ["horizontal_flop"]})
@@ -411,7 +406,6 @@ def test_equal_images_have_no_diversity() -> None:
     assert float(diversity(torch.ones(5, 3, 4, 4) * 0.3)) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the diversity of one image is nan, and training stops as not finite")
 def test_a_batch_of_one_image_can_be_trained_on(run: Callable[..., Run]) -> None:
     norm = {"widths": [6, 4], "norm": "none"}
     found = run(
@@ -592,7 +586,6 @@ def test_pictures_on_the_way_change_nothing(run: Callable[..., Run]) -> None:
     assert_same_state(plain, watched)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the vectors of the power iteration are averaged too (trainee.py)")
 def test_averaged_weights_under_spectral_norm_have_a_largest_singular_value_of_1(
     spec: Callable[..., Spec], gan_builder: Builder
 ) -> None:

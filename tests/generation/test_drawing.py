@@ -248,10 +248,7 @@ def test_between_parallel_points_the_way_is_straight(factor: float) -> None:
 
 @pytest.mark.parametrize(
     "factor",
-    [
-        pytest.param(factor, marks=pytest.mark.xfail(strict=True, reason="bug: 1e-6 is finer than an fp32 cosine"))
-        for factor in (-1.0, -2.0)
-    ],
+    [-1.0, -2.0],
 )
 def test_between_opposite_points_the_way_is_straight(factor: float) -> None:
     start = torch.tensor([1.0, -2.0, 0.5])
@@ -304,7 +301,6 @@ def test_a_copy_is_found_among_similar_images() -> None:
     assert float(found.distances.max()) < 1
 
 
-@pytest.mark.xfail(strict=True, reason="bug: squares of whole images do not fit fp32, so a copy lies up to 0.2 away")
 def test_an_exact_copy_lies_at_distance_0() -> None:
     images = random_images(200, 3, 32, 32)
     found = nearest(images[:40], images, 1)

@@ -78,7 +78,7 @@ class Trained:
         """
         task = self.generative
         found = []
-        classes = torch.tensor(self.labels(range(len(images)), labels))
+        classes = torch.tensor(self.labels(range(len(images)), labels), dtype=torch.int64)
         with torch.inference_mode():
             for part, given in zip(images.split(256), classes.split(256), strict=True):
                 scaled, given = part.to(self.device).float() / 255, given.to(self.device)
@@ -124,4 +124,6 @@ class Trained:
         wrong = [label for label in labels if not 0 <= label < self.info.classes]
         if wrong:
             raise RunError(f"found the label {wrong[0]}; wanted 0 to {self.info.classes - 1}")
-        return generate(self.generative, self.networks, self.info, latents, torch.tensor(labels), self.device)
+        return generate(
+            self.generative, self.networks, self.info, latents, torch.tensor(labels, dtype=torch.int64), self.device
+        )

@@ -19,7 +19,7 @@ def film(folder: Path, image: tuple[int, int, int], *, rows: int = 8, frames: in
     import torch
     from PIL import Image
 
-    found = sorted(folder.glob("step-*.png"))
+    found = sorted(path for path in folder.glob("step-*.png") if path.stem.removeprefix("step-").isdecimal())
     if not found:
         raise RunError(f"{folder}: there are no pictures of the training; wanted a run with train.sample_every above 0")
     chosen = [found[index] for index in np.unique(np.linspace(0, len(found) - 1, frames).round().astype(int))]

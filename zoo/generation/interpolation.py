@@ -22,6 +22,6 @@ def between(start: Tensor, end: Tensor, count: int, way: Way = "spherical") -> T
         return torch.lerp(start[None], end[None], shares)
     cosine = torch.nn.functional.cosine_similarity(start.flatten(), end.flatten(), dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
-    if float(torch.sin(angle)) < 1e-6:  # the arc between parallel or opposite points is not defined
+    if float(torch.sin(angle)) < 1e-3:  # the arc between parallel or opposite points is not defined
         return torch.lerp(start[None], end[None], shares)
     return (torch.sin((1 - shares) * angle) * start + torch.sin(shares * angle) * end) / torch.sin(angle)

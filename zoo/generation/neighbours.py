@@ -25,6 +25,10 @@ def nearest(images: Tensor, others: Tensor, count: int = 3) -> Nearest:
     for block in images.flatten(1).float().split(BLOCK):
         distances = squares - 2 * block @ flat.T + block.square().sum(1, keepdim=True)
         found.append(distances.topk(min(count, len(others)), dim=1, largest=False))
-    pixels = flat.shape[1]
-    distances = torch.cat([one.values for one in found]).clamp_min(0).div(pixels).sqrt()
-    return Nearest(distances, torch.cat([one.indices for one in found]))
+    indices = torch.cat([one.indices for one in found])
+    # Those found are measured again: sums of squares of whole images are rounded in fp32.
+    exact = [
+        (image.double() - others[chosen].flatten(1).double()).square().mean(1).sqrt()
+        for image, chosen in zip(images.flatten(1), indices, strict=True)
+    ]
+    return Nearest(torch.stack(exact).float(), indices)

@@ -193,9 +193,9 @@ class Training:
         remarks = self.task.remarks(means)
         record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
         self._write(record | ({"remarks": remarks} if remarks else {}))
-        for topic in remarks.keys() - self._remarks:
+        for topic in sorted(remarks.keys() - self._remarks):
             self.reporter.message(f"step {self.step}: {remarks[topic]}")
-        for topic in self._remarks - remarks.keys():
+        for topic in sorted(self._remarks - remarks.keys()):
             self.reporter.message(f"step {self.step}: no longer: {topic}")
         self._remarks = set(remarks)
 

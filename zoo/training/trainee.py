@@ -12,6 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from zoo.builder import Builder
 from zoo.spec.schema import NetworkSpec
 
+SPECTRAL_VECTORS = (".0._u", ".0._v")  # of torch.nn.utils.parametrizations.spectral_norm
+
 
 class Trainee:
     """A network with what trains it. `module` is the plain network; `compiled` is what a step calls."""
@@ -53,6 +55,7 @@ class Trainee:
             optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.module)
+            _copy_directions(self.module, self.average.module)
         self.updates += 1
         return norm
 
@@ -84,6 +87,13 @@ class Trainee:
         self.updates = updates
 
 
+def _copy_directions(module: nn.Module, average: nn.Module) -> None:
+    """Give the averaged network the unit vectors of spectral norm as they are: the mean of two is shorter than they."""
+    for own, other in zip(module.named_buffers(), average.named_buffers(), strict=True):
+        if own[0].endswith(SPECTRAL_VECTORS):
+            other[1].copy_(own[1])
+
+
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:
     """Lay out loaded state as its parameters are: fused optimizers walk both in the order of memory."""
     for parameter, values in optimizer.state.items():
@@ -104,8 +114,14 @@ def state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_state(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Copy `tensors` into the module's own. Raises KeyError on a missing name, ValueError on a wrong shape."""
-    for name, own in state(module).items():
+    """Copy `tensors` into the module's own.
+
+    Raises KeyError on a missing name, ValueError on a wrong shape or a name too many.
+    """
+    held = state(module)
+    for name in tensors.keys() - held.keys():
+        raise ValueError(f"it holds {name}, which this network has not")
+    for name, own in held.items():
         if own.shape != tensors[name].shape:
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}; this network wants {tuple(own.shape)}")
         own.copy_(tensors[name])

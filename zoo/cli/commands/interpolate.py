@@ -22,7 +22,7 @@ from zoo.cli import options
     help="A straight line, an arc, or one row of each.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the ends.")
-@click.option("--label", "names", multiple=True, metavar="CLASS", help="A class for each row in turn.")
+@click.option("--label", "names", multiple=True, metavar="CLASS", help="A class; several share the rows.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="The .png to write.")
 @options.overrides
 @options.as_json

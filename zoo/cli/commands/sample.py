@@ -53,11 +53,11 @@ def sample(
     from zoo import api
     from zoo.cli.terminal import Terminal
 
-    if film and (best or nearest):
-        raise click.UsageError("--film goes without --best and --nearest")
+    if film and (best or nearest or names):
+        raise click.UsageError("--film goes without --best, --nearest and --label")
     as_files = out is not None and out.suffix.lower() != ".png"
-    if as_files and nearest:
-        raise click.UsageError("--nearest makes one picture; name a .png with --out")
+    if as_files and (nearest or film):
+        raise click.UsageError(f"--{'film' if film else 'nearest'} makes one picture; name a .png with --out")
     if best and best > count:
         raise click.UsageError(f"--best {best} of --count {count}: there are not so many")
     shown = best or count
@@ -108,10 +108,14 @@ def class_numbers(trained: Trained, names: Sequence[str], count: int) -> list[in
 
     Raises RunError when there is no such class, or when the generator takes none.
     """
-    from zoo.errors import RunError, closest
+    import difflib
+
+    from zoo.errors import RunError
 
     if not trained.generative.conditional:
         raise RunError(f"{trained.run.folder}: its generator takes no classes; draw without --label")
+    if len(names) > count:
+        raise RunError(f"found {len(names)} classes for {count} of --count or --rows; wanted no more than those")
     known: tuple[str, ...] = ()
     found = []
     for name in names:
@@ -120,8 +124,8 @@ def class_numbers(trained: Trained, names: Sequence[str], count: int) -> list[in
             continue
         known = known or trained.dataset().class_names
         if name not in known:
-            hint = closest(name, known) or f"such as {known[0]!r}"
-            raise RunError(f"found the label {name!r}; wanted a class by number or name; {hint}")
+            near = difflib.get_close_matches(name, known, n=1) or known[:1]
+            raise RunError(f"found the label {name!r}; wanted a class by number or name, such as {near[0]!r}")
         found.append(known.index(name))
     return [found[index * len(found) // count] for index in range(count)]
 
@@ -131,8 +135,10 @@ def _picture(trained: Trained, images: Tensor, classes: Sequence[int], path: Pat
 
     kinds = list(dict.fromkeys(classes))
     columns, rows = None, []
-    if len(kinds) > 1 and len(images) % len(kinds) == 0:
-        columns, rows = len(images) // len(kinds), [trained.dataset().class_names[one] for one in kinds]
+    # A row can be named only if it holds one class.
+    across = len(images) // max(1, len(kinds))
+    if len(kinds) > 1 and list(classes) == [kind for kind in kinds for _ in range(across)]:
+        columns, rows = across, [trained.dataset().class_names[one] for one in kinds]
     save_picture(grid(images, columns, title=title, rows=rows), path)
 
 
