@@ -27,7 +27,8 @@ class Channels(nn.Module):
         self.start, self.count = start, count
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.narrow(1, self.start, self.count)
+        # A view would hold all the other channels in memory for as long as these are needed.
+        return input.narrow(1, self.start, self.count).clone()
 
     def extra_repr(self) -> str:
         return f"start={self.start}, count={self.count}"

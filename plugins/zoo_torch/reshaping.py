@@ -189,7 +189,7 @@ class ChannelShuffle(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Channels(Layer):
-    """Some of the channels, or of the features of a vector: `count` of them from `start` on."""
+    """Some of the channels, or of the features of a vector: `count` of them from `start` on, as a copy."""
 
     count: Size
     start: Annotated[int, Field(ge=0, le=2**31)] = 0
@@ -200,7 +200,7 @@ class Channels(Layer):
         return (self.count, *input[1:])
 
     def cost(self, input: Shape, /) -> Cost:
-        return Cost.view(input)
+        return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import Channels as Module

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, builtin_plugins
 
 pytestmark = [
     pytest.mark.install,
@@ -70,7 +70,7 @@ def test_the_wheel_holds_specs_templates_and_types(built: Path) -> None:
     assert {"zoo/shipped/quickstart.yaml", "zoo/shipped/cifar100-resnet-silu.yaml", "zoo/py.typed"} <= names
     assert {"zoo/templates/plugin/pyproject.toml.tmpl", "zoo_torch/__init__.py", "zoo_classifier/resnet.py"} <= names
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"zoo", "zoo_classifier", "zoo_core", "zoo_images", "zoo_torch"}
+    assert tops == {"zoo", *builtin_plugins().values()}
 
 
 def test_the_source_distribution_holds_what_the_tests_need(built: Path) -> None:
