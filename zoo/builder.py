@@ -72,7 +72,7 @@ class Builder:
         try:
             given = network.shape(input)
         except ShapeError as error:
-            raise ShapeError(error.message, error.trail, error.at or architecture.at) from None
+            raise error.placed(architecture.at) from None
         if given != tuple(output):
             raise ShapeError(
                 f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}", at=architecture.at

@@ -96,7 +96,7 @@ def check(spec: Spec, builder: Builder) -> Report:
             network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
-            problems.append(_shape_problem(error, spec, role))
+            problems += [_shape_problem(one, spec, role) for one in error.each()]
             continue
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -102,20 +102,42 @@ class ShapeError(ZooError):
     """A layer cannot take the shape that reaches it.
 
     `trail` names the layers from the network's top down to the one that refused, such as ("3", "layers", "0");
-    `at` is the place of the innermost of them that was written in a spec.
+    `at` is the place of the innermost of them that was written in a spec; `others` are those of other branches.
     """
 
     exit_code = 3
 
-    def __init__(self, message: str, trail: Sequence[str] = (), at: Position | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        trail: Sequence[str] = (),
+        at: Position | None = None,
+        others: Sequence[ShapeError] = (),
+    ) -> None:
         self.message = message
         self.trail = tuple(trail)
         self.at = at
+        self.others = tuple(others)
         super().__init__(f"layer {'.'.join(self.trail)}: {message}" if self.trail else message)
 
     def inside(self, name: str, at: Position | None = None) -> ShapeError:
         """Return the same error, seen from the composite that holds the layer under `name`."""
-        return ShapeError(self.message, (name, *self.trail), self.at or at)
+        others = [other.inside(name, at) for other in self.others]
+        return ShapeError(self.message, (name, *self.trail), self.at or at, others)
+
+    def placed(self, at: Position | None) -> ShapeError:
+        """Return the same error, at `at` where no layer of it was written in a spec."""
+        return ShapeError(self.message, self.trail, self.at or at, [other.placed(at) for other in self.others])
+
+    def beside(self, others: Iterable[ShapeError]) -> ShapeError:
+        """Return the same error together with others that do not follow from it."""
+        return ShapeError(self.message, self.trail, self.at, (*self.others, *others))
+
+    def each(self) -> Iterator[ShapeError]:
+        """Yield this error and those beside it, however deep."""
+        yield self
+        for other in self.others:
+            yield from other.each()
 
 
 def closest(name: str, names: Iterable[str]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -25,14 +25,14 @@ class Sequence(Layer):
 
     def shape(self, input: Shape, /) -> Shape:
         for child in self.children(input):
-            input = _output(child)
+            input = child.output()
         return input
 
     def cost(self, input: Shape, /) -> Cost:
         size = elements(input)
         total = Cost.view(input)
         for child in self.children(input):
-            part = _cost(child)
+            part = child.cost()
             held = part.held_peak if total.alias else size + part.peak
             total = _sum(
                 total,
@@ -46,13 +46,13 @@ class Sequence(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        return nn.Sequential(*(_module(child) for child in self.children(input)))
+        return nn.Sequential(*(child.module() for child in self.children(input)))
 
     def children(self, input: Shape, /) -> Iterator[Child]:
         for index, layer in enumerate(self.layers):
             child = Child(str(index), layer, input)
             yield child
-            input = _output(child)
+            input = child.output()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +63,18 @@ class Repeat(Layer):
     layers: list[LayerOption]
     shared: Annotated[bool, Field(description="Every round uses the same weights.")] = False
 
+    @cached_property
+    def _body(self) -> Sequence:
+        return Sequence(layers=self.layers)
+
     def _rounds(self, input: Shape) -> Sequence:
-        body = Sequence(layers=self.layers)
-        if self.shared and body.shape(input) != tuple(input):
-            raise ShapeError(
-                f"shared weights need layers that keep the shape; these turn {tuple(input)} into {body.shape(input)}"
-            )
-        return Sequence(layers=[body] * self.times)
+        output = self._body.shape(input)
+        if self.shared and output != tuple(input):
+            raise ShapeError(f"shared weights need layers that keep the shape; these turn {tuple(input)} into {output}")
+        return Sequence(layers=[self._body] * self.times)
 
     def _keeps(self, input: Shape) -> bool:
-        return Sequence(layers=self.layers).shape(input) == tuple(input)
+        return self._body.shape(input) == tuple(input)
 
     def shape(self, input: Shape, /) -> Shape:
         return tuple(input) if self._keeps(input) else self._rounds(input).shape(input)
@@ -81,8 +83,8 @@ class Repeat(Layer):
         if not self._keeps(input):
             return self._rounds(input).cost(input)
         # Rounds that keep the shape are all alike, and from the second on nothing new is held.
-        once = Sequence(layers=self.layers).cost(input)
-        cost = Sequence(layers=[Sequence(layers=self.layers)] * min(self.times, 2)).cost(input)
+        once = self._body.cost(input)
+        cost = Sequence(layers=[self._body] * min(self.times, 2)).cost(input)
         weights = 1 if self.shared else self.times
         return cost._replace(
             parameters=once.parameters * weights,
@@ -97,11 +99,12 @@ class Repeat(Layer):
         rounds = self._rounds(input)
         if not self.shared:
             return rounds.module(input)
-        return nn.Sequential(*[Sequence(layers=self.layers).module(input)] * self.times)
+        return nn.Sequential(*[self._body.module(input)] * self.times)
 
     def children(self, input: Shape, /) -> Iterator[Child]:
         if self.shared:
-            yield Child("0", self._rounds(input).layers[0], input, uses=self.times)
+            self._rounds(input)
+            yield Child("0", self._body, input, uses=self.times)
         else:
             yield from self._rounds(input).children(input)
 
@@ -114,13 +117,13 @@ class Branches(Layer):
     join: Literal["add", "multiply", "concat"] = "add"
 
     def shape(self, input: Shape, /) -> Shape:
-        return _joined([(child.name, _output(child)) for child in self.children(input)], self.join)
+        return _joined(_outputs(self.children(input)), self.join)
 
     def cost(self, input: Shape, /) -> Cost:
-        children = list(self.children(input))
-        shapes = [_output(child) for child in children]
-        _joined([(child.name, shape) for child, shape in zip(children, shapes, strict=True)], self.join)
-        parts = [_cost(child) for child in children]
+        named = _outputs(self.children(input))
+        _joined(named, self.join)
+        shapes = [shape for _, shape in named]
+        parts = [child.cost() for child in self.children(input)]
         total = Cost(peak=0, held_peak=0, alias=len(parts) == 1 and parts[0].alias)
         outputs, kept = 0, False  # values of finished branches; whether one of them is the input itself
         for index, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
@@ -163,7 +166,7 @@ class Branches(Layer):
         from zoo.network.modules import Joined
 
         self.shape(input)
-        return Joined({child.name: _module(child) for child in self.children(input)}, self.join)
+        return Joined({child.name: child.module() for child in self.children(input)}, self.join)
 
     def children(self, input: Shape, /) -> Iterator[Child]:
         for index, layer in enumerate(self.branches):
@@ -177,11 +180,12 @@ class Residual(Layer):
     layers: list[LayerOption]
     shortcut: list[LayerOption] = field(default_factory=list)
 
+    @cached_property
     def _branches(self) -> Branches:
         return Branches(branches=[Sequence(layers=self.layers), Sequence(layers=self.shortcut)])
 
     def shape(self, input: Shape, /) -> Shape:
-        layers, shortcut = (_output(child) for child in self.children(input))
+        (_, layers), (_, shortcut) = _outputs(self.children(input))
         if layers != shortcut:
             raise ShapeError(
                 f"layers give {layers}, shortcut gives {shortcut}; add a projection to the shortcut or match the shapes"
@@ -190,17 +194,31 @@ class Residual(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         self.shape(input)
-        return self._branches().cost(input)
+        return self._branches.cost(input)
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo.network.modules import Joined
 
         self.shape(input)
-        return Joined({child.name: _module(child) for child in self.children(input)}, "add")
+        return Joined({child.name: child.module() for child in self.children(input)}, "add")
 
     def children(self, input: Shape, /) -> Iterator[Child]:
-        yield Child("layers", Sequence(layers=self.layers), input)
-        yield Child("shortcut", Sequence(layers=self.shortcut), input)
+        for name, branch in zip(("layers", "shortcut"), self._branches.branches, strict=True):
+            yield Child(name, branch, input)
+
+
+def _outputs(branches: Iterable[Child]) -> list[tuple[str, Shape]]:
+    """Return the names and outputs of branches. What several of them cannot take is one error that holds all."""
+    outputs: list[tuple[str, Shape]] = []
+    errors: list[ShapeError] = []
+    for child in branches:
+        try:
+            outputs.append((child.name, child.output()))
+        except ShapeError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0].beside(errors[1:])
+    return outputs
 
 
 def _joined(shapes: list[tuple[str, Shape]], join: str) -> Shape:
@@ -234,27 +252,3 @@ def _sum(total: Cost, part: Cost, *, peak: int, held_peak: int, alias: bool) -> 
         held_peak,
         alias,
     )
-
-
-@contextmanager
-def _within(child: Child) -> Iterator[None]:
-    """Let a ShapeError say which layer it comes from, and where that was written."""
-    try:
-        yield
-    except ShapeError as error:
-        raise error.inside(child.name, child.layer.at) from None
-
-
-def _output(child: Child) -> Shape:
-    with _within(child):
-        return tuple(child.layer.shape(child.input))
-
-
-def _cost(child: Child) -> Cost:
-    with _within(child):
-        return child.layer.cost(child.input)
-
-
-def _module(child: Child) -> nn.Module:
-    with _within(child):
-        return child.layer.module(child.input)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from zoo.errors import Position, ShapeError
 
@@ -83,12 +83,50 @@ class Condition(NamedTuple):
 
 
 class Child(NamedTuple):
-    """A layer inside a composite, with the shape that reaches it and how often it is used."""
+    """A layer inside a composite, with the shape that reaches it and how often it is used.
+
+    Its output and its cost are found once for a layer and a shape: a layer never changes, and composites ask at
+    every level. A ShapeError says which layer it comes from, and where that was written.
+    """
 
     name: str
     layer: Layer
     input: Shape
     uses: int = 1
+
+    def output(self) -> Shape:
+        known = _known(self.layer)
+        key = ("output", self.input)
+        if key not in known:
+            try:
+                known[key] = tuple(self.layer.shape(self.input))
+            except ShapeError as error:
+                raise error.inside(self.name, self.layer.at) from None
+        found: Shape = known[key]
+        return found
+
+    def cost(self) -> Cost:
+        known = _known(self.layer)
+        key = ("cost", self.input)
+        if key not in known:
+            try:
+                known[key] = self.layer.cost(self.input)
+            except ShapeError as error:
+                raise error.inside(self.name, self.layer.at) from None
+        found: Cost = known[key]
+        return found
+
+    def module(self) -> nn.Module:
+        try:
+            return self.layer.module(self.input)
+        except ShapeError as error:
+            raise error.inside(self.name, self.layer.at) from None
+
+
+def _known(layer: Layer) -> dict[tuple[str, Shape], Any]:
+    """Return what is known of a layer; it is kept with the layer itself, and so for as long as that."""
+    known: dict[tuple[str, Shape], Any] = layer.__dict__.setdefault("_known", {})
+    return known
 
 
 class Layer:
