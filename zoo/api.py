@@ -32,6 +32,7 @@ from zoo.errors import (
 )
 from zoo.evaluation.metric import Evidence, Measurement, content_hash
 from zoo.files import write_atomically
+from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
 from zoo.options import Nested, Wanted
@@ -88,6 +89,33 @@ def check(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Regis
     from zoo.checking import check as check_spec
 
     return check_spec(load_spec(source, overrides=overrides, registry=registry), _builder(registry))
+
+
+def fit(
+    source: str | _Path | Mapping[str, _Any],
+    *,
+    overrides: _Sequence[str] = (),
+    figure: str = "parameters",
+    top: int = 10,
+    most: int = 200_000,
+    seconds: float = 60.0,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Return the values of a spec's free variables that keep its limits and use most of `figure`, the best first.
+
+    A variable is free as `let: {width: {free: {from: 16, to: 128, step: 4}}}` or `{free: [relu, silu]}`. At most
+    `most` candidates are counted for at most `seconds`; nothing is trained. Raises SpecError when the spec has no
+    free variable or no limit, or cannot work whatever the values.
+    """
+    from zoo.fitting import fit as fit_document
+    from zoo.plugins import installed
+    from zoo.spec.load import load_document
+
+    document = load_document(source, overrides=overrides, folders=installed().spec_folders())
+    return fit_document(
+        document, _builder(registry), figure=figure, top=top, most=most, seconds=seconds, progress=progress
+    )
 
 
 def build(
@@ -175,6 +203,7 @@ __all__ = [
     "Branches",
     "BudgetError",
     "Builder",
+    "Candidate",
     "Child",
     "Component",
     "Condition",
@@ -188,6 +217,7 @@ __all__ = [
     "ExtractorOption",
     "Field",
     "Figures",
+    "Fit",
     "GenerativeTask",
     "ImageSet",
     "InitializerOption",
@@ -229,6 +259,7 @@ __all__ = [
     "derive_seed",
     "elements",
     "evaluate",
+    "fit",
     "hookimpl",
     "image",
     "judge",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,18 +20,32 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
+_encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
+
+
 class Builder:
-    """Builds what a spec names, from one registry."""
+    """Builds what a spec names, from one registry.
+
+    A layer is made once for what it is made of, and kept for the builder's life, with what is known of its costs.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.resolver = Resolver(registry)
         self._output: Shape = ()  # of the network that is being put together
+        # By contents or identity; what has an identity is kept beside the layer, so that no other takes its place.
+        self._layers: dict[Any, tuple[Any, Layer]] = {}
 
     def bind(self, spec: ComponentSpec) -> Any:
         """Return the component with its options: a layer; a callable that waits for what the core supplies; or the
         instance or result, when the core supplies nothing.
         """
+        if spec.component.kind in LAYER_FAMILY:
+            return self._once(("component", id(spec)), spec, lambda: self._bind(spec))
+        return self._bind(spec)
+
+    def _bind(self, spec: ComponentSpec) -> Any:
         target = spec.component.load()
         options = {name: self._bound(value) for name, value in spec.options.items()}
         supplied = len(self.resolver.options(spec.component).supplied)
@@ -45,12 +60,15 @@ class Builder:
         if isinstance(item, Layer):
             return item
         if isinstance(item, (str, Mapping)):
-            item = self.resolver.component_from(LAYER_FAMILY, item)
+            return self._once(
+                ("written", _encode(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
+            )
         if isinstance(item, ComponentSpec):
             bound: Layer = self.bind(item)
             return bound
         if isinstance(item, (list, tuple)):
-            return Sequence(layers=[self.layer(one) for one in item])
+            layers = [self.layer(one) for one in item]
+            return self._once(("sequence", *map(id, layers)), layers, lambda: Sequence(layers=layers))
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 
     def network(
@@ -67,7 +85,7 @@ class Builder:
                 at=architecture.at,
             )
         with self.toward(output):
-            network: Expanded = self.bind(architecture)
+            network: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
         network.conditions = conditions
         try:
             given = network.shape(input)
@@ -87,6 +105,12 @@ class Builder:
             yield
         finally:
             self._output = before
+
+    def _once(self, key: Any, made_of: Any, make: Callable[[], Layer]) -> Layer:
+        key = (self._output, key)
+        if key not in self._layers:
+            self._layers[key] = (made_of, make())
+        return self._layers[key][1]
 
     def _bound(self, value: Any) -> Any:
         if isinstance(value, ComponentSpec):

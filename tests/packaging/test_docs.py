@@ -14,8 +14,7 @@ from support import ROOT, builtin_registry
 
 from zoo.cli.main import cli
 from zoo.errors import SpecError
-from zoo.spec.compose import compose
-from zoo.spec.resolve import Resolver
+from zoo.spec.load import load_spec
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
@@ -88,10 +87,8 @@ def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
         if not re.search("^(zoo|extends):", text, re.M):
             text = "extends: cifar100-resnet-silu\n" + text
         path.write_text(text)
-        from zoo.spec import shipped
-
         try:
-            Resolver(builtin_registry()).spec(compose(path, find=shipped.find))
+            load_spec(path, registry=builtin_registry())
         except SpecError as error:
             raise AssertionError(f"{block.page}:\n{text}\n{error}") from error
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from zoo.errors import SpecError
 from zoo.spec.compose import compose, content_hash
 from zoo.spec.document import Node
+from zoo.spec.variables import substitute
 
 Write = Callable[..., None]
 
@@ -32,7 +33,7 @@ BASE: dict[str, Any] = {
 
 
 def build(source: Any, *overrides: str, find: Any = lambda name: None, names: Any = None) -> Any:
-    return compose(source, overrides=overrides, find=find, names=names).data()
+    return substitute(compose(source, overrides=overrides, find=find, names=names)).data()
 
 
 def refusal(source: Any, *overrides: str, **options: Any) -> list[str]:

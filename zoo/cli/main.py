@@ -19,6 +19,7 @@ COMMANDS: dict[str, Lazy] = {
     "show": Lazy("zoo.cli.commands.show:show", "Show a component with its options, or a spec with its networks."),
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
     "diff": Lazy("zoo.cli.commands.diff:diff", "Show what changed between two specs, and what that costs."),
+    "fit": Lazy("zoo.cli.commands.fit:fit", "Find values of free variables that use a budget best."),
     "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a run's generator."),

@@ -57,6 +57,10 @@ class Blocks:
     def __iter__(self) -> Iterator[str]:
         return iter(self._blocks)
 
+    def restart(self) -> None:
+        """Count the uses from nothing, for another spec with the same blocks."""
+        self._uses = 0
+
     def enter(self, name: str, options: Node, at: Position) -> Node:
         """Return the layers of a block as this use of it fills them in; `leave` has to follow.
 

@@ -1,4 +1,4 @@
-"""From a source to one document: what it extends, what `--set` changes, what its variables are."""
+"""From a source to one document: what it extends, and what `--set` changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from zoo.spec.document import BadValue, Node, join, kind
 from zoo.spec.merge import merge
 from zoo.spec.overrides import override
 from zoo.spec.reader import FORMATS, nearest_file, read, read_data
-from zoo.spec.variables import substitute
 
 _DEEPEST_EXTENDS = 16
 
@@ -30,11 +29,10 @@ def compose(
     find: Find,
     names: Names | None = None,
 ) -> Node:
-    """Return the document of `source`, ready to be resolved: a file, a shipped spec's name, or plain data.
+    """Return the document of `source`: a file, a shipped spec's name, or plain data; its variables stay.
 
-    What it extends is laid under it, then `overrides` ("a.b.c=value") are applied, then `${...}` gives way to
-    values. `find` gives a shipped spec's file, `names` the names that exist, for a hint.
-    Raises SpecError with all problems of the first of these steps that has any.
+    What it extends is laid under it, then `overrides` ("a.b.c=value") are applied. `find` gives a shipped spec's
+    file, `names` the names that exist, for a hint. Raises SpecError with all problems of the first step that has any.
     """
     sources = _Sources(find, names or tuple)
     document = sources.load(source)
@@ -46,7 +44,7 @@ def compose(
             problems += error.problems
     if problems:
         raise SpecError(problems)
-    return substitute(document)
+    return document
 
 
 def content_hash(data: Any) -> str:

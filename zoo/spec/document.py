@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,13 @@ class Node:
         if isinstance(self.value, list):
             return [node.data() for node in self.value]
         return self.value
+
+    def places(self, path: str = "") -> Iterator[tuple[str, Position]]:
+        """Yield the dotted path of this value and of each value in it, with the place of its key, or its own."""
+        yield path, self.key_at or self.at
+        parts = self.value.items() if self.is_mapping else enumerate(self.value) if self.is_list else ()
+        for key, item in parts:
+            yield from item.places(join(path, key))
 
     @classmethod
     def of(cls, data: Any, at: Position, key_at: Position | None = None) -> Node:

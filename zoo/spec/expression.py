@@ -9,6 +9,7 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from zoo.errors import closest, listing
@@ -138,6 +139,7 @@ def _literal(text: str) -> Iterator[tuple[str, None]]:
         yield text, None
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     if len(text) > _LONGEST_EXPRESSION:
         raise ExpressionError(f"found an expression of {len(text)} letters", f"at most {_LONGEST_EXPRESSION}")

@@ -9,8 +9,10 @@ from typing import Any
 from zoo.registry import Registry
 from zoo.spec import shipped
 from zoo.spec.compose import compose
+from zoo.spec.document import Node
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import Spec
+from zoo.spec.variables import substitute
 
 
 def load_spec(
@@ -24,10 +26,16 @@ def load_spec(
 
     Raises SpecError with all problems.
     """
-    document = compose(
+    return Resolver(registry).spec(substitute(load_document(source, overrides=overrides, folders=folders)))
+
+
+def load_document(
+    source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> Node:
+    """Return the document of a spec with what it extends and what is overridden, its variables as they are."""
+    return compose(
         source,
         overrides=overrides,
         find=lambda name: shipped.find(name, folders),
         names=lambda: shipped.names(folders),
     )
-    return Resolver(registry).spec(document)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
@@ -15,35 +16,43 @@ from zoo.spec.document import Node
 from zoo.spec.schema import ComponentSpec, Spec
 
 NOWHERE = Position("<default>", 0, 0)
+MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 PLAIN = (str, int, float, list, dict, type(None))
 
 
 class Resolver:
     """Resolves nodes against one registry and gathers the problems that it meets.
 
-    Options of a target are derived once and kept for the life of the resolver.
+    What it found is kept for its life: the options of a target, and what a node without problems resolves to. So a
+    node that stands in many documents is resolved once.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
         self._options: dict[Any, Options] = {}
-        self._blocks = Blocks()
+        self._blocks = self._no_blocks = Blocks()
+        # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
+        self._found: dict[Any, tuple[Any, Any]] = {}
+        self._failed: set[Any] = set()  # uses of blocks in this spec
 
     def spec(self, document: Node) -> Spec:
         """Return the Spec that `document` describes, with the layers of its blocks in place of their names.
 
         Raises SpecError with all problems.
         """
-        self._blocks = Blocks(document.value.get("blocks"), self.registry.names(*LAYER_FAMILY))
+        blocks = document.value.get("blocks")
+        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._layer_names()))
+        self._blocks.restart()
+        self._failed.clear()
         self.problems += self._blocks.problems
         rest = {key: node for key, node in document.value.items() if key != "blocks"}
         spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
-        self._blocks = Blocks()
+        self._blocks = self._no_blocks
         if self.problems or spec is None:
             problems, self.problems = self.problems, []
             raise SpecError(problems)
-        spec.places.update(_places(document, ""))
+        object.__setattr__(spec, "document", document)
         return spec
 
     def component_from(self, kinds: tuple[str, ...], data: Any, at: Position = NOWHERE) -> ComponentSpec:
@@ -69,10 +78,13 @@ class Resolver:
         if not isinstance(value, PLAIN):
             return value
         if isinstance(value, str):
-            return self._named(kinds, value, Node({}, node.at), node.at, path)
+            key = (kinds, value, node.at, id(self._blocks))
+            return self._once(key, None, lambda: self._named(kinds, value, Node({}, node.at), node.at, path))
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
-            return self._named(kinds, name, options, options.key_at or node.at, path)
+            at = options.key_at or node.at
+            key = (kinds, id(node), id(self._blocks))
+            return self._once(key, node, lambda: self._named(kinds, name, options, at, path))
         found = show(value)
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
@@ -84,8 +96,12 @@ class Resolver:
         if not node.is_mapping:
             self._report(node.at, path, show(node.value), "a mapping")
             return None
-        values = self._values(self.options(schema), node.value, node.at, path)
-        return None if values is None else schema(**values)
+
+        def made() -> Any:
+            values = self._values(self.options(schema), node.value, node.at, path)
+            return None if values is None else schema(**values)
+
+        return self._once((schema, id(node), id(self._blocks)), node, made)
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
@@ -93,6 +109,18 @@ class Resolver:
             loaded = target.load() if isinstance(target, Component) else target
             self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return self._options[target]
+
+    def _once(self, key: Any, node: Any, find: Callable[[], Any]) -> Any:
+        """Return what was found under `key`, or find it now; what has problems is None and is found anew."""
+        if key in self._found:
+            return self._found[key][1]
+        found = find()
+        if found is not None:
+            self._found[key] = (node, found)
+        return found
+
+    def _layer_names(self) -> list[str]:
+        return self.registry.names(*LAYER_FAMILY)
 
     def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         if "layer" in kinds and name in self._blocks:
@@ -117,20 +145,43 @@ class Resolver:
                 return None
             given = {schema.first.name: replace(options, key_at=None)}
         values = self._values(schema, given, at, path)
-        return None if values is None else ComponentSpec(component, values, at)
+        if values is None:
+            return None
+        found = ComponentSpec(component, values, at)
+        if found.size > MOST_COMPONENTS:
+            self._report(at, path, f"found more than {MOST_COMPONENTS:,} components, blocks written out", "fewer")
+            return None
+        return found
 
     def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
-        """Resolve a use of a block: a sequence of its layers, which goes by the block's name."""
-        try:
-            layers = self._blocks.enter(name, options, at)
-        except SpecError as error:
-            self.problems += error.problems
-            return None
-        try:
-            found = self._named(kinds, "sequence", Node({"layers": layers}, at), at, f"{path}.{name}" if path else name)
-        finally:
-            self._blocks.leave()
-        return None if found is None else replace(found, label=name)
+        """Resolve a use of a block: a sequence of its layers, which goes by the block's name.
+
+        Uses with the same values have the same layers; what stands around them, and where, is their own.
+        """
+
+        def expanded() -> ComponentSpec | None:
+            try:
+                layers = self._blocks.enter(name, options, at)
+            except SpecError as error:
+                self.problems += error.problems
+                return None
+            try:
+                node = Node({"layers": layers}, at)
+                return self._named(kinds, "sequence", node, at, f"{path}.{name}" if path else name)
+            finally:
+                self._blocks.leave()
+
+        values = options.value if isinstance(options.value, dict) else {"": options}
+        if not all(isinstance(value.value, (str, int, float)) for value in values.values()):
+            found = expanded()
+        else:
+            given = tuple((key, type(value.value), value.value) for key, value in values.items())
+            key = (kinds, id(self._blocks), name, given)
+            # What is wrong inside a block is told once, not at each of its uses.
+            found = None if key in self._failed else self._once(key, None, expanded)
+            if found is None:
+                self._failed.add(key)
+        return None if found is None else replace(found, label=name, at=at)
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""
@@ -161,7 +212,8 @@ class Resolver:
         default = option.default
         if option.optional and default is None:
             return None
-        return self._held(option, Node.of(default, NOWHERE), _join(path, option.name))
+        held = partial(self._held, option, Node.of(default, NOWHERE), _join(path, option.name))
+        return self._once(("default", id(option)), option, held)
 
     def _held(self, option: Option, node: Node, path: str) -> Any:
         """Resolve an option that holds components or sections."""
@@ -232,13 +284,6 @@ def show(value: Any) -> str:
         return "found a list" if value else "found an empty list"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return f"found {text if len(text) <= 60 else text[:57] + '...'}"
-
-
-def _places(node: Node, path: str) -> Iterator[tuple[str, Position]]:
-    yield path, node.key_at or node.at
-    parts = node.value.items() if node.is_mapping else enumerate(node.value) if node.is_list else ()
-    for key, item in parts:
-        yield from _places(item, _join(path, str(key)))
 
 
 def _join(path: str, key: str) -> str:

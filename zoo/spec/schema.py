@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from zoo.errors import Position
 from zoo.options import Nested, Section, Wanted, canonical
 from zoo.registry import Component
+from zoo.spec.document import Node
 
 # Static type checkers see `Any` for each of these, so that a default can be a component's name.
 Activation: TypeAlias = Annotated[Any, Nested("activation")]
@@ -48,6 +50,11 @@ class ComponentSpec:
     def name(self) -> str:
         return self.component.name
 
+    @cached_property
+    def size(self) -> int:
+        """How many components it consists of, itself included."""
+        return 1 + sum(map(_size, self.options.values()))
+
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
         return {self.name: self.options_data()}
@@ -55,6 +62,13 @@ class ComponentSpec:
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
         return {key: to_data(value) for key, value in self.options.items()}
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, ComponentSpec):
+        return value.size
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return sum(map(_size, parts))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +130,13 @@ class Spec:
     train: Annotated[Any, Section(TrainSpec)]
     metrics: list[MetricOption] = field(default_factory=list)
     budget: dict[str, LimitOption] = field(default_factory=dict)
-    #: Where each part of the document was written, by its dotted path.
-    places: dict[str, Position] = field(init=False, compare=False, repr=False, default_factory=dict)
+    #: What it was read from, without variables.
+    document: Node = field(init=False, compare=False, repr=False, default=Node({}, Position("", 0, 0)))
+
+    @cached_property
+    def places(self) -> dict[str, Position]:
+        """Where each part of the document was written, by its dotted path."""
+        return dict(self.document.places())
 
     def to_data(self) -> dict[str, Any]:
         """Return the resolved spec as plain data; reading it again gives an equal spec."""

@@ -13,6 +13,7 @@ from typing import Any
 from zoo.errors import Problem, SpecError
 from zoo.spec.document import Node, join, kind
 from zoo.spec.expression import CONSTANTS, ExpressionError, bind, interpolate_text, names_used
+from zoo.spec.free import is_free
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
@@ -24,19 +25,88 @@ def substitute(document: Node) -> Node:
     Expressions under `blocks` stay: their parameters have values only where a block is used. The variables of
     `let` are put into them. Raises SpecError with all problems.
     """
-    substitution = _Substitution()
-    let = document.value.get("let")
-    if let is not None:
-        substitution.let(let)
-    items = {}
-    for key, node in document.value.items():
-        if key == "blocks":
-            items[key] = substitution.blocks(node)
-        elif key != "let":
-            items[key] = substitution.interpolate(node, key)
-    if substitution.problems:
-        raise SpecError(substitution.problems)
-    return replace(document, value=items)
+    return Template(document).fill({})
+
+
+class Template:
+    """A document whose variables can be given values again and again.
+
+    A part that mentions none of those that differ is the same node each time, and so is one that was filled with
+    the same values before: what was found out about a node holds for all documents that it stands in.
+    """
+
+    def __init__(self, document: Node) -> None:
+        self._document = document
+        self._filled: dict[Any, Node] = {}
+        self._mentioned: dict[int, frozenset[str] | None] = {}  # by the identities of the document's nodes
+
+    def fill(self, values: Mapping[str, Any]) -> Node:
+        """Return the document as `substitute` does, with `values` in place of variables of `let`."""
+        substitution = _Substitution()
+        let = self._document.value.get("let")
+        if let is not None:
+            if let.is_mapping and values:
+                given = {name: replace(let.value[name], value=value) for name, value in values.items()}
+                let = replace(let, value={**let.value, **given})
+            substitution.let(let)
+        items = {}
+        for key, node in self._document.value.items():
+            if key == "blocks" and node.is_mapping:
+                blocks = {
+                    name: self._once(block, substitution, functools.partial(substitution.block, name, block))
+                    for name, block in node.value.items()
+                }
+                items[key] = self._whole(node, blocks)
+            elif key != "let":
+                items[key] = self._interpolated(node, substitution, key)
+        if substitution.problems:
+            raise SpecError(substitution.problems)
+        return replace(self._document, value=items)
+
+    def _interpolated(self, node: Node, substitution: _Substitution, path: str) -> Node:
+        def changed() -> Node:
+            if not (node.is_mapping or node.is_list):
+                return substitution.interpolate(node, path)
+            parts = node.value.items() if node.is_mapping else enumerate(node.value)
+            changed = {key: self._interpolated(item, substitution, join(path, key)) for key, item in parts}
+            return replace(node, value=changed if node.is_mapping else list(changed.values()))
+
+        return self._once(node, substitution, changed)
+
+    def _once(self, node: Node, substitution: _Substitution, change: Callable[[], Node]) -> Node:
+        """Return what `node` becomes, as before if it was filled with the same values before."""
+        names = self._names(node)
+        if names is None:
+            return node
+        key = (id(node), tuple((type(value), value) for value in map(substitution.values.get, names)))
+        if key not in self._filled:
+            before = len(substitution.problems)
+            found = change()
+            if len(substitution.problems) > before:
+                return found
+            self._filled[key] = found
+        return self._filled[key]
+
+    def _whole(self, node: Node, parts: dict[str, Node]) -> Node:
+        """Return the mapping `node` with `parts` in place of its own: the same node for the same parts."""
+        key = (id(node), *map(id, parts.values()))
+        return self._filled.setdefault(key, replace(node, value=parts))
+
+    def _names(self, node: Node) -> frozenset[str] | None:
+        """Return the names that a node mentions; None when there is no `${` in it."""
+        if id(node) not in self._mentioned:
+            found: frozenset[str] | None = None
+            if node.is_mapping or node.is_list:
+                parts = [self._names(one) for one in (node.value.values() if node.is_mapping else node.value)]
+                told = [names for names in parts if names is not None]
+                found = frozenset().union(*told) if told else None
+            elif isinstance(node.value, str) and "${" in node.value:
+                try:
+                    found = frozenset(names_used(node.value))
+                except ExpressionError:
+                    found = frozenset()  # it is told where the text is filled
+            self._mentioned[id(node)] = found
+        return self._mentioned[id(node)]
 
 
 def fill(node: Node, values: Mapping[str, Node], path: str) -> Node:
@@ -87,17 +157,14 @@ class _Substitution:
 
         return self._changed(node, path, value)
 
-    def blocks(self, node: Node) -> Node:
-        """Return the blocks with the variables of `let` in them replaced; a parameter hides its namesake."""
-        if not (node.is_mapping and self.values):
+    def block(self, name: str, node: Node) -> Node:
+        """Return a block with the variables of `let` in it replaced; a parameter hides its namesake."""
+        parameters = node.value.get("parameters") if node.is_mapping else None
+        own: Set[str] = parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
+        seen = {key: value for key, value in self.values.items() if key not in own}
+        if not seen:
             return node
-        items = {}
-        for name, block in node.value.items():
-            parameters = block.value.get("parameters") if block.is_mapping else None
-            own: Set[str] = parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
-            seen = {key: value for key, value in self.values.items() if key not in own}
-            items[name] = self._changed(block, join("blocks", name), functools.partial(bind, variables=seen))
-        return replace(node, value=items)
+        return self._changed(node, join("blocks", name), functools.partial(bind, variables=seen))
 
     def _changed(self, node: Node, path: str, change: Callable[[str], Any]) -> Node:
         """Return the node with `change` made to each text in it that holds `${`."""
@@ -124,6 +191,10 @@ class _Substitution:
         if not _NAME.fullmatch(name) or name in CONSTANTS or keyword.iskeyword(name):
             wanted = "a name of lower-case letters, digits and '_' that is no reserved word"
             self._break(name, Problem(node.key_at, path, f"found the variable {name!r}", wanted))
+        elif is_free(node):
+            wanted = "a value"
+            hint = f"`zoo fit` finds one that keeps the limits, --set let.{name}=VALUE chooses one"
+            self._break(name, Problem(node.at, path, "found a free variable", wanted, hint))
         elif node.is_mapping or node.is_list:
             wanted = "a number, a string, true, false or null"
             self._break(name, Problem(node.at, path, f"found {kind(node.value)}", wanted))
