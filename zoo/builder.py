@@ -204,6 +204,12 @@ class FromModule(Layer):
             self._measured[input] = measure(self._look, input, self._conditions)
         return self._measured[input]
 
+    def unread(self, input: Shape) -> dict[str, int]:
+        """Return the sizes of the trainable weights that a forward pass does not read, by name."""
+        from zoo.network.measure import unread
+
+        return unread(self._look, input, self._conditions)
+
     def shape(self, input: Shape, /) -> Shape:
         return self._measure(input)[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
@@ -43,6 +44,15 @@ class Report:
         """0, or the lowest exit code among the broken limits."""
         return min((verdict.exit_code for verdict in self.verdicts if not verdict.kept), default=0)
 
+    def cap(self, role: str) -> tuple[int, str]:
+        """Return the most parameters that a network may have, and the limit that says so: its own before that of the
+        whole spec. Without a limit, its own parameters and "".
+        """
+        for verdict in sorted(self.verdicts, key=lambda verdict: verdict.network != role):
+            if verdict.limit == "parameters" and verdict.network in (role, ""):
+                return verdict.figure + verdict.spare, verdict.bound
+        return self.networks[role].cost.parameters, ""
+
     def broken(self) -> str:
         """Say which limits are broken, one a line; empty when all are kept."""
         return "\n".join(f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept)
@@ -69,7 +79,11 @@ class Report:
 
 
 class Row(NamedTuple):
-    """One layer of a network as a table shows it; `depth` is how many composites it stands in."""
+    """One layer of a network as a table shows it; `depth` is how many composites it stands in.
+
+    `times`: as many alike follow each other, each with weights of its own, and stand in this row; `output` is that of
+    the last of them, `cost` that of one. `uses`: how often the one runs.
+    """
 
     depth: int
     name: str
@@ -78,6 +92,7 @@ class Row(NamedTuple):
     output: Shape
     cost: Cost
     uses: int
+    times: int = 1
 
 
 def check(spec: Spec, builder: Builder) -> Report:
@@ -111,10 +126,13 @@ def rows(network: Layer, input: Shape) -> Iterator[Row]:
     yield from _rows(network, input, 0, "", 1)
 
 
-def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int) -> Iterator[Row]:
-    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses)
-    for child in layer.children(input):
-        yield from _rows(child.layer, child.input, depth + 1, child.name, child.uses)
+def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: int = 1) -> Iterator[Row]:
+    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses, times)
+    for (_, shape), alike in groupby(layer.children(input), lambda child: (id(child.layer), child.input)):
+        children = list(alike)
+        first, last = children[0], children[-1]
+        name = first.name if first is last else f"{first.name}-{last.name}"
+        yield from _rows(first.layer, shape, depth + 1, name, first.uses, len(children))
 
 
 def _options(layer: Layer) -> str:

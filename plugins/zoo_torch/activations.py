@@ -35,14 +35,15 @@ class Activation(Layer):
         return module
 
 
-def plain(name: str, formula: str, scratch: bool = False) -> type[Activation]:
+def plain(name: str, formula: str, *, scratch: bool = False, idempotent: bool = False) -> type[Activation]:
     """Return the class of an activation without options."""
-    made = type(name, (Activation,), {"torch": name, "scratch": scratch, "__doc__": formula, "__module__": __name__})
+    told = {"torch": name, "scratch": scratch, "idempotent": idempotent, "__doc__": formula, "__module__": __name__}
+    made = type(name, (Activation,), told)
     return dataclass(frozen=True, kw_only=True)(made)
 
 
-ReLU = plain("ReLU", "max(x, 0)")
-ReLU6 = plain("ReLU6", "min(max(x, 0), 6)")
+ReLU = plain("ReLU", "max(x, 0)", idempotent=True)
+ReLU6 = plain("ReLU6", "min(max(x, 0), 6)", idempotent=True)
 SELU = plain("SELU", "Scaled ELU that keeps mean and variance.")
 SiLU = plain("SiLU", "x * sigmoid(x), also called swish.")
 Mish = plain("Mish", "x * tanh(softplus(x))")
@@ -133,6 +134,7 @@ class Hardtanh(Activation):
     """x, kept between two values."""
 
     torch = "Hardtanh"
+    idempotent = True
     min_val: float = -1.0
     max_val: float = 1.0
 

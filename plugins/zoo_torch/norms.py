@@ -41,6 +41,9 @@ class BatchNorm(Layer):
             tensors=3 + 2 * self.affine,
         )
 
+    def centers(self, input: Shape, /) -> bool:
+        return True
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -67,6 +70,9 @@ class GroupNorm(Layer):
         channels = self.shape(input)[0]
         return Cost.operation(input, input, parameters=2 * channels * self.affine, tensors=2 * self.affine)
 
+    def centers(self, input: Shape, /) -> bool:
+        return self.groups == input[0]
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -91,6 +97,9 @@ class InstanceNorm(Layer):
         cost = Cost.operation(input, input, parameters=weights, tensors=2 * self.affine)
         # torch repeats scale and shift for each image of the batch.
         return cost._replace(peak=cost.peak + weights, held_peak=cost.held_peak + weights)
+
+    def centers(self, input: Shape, /) -> bool:
+        return True
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

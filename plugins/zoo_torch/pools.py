@@ -34,6 +34,10 @@ class MaxPool(Layer):
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
 
+    def idle(self, input: Shape, /) -> bool:
+        kernel, stride, _ = self._window()
+        return kernel == stride == (1, 1) and self.shape(input) == tuple(input)
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -65,6 +69,9 @@ class AdaptiveAveragePool(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.shape(input) == tuple(input)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

@@ -22,6 +22,9 @@ class Flatten(Layer):
     def cost(self, input: Shape, /) -> Cost:
         return Cost.view(input)
 
+    def idle(self, input: Shape, /) -> bool:
+        return len(input) == 1
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -50,6 +53,9 @@ class Reshape(Layer):
         self.shape(input)
         return Cost.view(input)
 
+    def idle(self, input: Shape, /) -> bool:
+        return self.shape(input) == tuple(input)
+
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import Reshape as Module
 
@@ -62,6 +68,9 @@ class Identity(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.view(input)
+
+    def idle(self, input: Shape, /) -> bool:
+        return True
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -77,6 +86,9 @@ class Dropout(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.view(input)
+
+    def idle(self, input: Shape, /) -> bool:
+        return not self.probability
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -111,6 +123,9 @@ class Upsample(Layer):
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
 
+    def idle(self, input: Shape, /) -> bool:
+        return self.factor == 1
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -131,6 +146,9 @@ class PixelShuffle(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.factor == 1
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -153,6 +171,9 @@ class PixelUnshuffle(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.factor == 1
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -177,8 +198,11 @@ class ChannelShuffle(Layer):
         return input
 
     def cost(self, input: Shape, /) -> Cost:
-        unchanged = self.groups in (1, self.shape(input)[0])
-        return Cost.view(input) if unchanged else Cost.operation(input, input)
+        self.shape(input)
+        return Cost.view(input) if self.idle(input) else Cost.operation(input, input)
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.groups in (1, input[0])
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -201,6 +225,9 @@ class Channels(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.count == input[0]
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import Channels as Module
@@ -225,6 +252,9 @@ class ZeroPad(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return not any(self.padding)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -251,6 +281,9 @@ class ShortcutPad(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
+
+    def idle(self, input: Shape, /) -> bool:
+        return self.shape(input) == tuple(input)
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import ShortcutPad as Module

@@ -25,6 +25,7 @@ LAYERS = [
     {"zoo.network", "zoo.data"},
     {"zoo.budget", "zoo.builder"},
     {"zoo.checking"},
+    {"zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.api"},
     {"zoo.cli"},

@@ -7,9 +7,9 @@ from typing import Any
 from zoo.checking import NetworkReport, Report, rows
 from zoo.cli import units
 from zoo.cli.terminal import Terminal
+from zoo.linting import lint
 
 NETWORK = ("network", "parameters", "buffers", "MACs", "memory", "file", "updates")
-LAYERS = ("layer", "options", "output", "parameters", "MACs")
 
 
 def show_report(report: Report, terminal: Terminal) -> None:
@@ -33,16 +33,20 @@ def show_report(report: Report, terminal: Terminal) -> None:
         )
 
 
-def show_layers(one: NetworkReport, terminal: Terminal) -> None:
+def show_layers(report: Report, role: str, terminal: Terminal) -> None:
     """Print a network as a tree, composites before their parts; each line counts what is inside it."""
+    one = report.networks[role]
+    bound, limit = report.cap(role)
     lines = []
     for row in rows(one.network, one.input):
         name = f"{row.name}: {row.layer}" if row.name else row.layer
-        uses = f" (used {row.uses} times)" if row.uses > 1 else ""
-        figures = (units.count(row.cost.parameters), units.count(row.cost.macs))
-        lines.append(("  " * row.depth + name + uses, row.options, units.shape(row.output), *figures))
-    terminal.line(f"{one.role}, input {units.shape(one.input)}")
-    terminal.table(LAYERS, lines, right=LAYERS[3:], fold=("options",))
+        times = f" ({row.times} of them, each)" if row.times > 1 else f" (used {row.uses} times)" if row.uses > 1 else ""
+        share = f"{row.cost.parameters / bound:.1%}" if bound and row.cost.parameters else ""
+        figures = (units.count(row.cost.parameters), share, units.count(row.cost.macs))
+        lines.append(("  " * row.depth + name + times, row.options, units.shape(row.output), *figures))
+    terminal.line(f"{role}, input {units.shape(one.input)}" + (f", limit {limit} parameters" if limit else ""))
+    columns = ("layer", "options", "output", "parameters", "of limit" if limit else "share", "MACs")
+    terminal.table(columns, lines, right=columns[3:], fold=("options",))
 
 
 def layers_data(one: NetworkReport) -> list[dict[str, Any]]:
@@ -58,9 +62,25 @@ def layers_data(one: NetworkReport) -> list[dict[str, Any]]:
             "buffers": row.cost.buffers,
             "macs": row.cost.macs,
             "uses": row.uses,
+            "times": row.times,
         }
         for row in rows(one.network, one.input)
     ]
+
+
+def show_advice(report: Report, terminal: Terminal) -> None:
+    """Print what could be saved, a line each."""
+    advice = lint(report)
+    if not advice:
+        terminal.line("nothing to save was found")
+        return
+    for one in advice:
+        terminal.line(str(one))
+
+
+def advice_data(report: Report) -> list[dict[str, Any]]:
+    """Return what could be saved as plain data."""
+    return [{**vars(one), "at": str(one.at) if one.at else None} for one in lint(report)]
 
 
 def _limits(number: int) -> str:

@@ -137,6 +137,8 @@ class Layer:
 
     at: ClassVar[Position | None] = None
     label: ClassVar[str] = ""
+    #: Whether the layer changes nothing when it runs a second time.
+    idempotent: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.label = cls.__name__.lower()
@@ -154,6 +156,14 @@ class Layer:
     def module(self, input: Shape, /) -> nn.Module:
         """Return the torch module."""
         raise NotImplementedError(f"{type(self).__name__} builds no module")
+
+    def idle(self, input: Shape, /) -> bool:
+        """Return whether the layer hands on exactly what it is given, in training too."""
+        return False
+
+    def centers(self, input: Shape, /) -> bool:
+        """Return whether what is the same in a whole channel is taken away, as a norm over the batch does."""
+        return False
 
     def children(self, input: Shape, /) -> Iterator[Child]:
         """Yield the layers inside, in the order in which they run; their names are those of their modules."""

@@ -22,17 +22,8 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
 
     `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
     """
-    module = module.to("meta").eval()
-    image = torch.empty((1, *input), device="meta")
-    beside = [torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions]
-    uses = _Uses(image)
     flops = FlopCounterMode(display=False)
-    try:
-        with torch.no_grad(), flops, uses:
-            output = module(image, *beside)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise ShapeError(f"{type(module).__name__} cannot take {tuple(input)}: {reason}") from error
+    output, uses, image = _traced(module, input, conditions, flops)
     if not isinstance(output, Tensor):
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
     peak, held_peak = uses.peaks(output)
@@ -49,6 +40,33 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
     )
 
 
+def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> dict[str, int]:
+    """Return the sizes of the trainable weights, by name, that no operation of a forward pass reads."""
+    _, uses, _ = _traced(module, input, conditions, FlopCounterMode(display=False))
+    return {
+        name: parameter.numel()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and uses.key(parameter) not in uses.read
+    }
+
+
+def _traced(
+    module: nn.Module, input: Shape, conditions: tuple[Condition, ...], flops: FlopCounterMode
+) -> tuple[Any, _Uses, Tensor]:
+    """Run `module` on the meta device; return its output, what its operations used, and the input."""
+    module = module.to("meta").eval()
+    image = torch.empty((1, *input), device="meta")
+    beside = [torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions]
+    uses = _Uses(image)
+    try:
+        with torch.no_grad(), flops, uses:
+            output = module(image, *beside)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise ShapeError(f"{type(module).__name__} cannot take {tuple(input)}: {reason}") from error
+    return output, uses, image
+
+
 class _Uses(TorchDispatchMode):
     """Records which storages each operation reads and writes; from that follows what must be held, and when."""
 
@@ -56,6 +74,7 @@ class _Uses(TorchDispatchMode):
         super().__init__()
         self.sizes: dict[int, int] = {}
         self.operations: list[set[int]] = []
+        self.read: set[int] = set()  # weights included
         self._storages: list[Any] = []
         self._names: dict[int, int] = {}
         self.input = self.key(image)
@@ -69,6 +88,7 @@ class _Uses(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         reads = {self.key(one) for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)}
+        self.read |= reads
         writes = {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}
         for key, size in writes.items():
             if key not in reads:

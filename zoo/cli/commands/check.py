@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @options.overrides
 @click.option("--layers", is_flag=True, help="Show each layer with its shape and cost.")
+@click.option("--lint", is_flag=True, help="Say what could be saved, with the exact number of parameters.")
 @options.as_json
 @click.pass_context
-def check(context: click.Context, specs: Sequence[str], overrides: Sequence[str], layers: bool, as_json: bool) -> None:
+def check(
+    context: click.Context, specs: Sequence[str], overrides: Sequence[str], layers: bool, lint: bool, as_json: bool
+) -> None:
     """Check specs and their limits, without data or GPU.
 
     SPEC is a file, a folder (every spec in it and below), or the name of a shipped spec. All are checked; the exit
     code is the first that is not 0: 3 for a spec that cannot work, 5 for data that is not known, 10 to 15 for a
-    broken limit.
+    broken limit. What --lint finds is advice and changes no exit code.
     """
     from zoo import api
     from zoo.cli.specs import expand
@@ -40,18 +43,18 @@ def check(context: click.Context, specs: Sequence[str], overrides: Sequence[str]
             found = error
         code = code or found.exit_code
         if as_json:
-            documents.append({"spec": source, **_data(found, layers)})
+            documents.append({"spec": source, **_data(found, layers, lint)})
         else:
-            _show(found, layers, first=index == 0)
+            _show(found, layers, lint, first=index == 0)
     if as_json:
         options.print_json(documents)
     context.exit(code)
 
 
-def _show(found: Report | ZooError, layers: bool, *, first: bool) -> None:
+def _show(found: Report | ZooError, layers: bool, lint: bool, *, first: bool) -> None:
     from zoo.checking import Report
     from zoo.cli.errors import describe
-    from zoo.cli.summary import show_layers, show_report
+    from zoo.cli.summary import show_advice, show_layers, show_report
     from zoo.cli.terminal import Terminal
 
     if not isinstance(found, Report):
@@ -61,19 +64,24 @@ def _show(found: Report | ZooError, layers: bool, *, first: bool) -> None:
     if not first:
         terminal.line()
     show_report(found, terminal)
-    for network in found.networks.values() if layers else ():
+    for role in found.networks if layers else ():
         terminal.line()
-        show_layers(network, terminal)
+        show_layers(found, role, terminal)
+    if lint:
+        terminal.line()
+        show_advice(found, terminal)
 
 
-def _data(found: Report | ZooError, layers: bool) -> dict[str, Any]:
+def _data(found: Report | ZooError, layers: bool, lint: bool) -> dict[str, Any]:
     from zoo.checking import Report
     from zoo.cli.errors import error_data
-    from zoo.cli.summary import layers_data
+    from zoo.cli.summary import advice_data, layers_data
 
     if not isinstance(found, Report):
         return error_data(found)
     data = {"exit_code": found.exit_code, **found.to_data()}
     for role, one in found.networks.items() if layers else ():
         data["networks"][role]["layers"] = layers_data(one)
+    if lint:
+        data["advice"] = advice_data(found)
     return data

@@ -84,13 +84,12 @@ def _progress() -> Iterator[Progress | None]:
 
 
 def _write(path: Path, document: Any, best: Candidate) -> None:
-    from zoo.files import write_atomically
+    from zoo.files import write_text
     from zoo.fitting import settled
     from zoo.spec.writer import write_json, write_yaml
 
     write = write_json if path.suffix.lower() == ".json" else write_yaml
-    text = write(settled(document, best.values))
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, write(settled(document, best.values)))
 
 
 def _data(found: Fit) -> dict[str, Any]:

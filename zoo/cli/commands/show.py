@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,15 +23,23 @@ from zoo.spec.reader import write_yaml
 from zoo.spec.resolve import Resolver
 
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
 @click.command(short_help="Show a component with its options, or a spec with its networks.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--svg", type=FILE, metavar="PATH", help="Draw a spec's networks: where the budget goes, as a picture.")
+@click.option("--html", type=FILE, metavar="PATH", help="The same as a page, with the limits and the spec.")
 @options.as_json
-def show(names: Sequence[str], as_json: bool) -> None:
+def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
     """Show a component with its options, or a spec with its networks.
 
     NAME is a component (`relu`; `norm/layer_norm` where several kinds have the name), a spec file, or the name of a
-    shipped spec.
+    shipped spec. With --svg or --html one spec is drawn instead; a file that is there is written anew.
     """
+    if svg or html:
+        _draw(names, svg, html, as_json)
+        return
     resolver = Resolver(installed().registry)
     found: list[Component | Report] = []
     for name in names:
@@ -52,6 +61,26 @@ def show(names: Sequence[str], as_json: bool) -> None:
             _show_spec(one, terminal)
         else:
             _show_component(document, terminal)
+
+
+def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
+    """Write the pictures of one spec, and print their paths."""
+    from zoo.files import write_text
+    from zoo.report import waterfall
+
+    if len(names) != 1 or not is_spec(names[0]):
+        raise click.UsageError(f"--svg and --html draw one spec; found {', '.join(names)}")
+    report = api.check(names[0])
+    written = []
+    for path, draw in ((svg, waterfall.svg), (html, waterfall.page)):
+        if path is not None:
+            write_text(path, draw(report))
+            written.append(str(path))
+    if as_json:
+        options.print_json({"spec": report.spec.name, "written": written})
+    else:
+        for one in written:
+            click.echo(one)
 
 
 def _components(registry: Registry, name: str) -> list[Component]:
@@ -135,6 +164,6 @@ def _show_spec(report: Report, terminal: Terminal) -> None:
     terminal.line()
     for line in write_yaml(spec.to_data()).splitlines():
         terminal.line(line)
-    for network in report.networks.values():
+    for role in report.networks:
         terminal.line()
-        show_layers(network, terminal)
+        show_layers(report, role, terminal)
