@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.builder import Expanded, FromModule
 from zoo.checking import NetworkReport, Report
@@ -60,29 +60,38 @@ class _Step:
         return Child("", self.layer, self.input).output()
 
 
+class _Found(NamedTuple):
+    """What one rule says of one step."""
+
+    rule: str
+    step: _Step
+    found: str
+    fix: str
+    frees: int
+
+
 def lint(report: Report) -> list[Advice]:
     """Return what could be saved in the networks of a spec, what frees most first."""
     found: list[Advice] = list(_unused_blocks(report.spec))
     for role, one in report.networks.items():
         architecture = report.spec.networks[role].architecture
-        written = set(_written(architecture))
-        told = [*_network(role, one, written)]
-        found += [replace(advice, at=advice.at or architecture.at) for advice in _together(told)]
+        told = _network(one, set(_written(architecture)))
+        found += [replace(advice, at=advice.at or architecture.at) for advice in _together(role, told)]
     return sorted(found, key=lambda advice: -advice.frees)
 
 
-def _network(role: str, one: NetworkReport, written: set[Position]) -> Iterator[Advice]:
+def _network(one: NetworkReport, written: set[Position]) -> Iterator[_Found]:
     runs = list(_runs(one.network, one.input, ()))
     for run in runs:
         for step in run:
-            yield from _idle(role, step, written)
-            yield from _needless_shortcut(role, step)
-            yield from _unread(role, step)
+            yield from _idle(step, written)
+            yield from _needless_shortcut(step)
+            yield from _unread(step)
         for step, following in pairwise(run):
-            yield from _bias(role, step, following)
-            yield from _again(role, step, following)
-        yield from _flattened(role, run)
-    yield from _head(role, one, runs[0])
+            yield from _bias(step, following)
+            yield from _again(step, following)
+        yield from _flattened(run)
+    yield from _head(one, runs[0])
 
 
 def _runs(layer: Layer, input: Shape, trail: tuple[str, ...]) -> Iterator[list[_Step]]:
@@ -104,36 +113,36 @@ def _straight(layer: Layer, input: Shape, trail: tuple[str, ...]) -> Iterator[_S
         yield from _straight(child.layer, child.input, (*trail, child.name))
 
 
-def _bias(role: str, step: _Step, following: _Step) -> Iterator[Advice]:
+def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
     if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
         without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
         found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
-        yield _advice("bias_before_norm", role, step, found, "bias: false", step.parameters - without)
+        yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without)
 
 
-def _again(role: str, step: _Step, following: _Step) -> Iterator[Advice]:
+def _again(step: _Step, following: _Step) -> Iterator[_Found]:
     if following.layer.idempotent and step.layer == following.layer:
         found = f"{following.layer.label} follows {step.layer.label}, which changes nothing"
-        yield _advice("idle_layer", role, following, found, "leaving it out", following.parameters)
+        yield _Found("idle_layer", following, found, "leaving it out", following.parameters)
 
 
-def _idle(role: str, step: _Step, written: set[Position]) -> Iterator[Advice]:
+def _idle(step: _Step, written: set[Position]) -> Iterator[_Found]:
     # Where a network asks for a norm or an activation, `none` and `identity` are how to say that there is none.
     if step.layer.at in written and step.layer.idle(step.input):
         found = f"{step.layer.label} changes nothing here"
-        yield _advice("idle_layer", role, step, found, "leaving it out", step.parameters)
+        yield _Found("idle_layer", step, found, "leaving it out", step.parameters)
 
 
-def _needless_shortcut(role: str, step: _Step) -> Iterator[Advice]:
+def _needless_shortcut(step: _Step) -> Iterator[_Found]:
     if not isinstance(step.layer, Residual) or step.output != tuple(step.input):
         return
     shortcut = Child("shortcut", Sequence(layers=step.layer.shortcut), step.input).cost().parameters
     if shortcut:
         found = "the shortcut has weights, but the shape stays as it is"
-        yield _advice("needless_shortcut", role, step, found, "leaving the shortcut out", shortcut)
+        yield _Found("needless_shortcut", step, found, "leaving the shortcut out", shortcut)
 
 
-def _flattened(role: str, run: list[_Step]) -> Iterator[Advice]:
+def _flattened(run: list[_Step]) -> Iterator[_Found]:
     image: Shape = ()  # what a flatten made a vector of, as long as nothing has changed that since
     for step in run:
         if len(step.input) == 3 and step.output == (elements(step.input),):
@@ -142,12 +151,12 @@ def _flattened(role: str, run: list[_Step]) -> Iterator[Advice]:
             pooled = Child("", step.layer, (image[0],)).cost().parameters
             found = f"{step.layer.label} takes every pixel of {image[1]}x{image[2]} apart"
             fix = "global_average_pool in place of flatten"
-            yield _advice("flattened_image", role, step, found, fix, step.parameters - pooled)
+            yield _Found("flattened_image", step, found, fix, step.parameters - pooled)
         if step.output != (elements(image),) or step.parameters:
             image = ()
 
 
-def _head(role: str, one: NetworkReport, run: list[_Step]) -> Iterator[Advice]:
+def _head(one: NetworkReport, run: list[_Step]) -> Iterator[_Found]:
     weighted = [step for step in run if step.parameters]
     if len(weighted) < 2 or len(one.output) != 1:
         return
@@ -158,15 +167,15 @@ def _head(role: str, one: NetworkReport, run: list[_Step]) -> Iterator[Advice]:
     half = Child("", head.layer, (head.input[0] // 2,)).cost().parameters
     found = f"the head, {head.layer.label}, takes {share:.0%} of the network's parameters"
     fix = f"half of the {head.input[0]} features before it"
-    yield _advice("large_head", role, head, found, fix, head.parameters - half)
+    yield _Found("large_head", head, found, fix, head.parameters - half)
 
 
-def _unread(role: str, step: _Step) -> Iterator[Advice]:
+def _unread(step: _Step) -> Iterator[_Found]:
     if not isinstance(step.layer, FromModule):
         return
     for name, parameters in step.layer.unread(step.input).items():
         found = f"{name} is never used in a forward pass"
-        yield _advice("unused_weights", role, step, found, "leaving it out", parameters)
+        yield _Found("unused_weights", step, found, "leaving it out", parameters)
 
 
 def _unused_blocks(spec: Spec) -> Iterator[Advice]:
@@ -180,19 +189,18 @@ def _unused_blocks(spec: Spec) -> Iterator[Advice]:
             yield Advice("unused_block", at, "", "", f"the block {name} is never used", "leaving it out", 0)
 
 
-def _advice(rule: str, role: str, step: _Step, found: str, fix: str, frees: int) -> Advice:
-    return Advice(rule, step.layer.at, role, ".".join(step.trail), found, fix, frees)
-
-
-def _together(advice: list[Advice]) -> list[Advice]:
+def _together(role: str, told: Iterator[_Found]) -> list[Advice]:
     """Return one for each place and text: what stands in a repeat or a block is told once, with how often."""
     found: dict[Any, Advice] = {}
-    for one in advice:
-        key = (one.rule, one.at, one.found, one.fix)
-        before = found.get(key)
-        if before is not None:
-            one = replace(before, frees=before.frees + one.frees, times=before.times + 1)
-        found[key] = one
+    for rule, step, text, fix, frees in told:
+        at = step.layer.at
+        place = at if at is not None and at.line else id(step.layer)  # plain data have no lines
+        before = found.get((rule, place, text, fix))
+        if before is None:
+            advice = Advice(rule, at, role, ".".join(step.trail), text, fix, frees)
+        else:
+            advice = replace(before, frees=before.frees + frees, times=before.times + 1)
+        found[rule, place, text, fix] = advice
     return list(found.values())
 
 
@@ -218,4 +226,3 @@ def _written(architecture: ComponentSpec) -> Iterator[Position]:
 def _labels(architecture: ComponentSpec) -> Iterator[str]:
     for component, _ in _components(architecture):
         yield component.label
-

@@ -40,7 +40,9 @@ def show_layers(report: Report, role: str, terminal: Terminal) -> None:
     lines = []
     for row in rows(one.network, one.input):
         name = f"{row.name}: {row.layer}" if row.name else row.layer
-        times = f" ({row.times} of them, each)" if row.times > 1 else f" (used {row.uses} times)" if row.uses > 1 else ""
+        times = (
+            f" ({row.times} of them, each)" if row.times > 1 else f" (used {row.uses} times)" if row.uses > 1 else ""
+        )
         share = f"{row.cost.parameters / bound:.1%}" if bound and row.cost.parameters else ""
         figures = (units.count(row.cost.parameters), share, units.count(row.cost.macs))
         lines.append(("  " * row.depth + name + times, row.options, units.shape(row.output), *figures))

@@ -1,4 +1,4 @@
-"""Where a network's budget goes, as a picture: one line for each part, with bars that begin where the last one ended."""
+"""Where a network's budget goes, as a picture: a line for each part, whose bars begin where the last ones ended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def lines(one: NetworkReport, parameters: int = 0, most: int = MOST_LINES) -> li
     Parts that cost neither parameters nor multiply-adds are left out, and so are those that hold but one part. The
     bars begin at `parameters`.
     """
-    tree = _costly(list(rows(one.network, one.input))[1:])
+    whole, *parts = rows(one.network, one.input)
+    tree = _costly(parts or [whole])  # a network written in Python has no parts to show
     depths = sorted({row.depth for row, _ in tree})
     fitting = [depth for depth in depths if len(_shown(tree, depth)) <= most]
     shown = _shown(tree, max(fitting, default=depths[0] if depths else 0))
@@ -170,9 +171,9 @@ def _network(report: Report, role: str, found: list[Line], top: int, before: int
                 yield f'<rect class="{kind}{group}" x="{column + BAR * start / whole:.1f}" y="{middle - 11:.1f}" '
                 yield f'width="{max(1.0, BAR * value / whole):.1f}" height="14"/>'
     if limit:
-        left = PARAMETERS + BAR * bound / full
+        place = PARAMETERS + BAR * bound / full
         bottom = top + LINE * (len(found) + 2.4)
-        yield f'<line class="cap" x1="{left:.1f}" x2="{left:.1f}" y1="{head + 8}" y2="{bottom}"/>'
+        yield f'<line class="cap" x1="{place:.1f}" x2="{place:.1f}" y1="{head + 8}" y2="{bottom}"/>'
 
 
 def _name(row: Row) -> str:

@@ -78,13 +78,12 @@ class Resolver:
         if not isinstance(value, PLAIN):
             return value
         if isinstance(value, str):
-            key = (kinds, value, node.at, id(self._blocks))
-            return self._once(key, None, lambda: self._named(kinds, value, Node({}, node.at), node.at, path))
+            named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
+            return self._once((kinds, value, node.at, id(self._blocks)), None, named)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
-            at = options.key_at or node.at
-            key = (kinds, id(node), id(self._blocks))
-            return self._once(key, node, lambda: self._named(kinds, name, options, at, path))
+            named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
+            return self._once((kinds, id(node), id(self._blocks)), node, named)
         found = show(value)
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
@@ -110,7 +109,7 @@ class Resolver:
             self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return self._options[target]
 
-    def _once(self, key: Any, node: Any, find: Callable[[], Any]) -> Any:
+    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None and is found anew."""
         if key in self._found:
             return self._found[key][1]

@@ -119,7 +119,9 @@ def _show(found: Fit, spec: str, overrides: Sequence[str], out: Path | None) -> 
     terminal = Terminal()
     best = found.best[0]
     rate = found.tried / max(found.seconds, 1e-9)
-    tried = f"{found.tried:,} of {found.possible:,} candidates in {units.duration(found.seconds)} ({rate:,.0f} a second)"
+    tried = (
+        f"{found.tried:,} of {found.possible:,} candidates in {units.duration(found.seconds)} ({rate:,.0f} a second)"
+    )
     terminal.line(f"{found.kept:,} of them keep the limits" if found.kept else "none keeps the limits", style="bold")
     terminal.line(f"counted {tried}" + ("" if found.in_time else "; stopped by --seconds, so the next time may differ"))
     if found.unbuildable:

@@ -22,7 +22,6 @@ from zoo.registry import KINDS, Component, Registry
 from zoo.spec.reader import write_yaml
 from zoo.spec.resolve import Resolver
 
-
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
