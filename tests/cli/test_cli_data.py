@@ -47,7 +47,7 @@ def test_own_images_can_be_named_by_a_spec(zoo_command: Zoo, pictures: Path, her
             "validation: 100, ", ""
         )
     )
-    assert "classifier, input 3x8x8\n" in zoo_command("check", "pets.yaml", "--layers").out
+    assert "classifier, input 3x8x8, limit 10000 parameters\n" in zoo_command("check", "pets.yaml", "--layers").out
 
 
 def test_a_set_that_is_here_is_not_replaced(zoo_command: Zoo, pictures: Path) -> None:

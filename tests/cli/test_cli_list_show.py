@@ -124,7 +124,7 @@ def test_a_spec_is_shown_resolved_and_with_its_network(zoo_command: Zoo, tiny: P
     assert (code, err) == (0, "")
     assert "zoo: 1\nname: tiny\n" in out
     assert "    optimizer:\n" in out
-    assert "classifier, input 3x32x32\n" in out
+    assert "classifier, input 3x32x32, limit 10000 parameters\n" in out
 
 
 def test_an_unknown_name_names_the_closest(zoo_command: Zoo) -> None:

@@ -72,9 +72,10 @@ def test_the_help_says_what_the_command_says(name: str) -> None:
 
 OPTIONS = {
     "list": ["KIND", "--json"],
-    "show": ["NAMES", "--json"],
-    "check": ["SPECS", "--set", "--layers", "--json"],
+    "show": ["NAMES", "--svg", "--html", "--json"],
+    "check": ["SPECS", "--set", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
+    "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
     "train": ["SPEC", "--set", "--run", "--json"],
     "evaluate": ["RUN", "--split", "--set", "--json"],
     "sample": [
