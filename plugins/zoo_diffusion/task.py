@@ -75,7 +75,7 @@ class Diffuse(GenerativeTask):
             time = self._times(torch.randn(len(images), generator=random)).to(images.device)
             losses.append(self.loss(networks["denoiser"], images, labels, noise, time).double().cpu())
         found = torch.cat(losses)
-        return {"images": len(found), "loss": float(found.mean())}
+        return {"images": len(found), "loss": found.mean().item()}
 
     def generate(
         self, networks: Mapping[str, nn.Module], latents: Tensor, labels: Tensor | None, info: DataInfo

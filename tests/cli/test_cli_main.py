@@ -76,7 +76,7 @@ OPTIONS = {
     "check": ["SPECS", "--set", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
-    "train": ["SPEC", "--set", "--run", "--json"],
+    "train": ["SPEC", "--set", "--run", "--profile", "--json"],
     "evaluate": ["RUN", "--split", "--set", "--json"],
     "sample": [
         "RUN",

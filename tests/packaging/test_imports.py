@@ -45,6 +45,7 @@ HEAVY = {
     "zoo.training.checkpoint",
     "zoo.training.engine",
     "zoo.training.loop",
+    "zoo.training.profile",
     "zoo.training.trainee",
     "zoo_dcgan.modules",
     "zoo_diffusion.modules",

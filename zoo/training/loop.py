@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +34,7 @@ from zoo.training.task import Batch, GenerativeTask, Task, Turn, Update
 from zoo.training.trainee import Trainee
 
 WATCHED = 64  # pictures at fixed latents
+_NO_CLOCK = nullcontext()
 
 
 def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -73,6 +74,7 @@ class Training:
         self._figures: list[dict[str, float]] = []  # read, and not yet written
         self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
+        self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched  # what a profile puts its clock into
         if not run.spec_path.exists():
             facts = {
                 "data": dataset.fingerprint,
@@ -109,24 +111,22 @@ class Training:
                     engine=self.engine.describe(),
                 )
                 while self.step < train.steps:
-                    self._take_step()
-                    self._after_step()
+                    self.advance()
                     if stopped() and self.step < train.steps:
                         self._stop(stopped())
             self._finish()
         finally:
             self.reporter.end()
 
+    def advance(self) -> None:
+        """Do one step, and what is due after it."""
+        self._take_step()
+        self._after_step()
+
     def _take_step(self) -> None:
         """Do step `self.step`, a pure function of it, of the seed and of the networks' state."""
         step, train, device = self.step, self.spec.train, self.engine.device
-        indices = self.sampler.indices(step)
-        pixels, labels = self.images.batch(indices)
-        generator = torch.Generator(device).manual_seed(derive_seed(train.seed, "augment", step))
-        images = pixels.to(torch.float32).div_(255)
-        for augmentation in self.augment:
-            images = augmentation(images, generator)
-        images = images.contiguous(memory_format=torch.channels_last)
+        images, labels = self._batch(step)
         torch.manual_seed(derive_seed(train.seed, "dropout", step))
         random = torch.Generator(device).manual_seed(derive_seed(train.seed, "noise", step))
         networks = {role: one.compiled for role, one in self.trainees.items()}
@@ -134,9 +134,21 @@ class Training:
         for index, (part, part_labels) in enumerate(parts):
             update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
             turn = Turn(networks, Batch(part, part_labels), self.info, update, random, step, train.steps)
-            with self.engine.autocast():
+            with self.engine.autocast(), self.phase("forward"):
                 self._pending.append(self.task.step(turn))
         self.step += 1
+
+    def _batch(self, step: int) -> Batch:
+        """Return the images of a step, augmented, and their labels."""
+        device = self.engine.device
+        with self.phase("data"):
+            pixels, labels = self.images.batch(self.sampler.indices(step))
+            images = pixels.to(torch.float32).div_(255)
+        with self.phase("augment"):
+            generator = torch.Generator(device).manual_seed(derive_seed(self.spec.train.seed, "augment", step))
+            for augmentation in self.augment:
+                images = augmentation(images, generator)
+            return Batch(images.contiguous(memory_format=torch.channels_last), labels)
 
     def _updater(self, share: float, final: bool) -> Update:
         """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
@@ -150,8 +162,10 @@ class Training:
                 )
             # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
             with torch.autocast(self.engine.device.type, enabled=False):
-                (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
-                return trainee.update(self.step) if final else loss.new_zeros(())
+                with self.phase("backward"):
+                    (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
+                with self.phase("optimizer"):
+                    return trainee.update(self.step) if final else loss.new_zeros(())
 
         return update
 
@@ -287,6 +301,10 @@ def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.
         networks[role] = one.network.module(one.input)
         builder.bind(spec.networks[role].init)(networks[role])
     return networks
+
+
+def _unwatched(phase: str) -> AbstractContextManager[None]:
+    return _NO_CLOCK
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, float]:

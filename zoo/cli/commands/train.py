@@ -12,6 +12,7 @@ from zoo.cli import options
 
 if TYPE_CHECKING:
     from zoo.cli.terminal import Terminal
+    from zoo.spec.schema import Spec
     from zoo.training.run import Run
     from zoo.training.task import Task
 
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="The run's folder; runs/<name>-<hash> unless named.",
 )
+@click.option("--profile", is_flag=True, help="Train a few steps, keep nothing, and show where their time goes.")
 @options.as_json
-def train(spec: str, overrides: Sequence[str], folder: Path | None, as_json: bool) -> None:
+def train(spec: str, overrides: Sequence[str], folder: Path | None, profile: bool, as_json: bool) -> None:
     """Train a spec; one that was stopped goes on.
 
     SPEC is a file or the name of a shipped spec. Ctrl-C saves the state and stops; the same command goes on from
     there, bit for bit. A finished run prints its result again.
     """
+    if profile and folder:
+        raise click.UsageError("--profile keeps no run; leave --run out")
     from zoo.training.allocator import keep_memory
 
     keep_memory()
@@ -43,6 +47,9 @@ def train(spec: str, overrides: Sequence[str], folder: Path | None, as_json: boo
 
     status = Terminal("status")
     loaded = api.load_spec(spec, overrides=overrides)
+    if profile:
+        _profile(loaded, as_json)
+        return
     report = api.check(loaded)
     show_report(report, status)
     status.line()
@@ -54,6 +61,36 @@ def train(spec: str, overrides: Sequence[str], folder: Path | None, as_json: boo
     else:
         task = api.Builder(_registry()).bind(loaded.task)
         _show(run, result, task, Terminal())
+
+
+def _profile(spec: Spec, as_json: bool) -> None:
+    """Print where the time of a step goes."""
+    from zoo import api
+    from zoo.cli.terminal import Terminal
+    from zoo.training.profile import profile
+
+    found = profile(spec, api.Builder(_registry()))
+    if as_json:
+        options.print_json(found.to_data())
+        return
+    terminal = Terminal()
+    step = found.step_milliseconds
+    terminal.line(
+        f"{spec.name} on {found.engine}, medians of {found.steps} steps of {found.images} images", style="bold"
+    )
+    terminal.line()
+    whole = sum(found.phases.values())
+    rows = [(name, f"{value:.2f}", f"{value / whole:.1%}") for name, value in found.phases.items()]
+    terminal.table(("phase", "ms a step", "share"), rows, right=("ms a step", "share"))
+    terminal.line()
+    rate = found.operations / step * 1000
+    terminal.line(
+        f"a whole step: {step:.2f} ms, {found.images / step * 1000:,.0f} images/s; {found.page_faults:,.0f} page faults"
+    )
+    terminal.line(
+        f"{found.operations / 1e9:.2f} GFLOP a step are {rate / 1e9:,.0f} GFLOP/s, {found.share_of_peak:.1%} of the "
+        f"{found.peak / 1e9:,.0f} that the faster of two probes reached"
+    )
 
 
 def _registry() -> Any:
