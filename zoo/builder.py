@@ -67,7 +67,9 @@ class Builder:
             bound: Layer = self.bind(item)
             return bound
         if isinstance(item, (list, tuple)):
-            layers = [self.layer(one) for one in item]
+            # What stands there several times is looked at once.
+            made = {key: self.layer(one) for key, one in {id(one): one for one in item}.items()}
+            layers = [made[id(one)] for one in item]
             return self._once(("sequence", *map(id, layers)), layers, lambda: Sequence(layers=layers))
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 

@@ -46,37 +46,30 @@ def resnet(
         layers.append({"max_pool": {"kernel": 3, "stride": 2, "padding": 1}})
     channels = stem
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-        blocks: Layers = []
-        for index in range(depth):
-            stride = 2 if stage > 0 and index == 0 else 1
-            path = (
-                [_conv(width, 3, stride), norm, activation, _conv(width, 3), norm]
-                if block == "basic"
-                else _bottleneck(width, stride, max(1, width // reduction), norm, activation)
-            )
-            changed = stride != 1 or channels != width
-            blocks += [
-                {"residual": {"layers": path, "shortcut": _shortcut(shortcut, width, stride, norm) if changed else []}},
-                activation,
-            ]
-            channels = width
-        layers.append(blocks)
+        stride = 2 if stage > 0 else 1
+        changed = stride != 1 or channels != width
+        first = _block(block, width, stride, reduction, norm, activation, shortcut if changed else None)
+        rest = _block(block, width, 1, reduction, norm, activation, None)
+        # The same block again is the same object, which is counted once.
+        layers.append([*first, *rest * (depth - 1)])
+        channels = width
     head: Layers = ["global_average_pool", {"linear": {"features": output[0]}}]
     if dropout:
         head.insert(1, {"dropout": {"probability": dropout}})
     return layers + head
 
 
-def _bottleneck(width: int, stride: int, inner: int, norm: Any, activation: Any) -> Layers:
+def _block(
+    kind: str, width: int, stride: int, reduction: int, norm: Any, activation: Any, shortcut: str | None
+) -> Layers:
+    if kind == "basic":
+        path = [_conv(width, 3, stride), norm, activation, _conv(width, 3), norm]
+    else:
+        inner = max(1, width // reduction)
+        path = [_conv(inner, 1), norm, activation, _conv(inner, 3, stride), norm, activation, _conv(width, 1), norm]
     return [
-        _conv(inner, 1),
-        norm,
+        {"residual": {"layers": path, "shortcut": _shortcut(shortcut, width, stride, norm) if shortcut else []}},
         activation,
-        _conv(inner, 3, stride),
-        norm,
-        activation,
-        _conv(width, 1),
-        norm,
     ]
 
 
