@@ -10,6 +10,9 @@ LAYERS = {
     "conv": ("layers:Conv", "Convolution of an image."),
     "conv_transpose": ("layers:ConvTranspose", "Transposed convolution of an image."),
     "linear": ("layers:Linear", "Matrix product over the features of a vector."),
+    "self_attention": ("attention:SelfAttention", "Each pixel takes from all others what it asks for."),
+    "position": ("attention:Position", "A learned value for each place, added."),
+    "scale": ("attention:Scale", "A learned factor for each channel."),
     "max_pool": ("pools:MaxPool", "The largest value in each window."),
     "average_pool": ("pools:AveragePool", "The mean of each window."),
     "adaptive_average_pool": ("pools:AdaptiveAveragePool", "Means over a given number of windows."),
@@ -58,8 +61,9 @@ NORMS = {
     "batch_norm": ("BatchNorm", "Normalise each channel over the batch."),
     "group_norm": ("GroupNorm", "Normalise groups of channels of each image."),
     "instance_norm": ("InstanceNorm", "Normalise each channel of each image."),
-    "layer_norm": ("LayerNorm", "Normalise all values of each image together."),
+    "layer_norm": ("LayerNorm", "Normalise all values of each image together, or the channels of each pixel."),
     "none": ("NoNorm", "No norm."),
+    "rms_norm": ("RMSNorm", "Divide the channels of each pixel by the root of their mean square."),
 }
 INITIALIZERS = {
     "default": "torch's own, of each layer.",
@@ -92,6 +96,7 @@ SCHEDULES = {
     "exponential": "A factor every step.",
     "linear": "A line from 1 down.",
     "multi_step": "A factor at each milestone.",
+    "one_cycle": "A rise to the full rate, then a fall to almost nothing.",
     "polynomial": "A power of what is left.",
     "step": "A factor every so many steps.",
     "warmup": "A rise in a line, then another schedule.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -49,3 +50,94 @@ class ShortcutPad(nn.Module):
 
     def extra_repr(self) -> str:
         return f"extra={self.extra}, stride={self.stride}"
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """(N, C, ...) to (N, C, ...): torch.nn.LayerNorm over C at each position."""
+
+    def __init__(self, channels: int, eps: float, affine: bool) -> None:
+        super().__init__(channels, eps, affine)
+        self.channels, self.affine = channels, affine
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = super().forward(input.movedim(1, -1)).movedim(-1, 1)
+        # Now the channels lie together; so they stay only if they came so.
+        return output.clone(memory_format=torch.contiguous_format) if input.is_contiguous() else output
+
+
+class RMSNorm(nn.Module):
+    """(N, C, ...) to (N, C, ...): torch.nn.RMSNorm over C at each position."""
+
+    def __init__(self, channels: int, eps: float, affine: bool) -> None:
+        super().__init__()
+        self.channels, self.eps, self.affine = channels, eps, affine
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        output = input * (input.square().mean(1, keepdim=True) + self.eps).rsqrt()
+        if self.weight is None:
+            return output
+        return output * self.weight.view(-1, *(1 for _ in input.shape[2:]))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, eps={self.eps}, affine={self.affine}"
+
+
+class SelfAttention(nn.Module):
+    """(N, C, H, W) to (N, C, H, W): each of the H W pixels attends to all, in `heads` parts of its C channels."""
+
+    def __init__(self, channels: int, heads: int, qkv_bias: bool, bias: bool) -> None:
+        super().__init__()
+        self.channels, self.heads, self.qkv_bias, self.bias = channels, heads, qkv_bias, bias
+        self.in_proj = nn.Linear(channels, 3 * channels, qkv_bias)
+        self.out_proj = nn.Linear(channels, channels, bias)
+        # As torch.nn.MultiheadAttention begins.
+        nn.init.xavier_uniform_(self.in_proj.weight)
+        for projection in (self.in_proj, self.out_proj):
+            if projection.bias is not None:
+                nn.init.zeros_(projection.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = images.flatten(2).transpose(1, 2).contiguous()  # (N, H W, C)
+        parts = self.in_proj(tokens).unflatten(2, (3, self.heads, -1))
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # (N, heads, H W, C / heads) each
+        mixed = nn.functional.scaled_dot_product_attention(queries, keys, values)
+        tokens = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        output = tokens.transpose(1, 2).unflatten(2, images.shape[2:])
+        # Now the channels lie together; so they stay only if they came so.
+        return output.clone(memory_format=torch.contiguous_format) if images.is_contiguous() else output
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}"
+
+
+class Position(nn.Module):
+    """(N, *shape) to (N, *shape): adds a learned value for each place, at first from N(0, std)."""
+
+    def __init__(self, shape: tuple[int, ...], std: float) -> None:
+        super().__init__()
+        self.shape, self.std = shape, std
+        # No `weight`, since initializers would take it for that of a layer.
+        self.embedding = nn.Parameter(torch.empty(shape))
+        nn.init.normal_(self.embedding, std=std)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input + self.embedding
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}, std={self.std}"
+
+
+class Scale(nn.Module):
+    """(N, C, ...) to (N, C, ...): times learned factors of a shape that broadcasts, (C, 1, 1) or (1, 1, 1)."""
+
+    def __init__(self, shape: tuple[int, ...], initial: float) -> None:
+        super().__init__()
+        self.shape, self.initial = shape, initial
+        self.factor = nn.Parameter(torch.full(shape, initial))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * self.factor
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}, initial={self.initial}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
 
@@ -109,19 +109,63 @@ class InstanceNorm(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(Layer):
-    """Normalise all values of each image or vector together; torch.nn.LayerNorm over its whole shape."""
+    """Normalise all values of each image or vector together; torch.nn.LayerNorm over its whole shape.
+
+    Over the channels, each pixel is normalised by itself, as in vision transformers and ConvNeXt, and scale and shift
+    are one for each channel. For vectors both are the same.
+
+    Source: Ba et al. 2016, arXiv:1607.06450; over the channels Liu et al. 2022, arXiv:2201.03545, section 2.6.
+    """
 
     eps: Epsilon = 1e-5
     affine: Affine = True
+    over: Annotated[
+        Literal["all", "channels"],
+        Field(description="all: the values of an image together; channels: those of each pixel by itself."),
+    ] = "all"
+
+    def _by_pixel(self, input: Shape) -> bool:
+        return self.over == "channels" and len(input) > 1
 
     def cost(self, input: Shape, /) -> Cost:
-        parameters = 2 * elements(input) * self.affine
-        return Cost.operation(input, input, parameters=parameters, tensors=2 * self.affine)
+        weights = input[0] if self._by_pixel(input) else elements(input)
+        cost = Cost.operation(input, input, parameters=2 * weights * self.affine, tensors=2 * self.affine)
+        # torch normalises the last dimension; bringing the channels back in front of the pixels is a second tensor.
+        return cost._replace(held_peak=cost.held_peak + elements(input) * self._by_pixel(input))
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
+        from zoo_torch.modules import ChannelLayerNorm
+
+        if self._by_pixel(input):
+            return ChannelLayerNorm(input[0], self.eps, self.affine)
         return nn.LayerNorm(input, self.eps, self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RMSNorm(Layer):
+    """Divide the channels of each pixel, or the features of a vector, by the root of their mean square.
+
+    torch.nn.RMSNorm over the channels; its eps is the machine's epsilon unless told, here that of the other norms.
+
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467.
+    """
+
+    eps: Annotated[float, Field(gt=0, description="Added to the mean square.")] = 1e-5
+    affine: Annotated[bool, Field(description="With a learned scale for each channel.")] = True
+
+    def cost(self, input: Shape, /) -> Cost:
+        channels, size = input[0], elements(input)
+        cost = Cost.operation(input, input, parameters=channels * self.affine, tensors=int(self.affine))
+        # The squares, or the divided values, stand beside the input and one number for each pixel.
+        peak = cost.peak + size // channels
+        return cost._replace(peak=peak, held_peak=cost.held_peak + size if self.affine else peak)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.modules import RMSNorm as Module
+
+        return Module(input[0], self.eps, self.affine)
 
 
 @dataclass(frozen=True, kw_only=True)

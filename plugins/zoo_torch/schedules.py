@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from zoo.api import Field, ScheduleOption
 
@@ -74,6 +74,37 @@ def cosine_restarts(steps: int, /, *, period: Steps, floor: Share = 0.0) -> Sche
     Source: Loshchilov and Hutter 2016, arXiv:1608.03983.
     """
     return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * (step % period) / period)) / 2
+
+
+def one_cycle(
+    steps: int,
+    /,
+    *,
+    rise: Annotated[float, Field(ge=0, le=1, description="Share of the steps up to the full rate.")] = 0.3,
+    anneal: Annotated[Literal["cosine", "linear"], Field(description="How it rises and falls.")] = "cosine",
+    div_factor: Annotated[float, Field(ge=1, description="How many times smaller it begins.")] = 25.0,
+    final_div_factor: Annotated[
+        float, Field(gt=0, description="How many times smaller than at the beginning it ends.")
+    ] = 1e4,
+) -> Schedule:
+    """Return a rise to 1, then a fall to almost nothing at the last step; OneCycleLR, its momentum left alone.
+
+    Source: Smith and Topin 2017, arXiv:1708.07120.
+    """
+    first = 1 / div_factor
+    peak, last = rise * steps - 1, steps - 1
+
+    def factor(step: int) -> float:
+        step = min(step, last)
+        if step <= peak:
+            start, end, share = first, 1.0, step / peak if peak else 1.0
+        else:
+            start, end, share = 1.0, first / final_div_factor, (step - peak) / (last - peak)
+        if anneal == "cosine":
+            share = (1 - math.cos(math.pi * share)) / 2
+        return start + (end - start) * share
+
+    return factor
 
 
 def warmup(

@@ -47,7 +47,10 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
     "instance_norm": [{}, {"affine": True}],
     "batch_norm": [{}, {"affine": False}],
-    "layer_norm": [{}, {"affine": False}],
+    "layer_norm": [{}, {"affine": False}, {"over": "channels"}, {"over": "channels", "affine": False}],
+    "rms_norm": [{}, {"affine": False}],
+    "self_attention": [{}, {"heads": 4, "bias": False}, {"heads": 8, "qkv_bias": False}],
+    "scale": [{}, {"per_channel": False}],
     "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
@@ -84,6 +87,13 @@ def test_every_layer_costs_what_it_says(name: str, options: dict[str, Any], buil
     assert taken > 0
 
 
+@pytest.mark.parametrize("shape", [(12,), (4, 6)])
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm", "position", "scale"])
+def test_what_takes_any_shape_costs_what_it_says(name: str, shape: Shape, builder: Builder) -> None:
+    for options in OPTIONS.get(name, [{}]):
+        assert_measured(builder.layer({name: options}), shape)
+
+
 @pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
 def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], builder: Builder) -> None:
     layer = builder.layer({name: options})
@@ -104,6 +114,15 @@ leaves = st.sampled_from(
         {"dropout": 0.1},
         {"channel_dropout": 0.1},
         {"instance_norm": {"affine": True}},
+        {"layer_norm": {"over": "channels"}},
+        {"layer_norm": {"over": "channels", "affine": False}},
+        {"rms_norm": {"affine": False}},
+        "self_attention",
+        {"self_attention": {"heads": 2, "qkv_bias": False}},
+        {"self_attention": {"bias": False}},
+        "position",
+        "scale",
+        {"scale": {"per_channel": False}},
         {"conv": {"channels": 6}},
         {"conv": {"channels": 4, "kernel": 1, "bias": False}},
         {"conv": {"channels": 6, "stride": 2}},
@@ -213,6 +232,8 @@ SHAPE_ERRORS = [
     ([{"group_norm": 2}], (3, 8, 8), "layer 0: group_norm: groups 2 does not divide 3 channels"),
     ([{"group_norm": 8}], (8, 1, 1), "layer 0: group_norm: groups 8 leaves one value in each group of (8, 1, 1)"),
     ([{"pixel_shuffle": 2}], (3, 8, 8), "layer 0: pixel_shuffle: 3 channels are no multiple of factor squared, 4"),
+    ([{"self_attention": 2}], (3, 8, 8), "layer 0: self_attention: heads 2 does not divide 3 channels; choose a divisor of the channels"),
+    (["flatten", "self_attention"], (3, 8, 8), "layer 1: self_attention takes an image (channels, height, width), whose pixels attend to each other, but the shape here is (192,); put it before flatten or global_average_pool"),
     (["glu"], (3, 8, 8), "layer 0: glu halves the channels, but 3 come in"),
     ([{"conv_transpose": {"channels": 4, "padding": 9}}], (3, 4, 4), "layer 0: conv_transpose: padding 9 leaves nothing of (3, 4, 4); make it smaller"),
     ([{"conv_transpose": {"channels": 4, "output_padding": 1}}], (3, 4, 4), "layer 0: conv_transpose: output_padding 1 must be smaller than the stride, 1"),

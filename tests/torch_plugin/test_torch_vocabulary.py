@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -25,9 +25,11 @@ TORCH_LAYERS = {
     "group_norm": nn.GroupNorm,
     "instance_norm": nn.InstanceNorm2d,
     "layer_norm": nn.LayerNorm,
+    "rms_norm": nn.RMSNorm,
+    "self_attention": nn.MultiheadAttention,
 }
-#: Where the default is not that of torch: a convolution keeps the size of the image.
-DIFFERENT = {("conv", "padding")}
+#: Where the default is not that of torch: a convolution keeps the size of the image; RMSNorm has the eps of all norms.
+DIFFERENT = {("conv", "padding"), ("rms_norm", "eps")}
 OPTIMIZERS = {
     "adadelta": "Adadelta", "adafactor": "Adafactor", "adagrad": "Adagrad", "adam": "Adam", "adamax": "Adamax",
     "adamw": "AdamW", "muon": "Muon", "nadam": "NAdam", "radam": "RAdam", "rmsprop": "RMSprop", "rprop": "Rprop",
@@ -159,6 +161,11 @@ SCHEDULES: list[tuple[Any, Any]] = [
     ({"cosine": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 50, 0.1)),
     ({"cosine_restarts": {"period": 10}}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 10)),
     ({"warmup": {"over": 10}}, lambda o: lr_scheduler.LinearLR(o, 0.1, 1.0, 9)),
+    ("one_cycle", lambda o: lr_scheduler.OneCycleLR(o, 1.0, 50)),
+    (
+        {"one_cycle": {"rise": 0.5, "anneal": "linear", "div_factor": 10, "final_div_factor": 2.5}},
+        lambda o: lr_scheduler.OneCycleLR(o, 1.0, 50, None, None, 0.5, "linear", div_factor=10, final_div_factor=2.5),
+    ),
 ]
 
 
@@ -171,6 +178,28 @@ def test_a_schedule_is_that_of_torch(data: Any, theirs: Any, registry: Registry)
         assert factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-9), step
         optimizer.step()
         scheduler.step()
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7, 100, 1001])
+@pytest.mark.parametrize("rise", [0.0, 0.3, 0.77, 1.0])
+@pytest.mark.parametrize(("anneal", "theirs"), [("cosine", "cos"), ("linear", "linear")])
+def test_one_cycle_is_that_of_torch_at_every_length(
+    steps: int, rise: float, anneal: str, theirs: Literal["cos", "linear"], registry: Registry
+) -> None:
+    factor = bind(registry, "schedule", {"one_cycle": {"rise": rise, "anneal": anneal}})(steps)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = lr_scheduler.OneCycleLR(optimizer, 0.4, steps, pct_start=rise, anneal_strategy=theirs)
+    for step in range(steps):
+        assert 0.4 * factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12), step
+        if step + 1 < steps:
+            optimizer.step()
+            scheduler.step()
+
+
+def test_one_cycle_stays_where_it_ends_and_can_begin_at_its_peak(registry: Registry) -> None:
+    factor = bind(registry, "schedule", {"one_cycle": 0.1})(10)  # where torch divides by zero
+    assert factor(0) == 1
+    assert factor(9) == factor(10) == factor(1000) == pytest.approx(1 / 25e4)
 
 
 def test_a_warm_up_leads_into_another_schedule(registry: Registry) -> None:
