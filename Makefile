@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 # uv installs a fresh environment several times faster than pip; NO_UV=1 does without it.
 UV := $(if $(NO_UV),,$(shell command -v uv 2>/dev/null || echo .uv/bin/uv))
 OWN_UV := $(filter .uv/bin/uv,$(UV))
@@ -14,7 +15,7 @@ export UV_NATIVE_TLS := 1
 PYTEST := -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-wheel lint format clean
+.PHONY: help install demo test test-slow test-wheel bench bench-short lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -37,9 +38,15 @@ test-wheel: $(STAMP) $(OWN_UV) ## Run the test suite against the built wheel in 
 	$(BIN)/python -m build --wheel --outdir dist
 	$(call make_env,$(WHEEL_ENV))
 	$(call install_into,$(WHEEL_ENV)) "$$(ls dist/*.whl)[dev]"
-	cp -r tests examples docs README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml $(WHEEL_ENV)/
+	cp -r tests examples docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml $(WHEEL_ENV)/
 	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python $(PYTEST) -m "not slow and not install"
 	rm -rf $(WHEEL_ENV)
+
+bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance.md; some 25 minutes
+	$(BIN)/python -m benchmarks all --docs
+
+bench-short: $(BENCH_STAMP) ## A first look at the same; some 5 minutes, writes nothing
+	$(BIN)/python -m benchmarks all --short
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
@@ -59,6 +66,10 @@ $(STAMP): pyproject.toml constraints.txt | $(OWN_UV)
 	$(call make_env,$(VENV))
 	$(call install_into,$(VENV)) -e '.[dev]'
 	touch $(STAMP)
+
+$(BENCH_STAMP): $(STAMP)
+	$(call install_into,$(VENV)) -e '.[dev,bench]'
+	touch $(BENCH_STAMP)
 
 .uv/bin/uv:
 	@$(check_python)

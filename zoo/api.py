@@ -14,7 +14,7 @@ from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
-from zoo.data.augment import Augmentation
+from zoo.data.augment import Augmentation, Mixing
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
 from zoo.errors import (
@@ -116,6 +116,17 @@ def fit(
     return fit_document(
         document, _builder(registry), figure=figure, top=top, most=most, seconds=seconds, progress=progress
     )
+
+
+def eject(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> str:
+    """Return a spec's networks as the text of a Python module that imports only torch, one function for each.
+
+    They have the state-dict names and shapes of the networks that Zoo trains. Raises SpecError, and ZooError when a
+    network is written in Python and not as layers.
+    """
+    from zoo.ejection import eject as eject_report
+
+    return eject_report(check(source, overrides=overrides, registry=registry))
 
 
 def build(
@@ -227,6 +238,7 @@ __all__ = [
     "Loss",
     "Measurement",
     "MetricOption",
+    "Mixing",
     "Nested",
     "NetworkReport",
     "Norm",
@@ -257,6 +269,7 @@ __all__ = [
     "check",
     "content_hash",
     "derive_seed",
+    "eject",
     "elements",
     "evaluate",
     "fit",

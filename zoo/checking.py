@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
+from zoo.data.augment import Mixing
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest
 from zoo.network.layer import Cost, Layer, Shape
-from zoo.spec.schema import Spec
+from zoo.spec.schema import ComponentSpec, Spec
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def check(spec: Spec, builder: Builder) -> Report:
     task, source = builder.bind(spec.task), builder.bind(spec.data)
     info = source.info()
     problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
+    problems += [] if task.soft_labels else _mixing_problems(spec, builder)
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -199,6 +201,27 @@ def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
             f"found {train.accumulate}",
             f"at most the batch size, {train.batch_size}",
         )
+
+
+def _mixing_problems(spec: Spec, builder: Builder) -> Iterator[Problem]:
+    """Yield a problem for each augmentation that would mix labels, those among the task's options included."""
+    for path, one in (*_components(spec.augment, "augment"), *_components(spec.task.options, f"task.{spec.task.name}")):
+        if one.component.kind == "augmentation" and isinstance(builder.bind(one), Mixing):
+            yield Problem(
+                _place(spec, path),
+                path,
+                f"found {one.name}, which mixes the labels of images",
+                f"augmentations that leave labels alone, since {spec.task.name} takes one class for each image",
+            )
+
+
+def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
+    """Yield the components in an option's value, outermost only, each with its dotted path."""
+    if isinstance(value, ComponentSpec):
+        yield path, value
+    elif isinstance(value, (dict, list, tuple)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _components(inner, f"{path}.{key}")
 
 
 def _shape_problem(error: ShapeError, spec: Spec, role: str) -> Problem:

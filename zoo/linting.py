@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from zoo.builder import Expanded, FromModule
@@ -45,11 +45,12 @@ class Advice:
 
 @dataclass(frozen=True)
 class _Step:
-    """A layer in the straight run of a network, with the way to it."""
+    """A layer in the straight run of a network, with the way to it; it stands for `times` that are alike."""
 
     trail: tuple[str, ...]
     layer: Layer
     input: Shape
+    times: int = 1
 
     @property
     def parameters(self) -> int:
@@ -68,6 +69,7 @@ class _Found(NamedTuple):
     found: str
     fix: str
     frees: int
+    times: int = 0  # as often as the step, unless it is said
 
 
 def lint(report: Report) -> list[Advice]:
@@ -94,30 +96,34 @@ def _network(one: NetworkReport, written: set[Position]) -> Iterator[_Found]:
     yield from _head(one, runs[0])
 
 
-def _runs(layer: Layer, input: Shape, trail: tuple[str, ...]) -> Iterator[list[_Step]]:
+def _runs(layer: Layer, input: Shape, trail: tuple[str, ...], times: int = 1) -> Iterator[list[_Step]]:
     """Yield the straight runs of layers: that of the network, then those of each of its branches."""
-    run = list(_straight(layer, input, trail))
+    run = list(_straight(layer, input, trail, times))
     yield run
     for step in run:
         if isinstance(step.layer, (Branches, Residual)):
             for child in step.layer.children(step.input):
-                yield from _runs(child.layer, child.input, (*step.trail, child.name))
+                yield from _runs(child.layer, child.input, (*step.trail, child.name), step.times)
 
 
-def _straight(layer: Layer, input: Shape, trail: tuple[str, ...]) -> Iterator[_Step]:
-    children = list(layer.children(input)) if isinstance(layer, (Sequence, Repeat, Expanded)) else []
-    if not children and not isinstance(layer, Sequence):
-        inner = layer.inner(input) if isinstance(layer, Expanded) else layer
-        yield _Step(trail, inner, input)
-    for child in children:
-        yield from _straight(child.layer, child.input, (*trail, child.name))
+def _straight(layer: Layer, input: Shape, trail: tuple[str, ...], times: int) -> Iterator[_Step]:
+    children = layer.children(input) if isinstance(layer, (Sequence, Repeat, Expanded)) else iter(())
+    empty = True
+    for (_, shape), group in groupby(children, lambda child: (id(child.layer), child.input)):
+        empty = False
+        alike = list(group)
+        # Of many alike the second stands for all but the first: it follows one of its own kind, as they do.
+        for child, count in zip(alike[:2], (1, len(alike) - 1), strict=False):
+            yield from _straight(child.layer, shape, (*trail, child.name), times * count)
+    if empty and not isinstance(layer, Sequence):
+        yield _Step(trail, layer.inner(input) if isinstance(layer, Expanded) else layer, input, times)
 
 
 def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
     if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
         without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
         found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
-        yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without)
+        yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without, following.times)
 
 
 def _again(step: _Step, following: _Step) -> Iterator[_Found]:
@@ -192,14 +198,15 @@ def _unused_blocks(spec: Spec) -> Iterator[Advice]:
 def _together(role: str, told: Iterator[_Found]) -> list[Advice]:
     """Return one for each place and text: what stands in a repeat or a block is told once, with how often."""
     found: dict[Any, Advice] = {}
-    for rule, step, text, fix, frees in told:
+    for rule, step, text, fix, frees, said in told:
+        times = said or step.times
         at = step.layer.at
         place = at if at is not None and at.line else id(step.layer)  # plain data have no lines
         before = found.get((rule, place, text, fix))
         if before is None:
-            advice = Advice(rule, at, role, ".".join(step.trail), text, fix, frees)
+            advice = Advice(rule, at, role, ".".join(step.trail), text, fix, times * frees, times)
         else:
-            advice = replace(before, frees=before.frees + frees, times=before.times + 1)
+            advice = replace(before, frees=before.frees + times * frees, times=before.times + times)
         found[rule, place, text, fix] = advice
     return list(found.values())
 

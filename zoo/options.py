@@ -86,7 +86,15 @@ class Option:
             return "a mapping"
         noun = self.kinds[0]
         article = "an" if noun[0] in "aeiou" else "a"
-        return f"a list of {noun}s" if self.form == "list" else f"{article} {noun}"
+        if self.form != "list":
+            return f"{article} {noun}"
+        return f"a list of {self.least} or more {noun}s" if self.least else f"a list of {noun}s"
+
+    @cached_property
+    def least(self) -> int:
+        """The fewest items of a list of components."""
+        metadata = self.annotation.__metadata__ if get_origin(self.annotation) is Annotated else ()
+        return max((getattr(part, "min_length", None) or 0 for part in _flatten(metadata)), default=0)
 
 
 class Options:
@@ -152,10 +160,13 @@ def _described(base: Any, metadata: tuple[Any, ...]) -> str:
     bounds = {
         name: getattr(part, name)
         for part in parts
-        for name in ("gt", "ge", "lt", "le", "min_length")
+        for name in ("gt", "ge", "lt", "le", "min_length", "max_length")
         if getattr(part, name, None) is not None
     }
-    if bounds.get("min_length") and base is not str:
+    least = bounds.get("min_length")
+    if least and base is not str and least == bounds.get("max_length"):
+        return describe(base).replace("a list", f"a list of {least}", 1)
+    if least and base is not str:
         return describe(base).replace("a list", f"a list of {bounds['min_length']} or more", 1)
     if "ge" in bounds and "le" in bounds:
         return f"{describe(base)} from {_number(bounds['ge'])} to {_number(bounds['le'])}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from zoo.api import LayerOption
+from typing import Annotated
+
+from zoo.api import Field, LayerOption
 
 
-def layers(*, layers: list[LayerOption]) -> list[LayerOption]:
+def layers(*, layers: Annotated[list[LayerOption], Field(min_length=1)]) -> list[LayerOption]:
     """Return the layers as they are written."""
     return layers

@@ -90,6 +90,10 @@ class Gan(GenerativeTask):
             figures |= self.discriminator_step(turn, real, fake)
         return figures | self.generator_step(turn, real, fake)
 
+    def variant(self, step: int) -> bool:
+        """Return whether the penalties are due."""
+        return step % self.penalty_every == 0
+
     def fake(self, turn: Turn, count: int) -> Batch:
         """Return new images in -1..1 (count, C, H, W), with the generator's graph, and their labels."""
         import torch
@@ -108,7 +112,7 @@ class Gan(GenerativeTask):
         figures = {"discriminator_loss": loss.detach()}
         for logits, batch in ((real_classes, real), (fake_classes, fake)):
             loss = loss + self._classification(logits, batch.labels)
-        if turn.step % self.penalty_every == 0:
+        if self.variant(turn.step):
             loss = loss + self._penalty(turn, real, fake) * self.penalty_every
         figures["discriminator_gradient_norm"] = turn.update("discriminator", loss)
         boundary = self.loss.boundary(real_logits, fake_logits)

@@ -16,7 +16,8 @@ COLLAPSED = 0.4  # diversity, as a share of that of real images
 def diversity(images: Tensor) -> Tensor:
     """Return the root of the mean squared distance between two of `images` (N, ...), N > 1, over all pairs."""
     flat = images.detach().float().flatten(1)
-    return (2 * flat.var(0).sum()).sqrt()
+    # As flat.var(0).sum(), which walks the columns and takes many times as long.
+    return (2 * (flat - flat.mean(0)).square().sum() / (len(flat) - 1)).sqrt()
 
 
 def describe(figures: Mapping[str, float]) -> dict[str, str]:

@@ -20,10 +20,25 @@ def zoo_components() -> Iterator[Component]:
         ("shapes", "Shapes", "Drawn images of 32x32 pixels: 10 shapes in 10 colourings; no download.", ""),
     ):
         yield Component("dataset", name, f"zoo_images.datasets:{target}", summary, source)
+    jitter = "Change brightness, contrast, saturation and hue in a random order."
+    trivial = "One of fourteen changes of shape or colour, of any strength."
     for name, target, summary, source in (
-        ("horizontal_flip", "HorizontalFlip", "Mirror left and right.", ""),
-        ("random_crop", "RandomCrop", "Pad all sides and cut out the old size somewhere.", ""),
-        ("color_jitter", "ColorJitter", "Change brightness, contrast, saturation and hue in a random order.", ""),
-        ("cutout", "Cutout", "Grey out a square.", "DeVries and Taylor 2017, arXiv:1708.04552"),
+        ("horizontal_flip", "augmentations:HorizontalFlip", "Mirror left and right.", ""),
+        ("random_crop", "augmentations:RandomCrop", "Pad all sides and cut out the old size somewhere.", ""),
+        ("color_jitter", "augmentations:ColorJitter", jitter, ""),
+        ("cutout", "augmentations:Cutout", "Grey out a square.", "DeVries and Taylor 2017, arXiv:1708.04552"),
+        ("trivial_augment", "trivial:TrivialAugment", trivial, "Müller and Hutter 2021, arXiv:2103.10158"),
+        (
+            "mixup",
+            "mixing:Mixup",
+            "Blend with another image, labels too.",
+            "Zhang et al. 2017, arXiv:1710.09412",
+        ),
+        (
+            "cutmix",
+            "mixing:CutMix",
+            "Paste a box of another image in.",
+            "Yun et al. 2019, arXiv:1905.04899",
+        ),
     ):
-        yield Component("augmentation", name, f"zoo_images.augmentations:{target}", summary, source)
+        yield Component("augmentation", name, f"zoo_images.{target}", summary, source)

@@ -23,10 +23,8 @@ class HorizontalFlip(Augmentation):
     probability: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        import torch
-
-        flipped = _uniform(images, generator, 1, 1, 1) < self.probability
-        return torch.where(flipped, images.flip(3), images)
+        flipped = uniform(images, generator, 1) < self.probability
+        return choose(flipped, images.flip(3), images)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,16 @@ class RandomCrop(Augmentation):
             )
         mode = "constant" if self.mode == "zeros" else "reflect"
         padded = torch.nn.functional.pad(images, [self.padding] * 4, mode=mode)
-        corner = (_uniform(images, generator, 2) * (2 * self.padding + 1)).long()
+        corner = (uniform(images, generator, 2) * (2 * self.padding + 1)).long()
         rows = corner[:, :1] + torch.arange(height, device=images.device)
+        tall, wide = padded.shape[2:]
+        if not images.requires_grad:
+            # Whole rows, each from where it begins in memory; the gradient would take `width` times the memory.
+            start = torch.arange(0, count * channels * tall * wide, tall * wide, device=images.device)
+            start = start.view(count, channels, 1) + (rows * wide + corner[:, 1:])[:, None, :]
+            return padded.reshape(-1).unfold(0, width, 1).index_select(0, start.view(-1)).view_as(images)
         columns = corner[:, 1:] + torch.arange(width, device=images.device)
-        rows = rows[:, None, :, None].expand(count, channels, height, padded.shape[3])
+        rows = rows[:, None, :, None].expand(count, channels, height, wide)
         columns = columns[:, None, None, :].expand(count, channels, height, width)
         return padded.gather(2, rows).gather(3, columns)
 
@@ -68,7 +72,7 @@ class Cutout(Augmentation):
         import torch
 
         height, width = images.shape[2:]
-        centre = _uniform(images, generator, 2, 1)
+        centre = uniform(images, generator, 2, 1)
         above = torch.arange(height, device=images.device) - (centre[:, 0] * height).floor() + self.size // 2
         left = torch.arange(width, device=images.device) - (centre[:, 1] * width).floor() + self.size // 2
         inside = ((above >= 0) & (above < self.size))[:, None, :, None] & ((left >= 0) & (left < self.size))[
@@ -98,72 +102,75 @@ class ColorJitter(Augmentation):
         if images.shape[1] != 3:
             raise DataError(f"color_jitter: found images of {images.shape[1]} channels; wanted 3")
         # Drawn for all four, so that switching one off leaves the others' numbers as they are.
-        drawn, keys = _uniform(images, generator, 4), _uniform(images, generator, 4)
+        drawn, keys = uniform(images, generator, 4), uniform(images, generator, 4)
+        turns = _between(-self.hue, self.hue, drawn[:, HUE]).view(-1, 1, 1, 1)
         strengths = (self.brightness, self.contrast, self.saturation)
-        factors = [_between(max(0.0, 1 - one), 1 + one, drawn[:, column]) for column, one in enumerate(strengths)]
         used = [operation for operation, strength in enumerate(strengths) if strength]
+        if not used:
+            return shift_hue(images, turns) if self.hue else images
+        changes = [_between(max(-1.0, -strengths[one]), strengths[one], drawn[:, one]) for one in used]
+        own_keys = torch.stack([keys[:, one] for one in used], 1)
+        order = own_keys.argsort(1)
+        change = torch.stack(changes, 1).gather(1, order)
         if not self.hue:
-            return mix(images, factors, keys, used)
+            return mix(images, change, order, used)
         # Turning the hue costs most, so it is done once for all images, between what an image's order puts before
-        # it and what it puts after; a factor of 1 changes nothing.
-        early = [keys[:, column] < keys[:, HUE] for column in range(HUE)]
-        images = mix(images, [torch.where(*pair, 1.0) for pair in zip(early, factors, strict=True)], keys, used)
-        images = shift_hue(images, _between(-self.hue, self.hue, drawn[:, HUE]).view(-1, 1, 1, 1))
-        return mix(images, [torch.where(one, 1.0, two) for one, two in zip(early, factors, strict=True)], keys, used)
+        # it and what it puts after.
+        before = change * (own_keys < keys[:, HUE:]).gather(1, order)
+        images = shift_hue(mix(images, before, order, used), turns)
+        return mix(images, change - before, order, used)
 
 
-def mix(images: Tensor, factors: list[Tensor], keys: Tensor, used: list[int]) -> Tensor:
-    """Change brightness, contrast and saturation of images (N, 3, H, W), those of them that are `used`.
+def mix(images: Tensor, change: Tensor, order: Tensor, used: list[int]) -> Tensor:
+    """Change brightness, contrast and saturation of images (N, 3, H, W), each image in its own order.
 
-    factors: one tensor (N,) for each of the three. keys: (N, 4), an image's operations go in the order of its keys.
+    change: (N, slots), the factor less 1; 0 changes nothing. order: (N, slots), the operation, as an index into `used`.
     Each is `factor * image + (1 - factor) * other`, where the other is black, the mean grey, or the pixel's own grey.
     """
     import torch
 
-    if not used:
-        return images
-    order = torch.stack([keys[:, operation] for operation in used], 1).argsort(1)
-    table = torch.stack([factors[operation] for operation in used], 1)
-    for slot in range(len(used)):
-        chosen = order[:, slot : slot + 1]
-        factor = table.gather(1, chosen).view(-1, 1, 1, 1)
-        rest = {operation: (1 - factor) * (chosen == column).view(-1, 1, 1, 1) for column, operation in enumerate(used)}
-        if used == [BRIGHTNESS]:
-            images = (images * factor).clamp_(0, 1)
-            continue
+    none = torch.zeros_like(change)
+    to_mean, to_gray = (-change * (order == used.index(one)) if one in used else none for one in (CONTRAST, SATURATION))
+    weights = torch.stack([1 + change, to_mean, to_gray])[..., None, None, None].unbind(2)
+    for slot, (factor, to_mean, to_gray) in enumerate(weights):
         red, green, blue = images.split(1, 1)
-        gray = torch.add(red * RED, green, alpha=GREEN).add_(blue, alpha=BLUE)
-        other = gray * rest.get(SATURATION, 0.0)
-        if CONTRAST in used:
-            other = other + gray.mean((2, 3), keepdim=True) * rest[CONTRAST]
-        images = torch.addcmul(other, images, factor).clamp_(0, 1)
+        other = (red * RED).add_(green, alpha=GREEN).add_(blue, alpha=BLUE)
+        mean = other.mean((2, 3), keepdim=True)
+        other = other.mul_(to_gray).add_(mean * to_mean)
+        # In place, but for the images that were given: memory that is at hand is faster than new one.
+        images = (images.mul_(factor) if slot else images * factor).add_(other).clamp_(0, 1)
     return images
 
 
 def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     """Turn the hue of images (N, 3, H, W) by `turns` (N, 1, 1, 1) of the colour wheel.
 
-    Source: the hexcone model of Smith 1978, Color gamut transform pairs, with hue h in 0..6: red is
-    low + spread * clamp(|h - 3| - 1, 0, 1), green and blue the same with 2 - |h - 2| and 2 - |h - 4|.
+    Source: the hexcone model of Smith 1978, Color gamut transform pairs, written without cases. With channels scaled
+    to 0..1 from the lowest to the highest, a hue is (1 + green + blue - red) / 6 of a turn away from red, towards
+    green or towards blue; and each channel is clamp(2 - 6 d, 0, 1), with d its own distance from the hue.
     """
     import torch
 
-    top, low = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
-    spread = top - low
-    safe = torch.where(spread == 0, 1.0, spread)
     red, green, blue = images.split(1, 1)
-    hue = torch.where(
-        top == red,
-        (green - blue) / safe,
-        torch.where(top == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-    )
-    hue = hue + 6 * turns
-    hue = hue - 6 * torch.floor(hue / 6)
-    shares = torch.cat([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
-    return torch.addcmul(low, spread, shares.clamp_(0, 1))
+    low = torch.minimum(torch.minimum(red, green), blue)
+    spread = torch.maximum(torch.maximum(red, green), blue) - low
+    from_red = (green + blue).sub_(red).sub_(low).add_(spread)
+    hue = (from_red.copysign_(green - blue) / (6 * spread).clamp_(min=1e-30)).add_(turns)
+    away = hue - torch.arange(3, device=images.device).view(1, 3, 1, 1) / 3
+    away = away.sub_(away.round()).abs_()
+    return away.mul_(-6).add_(2).clamp_(0, 1).mul_(spread).add_(low)
 
 
-def _uniform(images: Tensor, generator: torch.Generator, *shape: int) -> Tensor:
+def choose(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
+    """Return the images (N, C, H, W) that are `chosen` (N, ...) as `changed`, which is overwritten, others as they are.
+
+    Weights of 0 and 1 choose exactly, and on a CPU several times faster than torch.where.
+    """
+    kept = ~chosen.view(-1, 1, 1, 1)
+    return changed.lerp_(images, kept.to(images.dtype))
+
+
+def uniform(images: Tensor, generator: torch.Generator, *shape: int) -> Tensor:
     """Draw numbers in 0..1 of shape (N, *shape) on the images' device."""
     import torch
 

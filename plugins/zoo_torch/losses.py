@@ -1,4 +1,7 @@
-"""torch's losses for classification: functions of logits (N, classes) and labels (N,), mean over the batch."""
+"""torch's losses for classification: functions of logits (N, classes) and labels, mean over the batch.
+
+Labels are (N,) int64, or (N, classes) float32: the share of each class.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,17 @@ def cross_entropy(
 def multi_margin(
     logits: Tensor, labels: Tensor, /, *, p: Literal[1, 2] = 1, margin: Annotated[float, Field(gt=0)] = 1.0
 ) -> Tensor:
-    """Return the multi-class hinge loss; torch.nn.MultiMarginLoss."""
+    """Return the multi-class hinge loss; torch.nn.MultiMarginLoss.
+
+    Of shares it is the mean over the classes, each with its share.
+    """
+    import torch
     from torch.nn import functional
 
-    return functional.multi_margin_loss(logits, labels, p=p, margin=margin)
+    if labels.dim() == 1:
+        return functional.multi_margin_loss(logits, labels, p=p, margin=margin)
+    count, classes = logits.shape
+    each = torch.arange(classes, device=logits.device).repeat(count)
+    repeated = logits.repeat_interleave(classes, 0)
+    losses = functional.multi_margin_loss(repeated, each, p=p, margin=margin, reduction="none")
+    return (losses.view(count, classes) * labels).sum(1).mean()

@@ -128,6 +128,32 @@ def test_problems_between_parts_come_together(registry: Registry) -> None:
     ]
 
 
+def test_labels_are_mixed_only_for_a_task_that_takes_shares(
+    registry: Registry, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixing = ["cutmix", {"mixup": 0.4}, "trivial_augment"]
+    assert zoo.check(small(augment=mixing), registry=registry).kept
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "diffusion.yaml").write_text(
+        "extends: cifar100-diffusion\naugment:\n  - horizontal_flip\n  - mixup: 0.4\n"
+    )
+    (tmp_path / "gan.yaml").write_text(
+        "extends: cifar100-rgan\naugment: [cutmix]\ntask:\n  gan:\n    augment: [random_crop, mixup]\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        zoo.check("diffusion.yaml", registry=registry)
+    assert str(caught.value) == (
+        "diffusion.yaml:4:5: augment.1: found mixup, which mixes the labels of images; "
+        "wanted augmentations that leave labels alone, since diffuse takes one class for each image"
+    )
+    with pytest.raises(SpecError) as caught:
+        zoo.check("gan.yaml", registry=registry)
+    assert [str(problem).partition(",")[0] for problem in caught.value.problems] == [
+        "gan.yaml:2:11: augment.0: found cutmix",
+        "gan.yaml:5:28: task.gan.augment.1: found mixup",
+    ]
+
+
 def test_a_network_that_ends_in_a_wrong_shape_is_a_problem(registry: Registry) -> None:
     spec = small()
     spec["networks"]["classifier"]["architecture"]["layers"][-1] = {"linear": 10}

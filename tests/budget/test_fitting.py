@@ -197,3 +197,13 @@ def test_the_best_is_the_best_of_all(bound: int, choices: list[int]) -> None:
     assert found.kept == len(kept)
     if kept:
         assert found.best[0].total.parameters == max(kept)
+
+
+def test_a_free_variable_outside_let_is_told_where_it_belongs(registry: Registry) -> None:
+    free = spec({"width": 4}, [{"conv": {"channels": {"free": [4, 8]}}}])
+    with pytest.raises(SpecError) as caught:
+        api.check(free, registry=registry)
+    assert str(caught.value) == (
+        "<python>: networks.classifier.architecture.layers.layers.0.conv.channels: found a free variable; "
+        "wanted a whole number from 1 to 2,147,483,648\n    free variables stand under let"
+    )

@@ -13,6 +13,12 @@ from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
 from zoo.training.task import Task, Turn
 
+LOSSES: list[Any] = [
+    "cross_entropy",
+    {"cross_entropy": {"label_smoothing": 0.1}},
+    "multi_margin",
+    {"multi_margin": {"p": 2, "margin": 0.5}},
+]
 INFO = DataInfo(image=(6, 1, 1), classes=6, train_images=8, test_images=8, mean=(0.5,) * 6, std=(0.25,) * 6)
 
 
@@ -91,3 +97,40 @@ def test_a_step_updates_once_with_the_mean_loss(registry: Registry) -> None:
     expected = float(nn.functional.cross_entropy(batch.images.flatten(1), batch.labels))
     assert losses == [("classifier", pytest.approx(expected))]
     assert (float(figures["accuracy"]), float(figures["gradient_norm"])) == (0.5, 2.0)
+
+
+def test_a_step_on_mixed_labels_counts_the_largest_share(registry: Registry) -> None:
+    losses: list[Tensor] = []
+    batch = batches([[3.0, 0, 0, 0, 0, 0], [0.0, 5, 0, 0, 0, 0], [0.0, 5, 0, 0, 0, 0]], [0, 0, 0], 3)[0]
+    shares = torch.tensor([[0.6, 0.4, 0, 0, 0, 0], [0.6, 0.4, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0]])
+
+    def update(role: str, loss: Tensor) -> Tensor:
+        losses.append(loss)
+        return torch.tensor(1.0)
+
+    turn = Turn({"classifier": Echo()}, Batch(batch.images, shares), INFO, update, torch.Generator(), 0, 1)
+    figures = task(registry).step(turn)
+    expected = -(shares * batch.images.flatten(1).log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(losses[0], expected)
+    assert float(figures["accuracy"]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_takes_shares_of_classes(loss: Any, registry: Registry) -> None:
+    """Of one class it is the loss of that label; of several it is the mean of theirs."""
+    found: Any = task(registry, loss=loss)
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(8, 6, generator=random, requires_grad=True)
+    one, other = torch.randint(6, (2, 8), generator=random)
+    whole = nn.functional.one_hot(one, 6).float()
+    torch.testing.assert_close(found.loss(logits, whole), found.loss(logits, one))
+    mixed = 0.3 * whole + 0.7 * nn.functional.one_hot(other, 6)
+    torch.testing.assert_close(
+        found.loss(logits, mixed), 0.3 * found.loss(logits, one) + 0.7 * found.loss(logits, other)
+    )
+    (slope,) = torch.autograd.grad(found.loss(logits, mixed), logits)
+    assert slope.any()
+
+
+def test_every_loss_is_tried_with_shares(registry: Registry) -> None:
+    assert {one if isinstance(one, str) else next(iter(one)) for one in LOSSES} == set(registry.names("loss"))

@@ -103,3 +103,15 @@ def test_a_spec_is_drawn(zoo_command: Zoo, here: Path) -> None:
     assert (here / "pages" / "q.html").read_text().startswith("<!doctype html>")
     code, _, err = zoo_command("show", "relu", "--svg", "q.svg")
     assert (code, err) == (2, "error: --svg and --html draw one spec; found relu; see `zoo show --help`\n")
+
+
+def test_a_spec_is_ejected(zoo_command: Zoo, here: Path) -> None:
+    printed = zoo_command("eject", "quickstart")
+    assert (printed.code, printed.err) == (0, "")
+    assert zoo_command("eject", "quickstart", "--out", "model.py") == (0, "model.py\n", "")
+    assert (here / "model.py").read_text() == printed.out
+    code, _, err = zoo_command("eject", "quickstart", "--out", "model.py")
+    assert (code, err) == (
+        2,
+        "error: --out model.py is there already; choose another name, or remove it; see `zoo eject --help`\n",
+    )

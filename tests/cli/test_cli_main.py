@@ -76,6 +76,7 @@ OPTIONS = {
     "check": ["SPECS", "--set", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
+    "eject": ["SPEC", "--set", "--out", "--json"],
     "train": ["SPEC", "--set", "--run", "--profile", "--json"],
     "evaluate": ["RUN", "--split", "--set", "--json"],
     "sample": [

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
 import torch
+from data_support import HostForbidden, evenly
+from scipy import stats
 from torch import Tensor
-from torchvision.transforms import ColorJitter
+from torchvision.transforms import ColorJitter, RandomCrop
 from torchvision.transforms import functional as reference
 
 from zoo.builder import Builder
 from zoo.errors import DataError
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
+from zoo_images import augmentations
 from zoo_images.augmentations import mix, shift_hue
+
+CORNERS = [(y, x) for y in range(5) for x in range(5)]  # of a window that is 4 pixels smaller than its image
 
 
 def bind(registry: Registry, data: Any) -> Any:
@@ -29,9 +35,10 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize(
-    "name", ["horizontal_flip", "random_crop", {"color_jitter": {"hue": 0.1, "contrast": 0.3}}, "cutout"]
-)
+EACH = ["horizontal_flip", "random_crop", {"color_jitter": {"hue": 0.1, "contrast": 0.3}}, "cutout", "trivial_augment"]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_an_augmentation_keeps_shape_and_range_and_is_repeatable(name: Any, registry: Registry) -> None:
     augmentation, before = bind(registry, name), images()
     one, same, other = (augmentation(before, generator(seed)) for seed in (0, 0, 1))
@@ -41,6 +48,13 @@ def test_an_augmentation_keeps_shape_and_range_and_is_repeatable(name: Any, regi
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert torch.equal(before, images())
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_an_augmentation_asks_nothing_of_the_host(name: Any, registry: Registry) -> None:
+    augmentation, before, random = bind(registry, name), images(), generator()
+    with HostForbidden():
+        augmentation(before, random)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,22 @@ def test_gradients_pass_through_an_augmentation(name: Any, registry: Registry) -
     assert float((before.grad != 0).float().mean()) > 0.3
 
 
+def test_the_gradients_of_colours_are_right() -> None:
+    before = (images(3, 4).double() * 0.8 + 0.1).requires_grad_()
+    change, order = torch.tensor([[0.1, -0.2, 0.15]] * 3).double(), torch.tensor([[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+    assert torch.autograd.gradcheck(lambda one: mix(one, change, order, [0, 1, 2]), before)
+    turns = torch.tensor([0.05, -0.2, 0.31]).double().view(-1, 1, 1, 1)
+    assert torch.autograd.gradcheck(lambda one: shift_hue(one, turns), before)
+
+
+def test_a_crop_is_the_same_with_and_without_gradients(registry: Registry) -> None:
+    crop, before = bind(registry, "random_crop"), images(6)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        laid_out = before.contiguous(memory_format=layout)
+        plain = crop(laid_out, generator())
+        assert torch.equal(plain, crop(laid_out.clone().requires_grad_(), generator()))
+
+
 OPERATIONS = [reference.adjust_brightness, reference.adjust_contrast, reference.adjust_saturation]
 
 
@@ -77,7 +107,7 @@ def with_greys(count: int) -> Tensor:
 def test_each_mix_is_that_of_torchvision(operation: int) -> None:
     factors = torch.tensor([0.0, 0.5, 1.0, 1.7])
     before = with_greys(4)
-    after = mix(before, [factors] * 3, torch.zeros(4, 4), [operation])
+    after = mix(before, factors[:, None] - 1, torch.zeros(4, 1, dtype=torch.int64), [operation])
     for image, result, factor in zip(before, after, factors.tolist(), strict=True):
         torch.testing.assert_close(result, OPERATIONS[operation](image, factor), atol=1e-5, rtol=0)
 
@@ -141,6 +171,57 @@ def test_jittered_colours_are_spread_as_those_of_torchvision(registry: Registry)
     assert (ours.std(0) - theirs.std(0)).abs().max() < 0.02
 
 
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
+def test_the_factors_of_a_jitter_are_spread_as_those_of_torchvision(name: str, registry: Registry) -> None:
+    """From 1 - strength to 1 + strength, for hue from -strength to strength; two orange pixels show them."""
+    before = torch.tensor([0.6, 0.5, 0.4]).view(1, 3, 1, 1).repeat(5000, 1, 1, 2)
+    before[:, :, :, 1] -= 0.2
+    after = bind(registry, {"color_jitter": {name: 0.05}})(before, generator())
+    red, green, blue = after[:, :, 0, 0].unbind(1)
+    read = {
+        "brightness": red / 0.6 - 1,
+        "contrast": (red - after[:, 0, 0, 1]) / 0.2 - 1,
+        "saturation": (red - blue) / 0.2 - 1,
+        "hue": ((green - blue) / 0.2 - 0.5) / 6,  # a twelfth of a turn from red, which green leads a sixth away
+    }[name]
+    assert stats.kstest(read.numpy(), stats.uniform(-0.05, 0.1).cdf).pvalue > 1e-3
+    torch.manual_seed(0)
+    theirs = ColorJitter(**{name: 0.05})
+    drawn = [
+        ColorJitter.get_params(theirs.brightness, theirs.contrast, theirs.saturation, theirs.hue) for _ in range(5000)
+    ]
+    centre = 0.0 if name == "hue" else 1.0
+    column = 1 + ["brightness", "contrast", "saturation", "hue"].index(name)
+    assert stats.ks_2samp(read.numpy(), [one[column] - centre for one in drawn], method="asymp").pvalue > 1e-3
+
+
+def test_all_orders_of_a_jitter_are_equally_likely(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same factors for all images, each order gives another picture, by which it is told."""
+    draw, calls = augmentations.uniform, []
+
+    def factors_alike(images: Tensor, random: torch.Generator, *shape: int) -> Tensor:
+        calls.append(shape)
+        drawn = draw(images, random, *shape)
+        return drawn if len(calls) > 1 else torch.tensor([0.9, 0.1, 0.95, 0.8]).expand_as(drawn)
+
+    monkeypatch.setattr(augmentations, "uniform", factors_alike)
+    strengths = {"brightness": 0.5, "contrast": 0.5, "saturation": 0.9, "hue": 0.5}
+    before = with_greys(1)
+    after = bind(registry, {"color_jitter": strengths})(before.expand(6000, -1, -1, -1), generator())
+    changes = [*zip(OPERATIONS, (1.4, 0.6, 1.81), strict=True), (reference.adjust_hue, 0.3)]
+    pictures = []
+    for order in permutations(changes):
+        wanted = before
+        for operation, factor in order:
+            wanted = operation(wanted, factor)
+        pictures.append(wanted)
+    away = torch.cdist(after.flatten(1), torch.cat(pictures).flatten(1), p=float("inf"))
+    nearest = away.topk(2, largest=False)
+    assert nearest.values[:, 0].max() < 1e-5
+    assert nearest.values[:, 1].min() > 1e-4
+    assert evenly(nearest.indices[:, 0], 24)
+
+
 def test_color_jitter_needs_three_channels(registry: Registry) -> None:
     with pytest.raises(DataError) as caught:
         bind(registry, {"color_jitter": {"contrast": 0.1}})(torch.rand(2, 1, 8, 8), generator())
@@ -155,30 +236,40 @@ def test_a_crop_cannot_reflect_more_than_there_is(registry: Registry) -> None:
     )
 
 
-def test_a_flip_mirrors_about_half_of_the_images(registry: Registry) -> None:
-    before = images(1000, 4)
-    after = bind(registry, "horizontal_flip")(before, generator())
-    flipped = torch.tensor([torch.equal(one, other.flip(2)) for one, other in zip(after, before, strict=True)])
-    kept = torch.tensor([torch.equal(one, other) for one, other in zip(after, before, strict=True)])
-    assert bool((flipped | kept).all())
-    assert 430 < int(flipped.sum()) < 570
+@pytest.mark.parametrize("probability", [0.0, 0.2, 0.5, 1.0])
+def test_a_flip_mirrors_a_share_of_the_images(probability: float, registry: Registry) -> None:
+    before = images(2000, 4)
+    after = bind(registry, {"horizontal_flip": probability})(before, generator())
+    flipped = [torch.equal(one, reference.hflip(other)) for one, other in zip(after, before, strict=True)]
+    kept = [torch.equal(one, other) for one, other in zip(after, before, strict=True)]
+    assert all(one or other for one, other in zip(flipped, kept, strict=True))
+    assert stats.binomtest(sum(flipped), 2000, probability).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("mode", ["reflect", "zeros"])
-def test_a_crop_is_a_window_of_the_padded_image(mode: str, registry: Registry) -> None:
-    before = images(200, 6)
+def test_a_crop_is_that_of_torchvision_with_corners_spread_as_its_own(mode: str, registry: Registry) -> None:
+    before = images(2500, 6)
     after = bind(registry, {"random_crop": {"padding": 2, "mode": mode}})(before, generator())
-    padded = torch.nn.functional.pad(before, [2] * 4, mode="reflect" if mode == "reflect" else "constant")
-    places = set()
-    for image, result in zip(padded, after, strict=True):
-        found = [(y, x) for y in range(5) for x in range(5) if torch.equal(image[:, y : y + 6, x : x + 6], result)]
-        assert found
-        places.add(found[0])
-    assert len(places) == 25
+    padded = reference.pad(before, [2], padding_mode="reflect" if mode == "reflect" else "constant")
+    found = torch.stack([(reference.crop(padded, y, x, 6, 6) == after).flatten(1).all(1) for y, x in CORNERS])
+    assert bool((found.sum(0) == 1).all())
+    torch.manual_seed(0)
+    theirs = {RandomCrop.get_params(padded[0], (6, 6))[:2] for _ in range(1000)}
+    assert theirs == set(CORNERS)
+    assert evenly(found.to(torch.int64).argmax(0), 25)
 
 
-def test_cutout_greys_a_square(registry: Registry) -> None:
-    before = torch.ones(50, 3, 16, 16)
-    grey = (bind(registry, {"cutout": 4})(before, generator()) == 0.5).all(1)
-    assert int(grey.sum((1, 2)).max()) == 16
-    assert int(grey.sum((1, 2)).min()) >= 4
+@pytest.mark.parametrize("size", [3, 4])
+def test_a_cutout_is_a_square_around_a_centre_anywhere(size: int, registry: Registry) -> None:
+    """torchvision erases only what lies whole in an image; the paper's squares reach over the border."""
+    before = images(3000, 6)
+    after = bind(registry, {"cutout": size})(before, generator())
+    found = []
+    for y in range(6):
+        for x in range(6):
+            top, left, bottom, right = (max(0, one - size // 2) for one in (y, x, y + size, x + size))
+            erased = reference.erase(before, top, left, bottom - top, right - left, torch.tensor(0.5))
+            found.append((erased == after).flatten(1).all(1))
+    table = torch.stack(found)
+    assert bool((table.sum(0) == 1).all())
+    assert evenly(table.to(torch.int64).argmax(0), 36)

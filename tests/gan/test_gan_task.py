@@ -595,9 +595,20 @@ def test_averaged_weights_under_spectral_norm_have_a_largest_singular_value_of_1
     trainee = Trainee(layer, spec(networks__generator__ema=0.98).networks["generator"], gan_builder, 60)
     for step in range(60):
         layer(torch.randn(4, 20)).square().sum().backward()
-        trainee.update(step)
+        trainee.set_rate(step)
+        trainee.update()
     found = [torch.linalg.matrix_norm(one.eval().weight.detach(), ord=2) for one in (layer, trainee.best)]  # type: ignore[operator]
     assert [float(one) for one in found] == pytest.approx([1, 1], abs=0.05)
+
+
+def test_in_bf16_the_generator_is_judged_by_the_discriminator_as_updated(run: Callable[..., Run]) -> None:
+    """Autocast keeps copies of weights; those of before an update would give the loss of before it."""
+    fast = {"sgd": {"lr": 1.0}}
+    plain, low = (
+        run(f"{precision}", networks__discriminator__optimizer=fast, train__precision=precision).metrics()[0]
+        for precision in ("fp32", "bf16")
+    )
+    assert low["generator_loss"] == pytest.approx(plain["generator_loss"], rel=0.1)
 
 
 def test_no_two_neighbouring_steps_see_the_same_noise(run: Callable[..., Run]) -> None:

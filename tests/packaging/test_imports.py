@@ -25,7 +25,7 @@ LAYERS = [
     {"zoo.network", "zoo.data"},
     {"zoo.budget", "zoo.builder"},
     {"zoo.checking"},
-    {"zoo.fitting", "zoo.linting", "zoo.report"},
+    {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.api"},
     {"zoo.cli"},
@@ -33,6 +33,7 @@ LAYERS = [
 #: Modules that are loaded only once something is computed, and may import torch at their top.
 HEAVY = {
     "zoo.data.device",
+    "zoo.ejection",
     "zoo.evaluation.calibration",
     "zoo.evaluation.measure",
     "zoo.evaluation.run",
@@ -42,8 +43,11 @@ HEAVY = {
     "zoo.generation.neighbours",
     "zoo.network.measure",
     "zoo.network.modules",
+    "zoo.network.source",
+    "zoo.training.average",
     "zoo.training.checkpoint",
     "zoo.training.engine",
+    "zoo.training.graph",
     "zoo.training.loop",
     "zoo.training.profile",
     "zoo.training.trainee",
@@ -153,6 +157,13 @@ def test_importing_zoo_loads_next_to_nothing() -> None:
 def test_checking_what_ships_loads_no_torch() -> None:
     code = f"sys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom support import builtin_registry\nimport zoo\n"
     code += "assert zoo.check('cifar100-resnet-silu', registry=builtin_registry()).kept"
+    assert loaded(code) & {"torch", "torchvision", "numpy", "scipy"} == set()
+
+
+def test_refusing_to_mix_labels_loads_no_torch() -> None:
+    code = f"sys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom support import builtin_registry\nimport zoo\n"
+    code += "try:\n    zoo.check('cifar100-dcgan', overrides=['augment=[mixup]'], registry=builtin_registry())\n"
+    code += "except zoo.SpecError as error:\n    assert 'found mixup' in str(error)\nelse:\n    raise AssertionError"
     assert loaded(code) & {"torch", "torchvision", "numpy", "scipy"} == set()
 
 

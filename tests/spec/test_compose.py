@@ -296,7 +296,7 @@ def test_variables_can_be_set_and_extended(write: Write) -> None:
     assert build("own.yaml", "let.depth=${width + 1}") == {"x": "2 3"}
 
 
-def test_blocks_keep_their_expressions_with_the_variables_of_let_in_them(write: Write) -> None:
+def test_blocks_keep_their_expressions_and_come_with_the_variables_of_let(write: Write) -> None:
     write(
         a="""
 let: {width: 8, stride: 9}
@@ -306,8 +306,10 @@ blocks:
     layers: [{conv: {channels: "${channels // width}", stride: "${stride}"}}]
 """
     )
-    layers = [{"conv": {"channels": "${channels // (8)}", "stride": "${stride}"}}]
-    assert build("a.yaml") == {"blocks": {"one": {"parameters": {"channels": "${(8)}", "stride": 1}, "layers": layers}}}
+    layers = [{"conv": {"channels": "${channels // width}", "stride": "${stride}"}}]
+    found = substitute(compose("a.yaml", find=lambda name: None)).value["blocks"]
+    assert found.data() == {"one": {"parameters": {"channels": "${width}", "stride": 1}, "layers": layers}}
+    assert found.variables == {"width": 8, "stride": 9}
 
 
 def test_all_problems_with_expressions_are_reported_once(write: Write) -> None:
@@ -334,7 +336,7 @@ y: {z: ["${wdth}", "${1 / 0}"]}
         "a.yaml:5:9: let.list: found a list; wanted a number, a string, true, false or null",
         "a.yaml:6:6: let.a: found variables that need each other: a -> b -> a",
         "a.yaml:9:6: let.d: found the unknown variable 'widht' in 'widht / 2'; "
-        "wanted one of Width, a, b, c, d, e, lambda, list, width\n    did you mean 'width'?",
+        "wanted one of Width, a, b, c, e, lambda, list, width\n    did you mean 'width'?",
         "a.yaml:13:9: y.z.0: found the unknown variable 'wdth' in 'wdth'; "
         "wanted one of Width, a, b, c, d, e, lambda, list, width\n    did you mean 'width'?",
         "a.yaml:13:20: y.z.1: found a division by zero in '1 / 0'",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.spec.expression import ExpressionError, bind, evaluate, interpolate_text, names_used
+from zoo.spec.expression import ExpressionError, evaluate, interpolate_text, names_used
 
 VARIABLES = {"width": 8, "depth": 3, "rate": 2.5, "name": "abc", "wide": True}
 NUMBERS = st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6)
@@ -191,13 +191,3 @@ def test_a_text_cannot_grow_without_bound() -> None:
 
 def test_names_used_are_those_of_variables() -> None:
     assert names_used("${a + max(b, 2)} $${c} ${true} ${'d'}") == {"a", "b"}
-
-
-def test_bind_puts_values_into_expressions_that_stay() -> None:
-    assert bind("$${a} ${a * b + a} x", {"a": -2}) == "$${a} ${(-2) * b + (-2)} x"
-
-
-@given(st.integers(-9, 9), st.integers(-9, 9))
-def test_binding_some_names_first_changes_no_value(a: int, b: int) -> None:
-    text = "${a * 2 - b} and $${a}"
-    assert interpolate_text(bind(text, {"a": a}), {"b": b}) == interpolate_text(text, {"a": a, "b": b})

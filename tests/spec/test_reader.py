@@ -299,14 +299,14 @@ def test_an_alias_bomb_is_refused() -> None:
 
 
 def test_levels_are_counted_through_aliases() -> None:
-    lines = ["a0: &a0 [x]", *(f"a{index + 1}: &a{index + 1} [*a{index}]" for index in range(100))]
-    message = "63:12: found more than 64 levels, one inside the other; wanted fewer levels"
+    lines = ["a0: &a0 [x]", *(f"a{index + 1}: &a{index + 1} [*a{index}]" for index in range(200))]
+    message = "127:14: found more than 128 levels, one inside the other; wanted fewer levels"
     assert refusals("\n".join(lines)) == [message]
 
 
 @pytest.mark.parametrize("format", ["yaml", "json"])
 def test_endless_brackets_are_refused(format: Any) -> None:
-    message = "1:65: found more than 64 levels, one inside the other; wanted fewer levels"
+    message = "1:129: found more than 128 levels, one inside the other; wanted fewer levels"
     assert refusals("[" * 100_000, format) == [message]
 
 
@@ -390,7 +390,7 @@ def test_python_data_obeys_the_rules_of_files() -> None:
 def test_python_data_that_holds_itself_is_refused() -> None:
     data: dict[str, Any] = {}
     data["a"] = data
-    with pytest.raises(SpecError, match="found more than 64 levels, or data that holds itself"):
+    with pytest.raises(SpecError, match="found more than 128 levels, or data that holds itself"):
         read_data(data)
 
 

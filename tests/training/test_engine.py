@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,48 @@ NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has 
 def test_auto_says_what_it_chose_and_why() -> None:
     engine = choose(TrainSpec(steps=1, device="cpu"))
     assert engine.describe() == "cpu, fp32, eager"
-    assert engine.reasons == ("precision fp32: the default on cpu",)
+    assert engine.reasons == (
+        "precision fp32: the default on cpu",
+        "engine eager: compiling gains little in fp32 on cpu",
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "networks", "compiler", "compiled", "reason"),
+    [
+        (10_000, 1, "/usr/bin/g++", True, "engine compile: in bf16 it pays over 10,000 steps"),
+        (100, 1, "/usr/bin/g++", False, "engine eager: compiling pays from some 4,000 steps on"),
+        (10_000, 2, "/usr/bin/g++", False, "engine eager: compiling a game of networks gains little on a CPU"),
+        (10_000, 1, None, False, "engine eager: no C++ compiler (g++, clang++, c++, cl) was found"),
+    ],
+)
+def test_bf16_on_a_cpu_is_compiled_where_it_pays(
+    steps: int, networks: int, compiler: str | None, compiled: bool, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("zoo.training.engine.shutil.which", lambda name: compiler)
+    engine = choose(TrainSpec(steps=steps, device="cpu", precision="bf16"), networks)
+    assert (engine.compiled, engine.reasons) == (compiled, (reason,))
+
+
+def test_compiling_by_name_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "nowhere++")
+    with pytest.raises(TrainingError) as caught:
+        choose(TrainSpec(steps=1, device="cpu", engine="compile"))
+    assert str(caught.value) == (
+        "train.engine: found compile, but no C++ compiler (nowhere++) was found; wanted eager or auto"
+    )
+
+
+@pytest.mark.parametrize("engine", ["graph", "compiled_graph"])
+def test_graphs_by_name_need_a_cuda_device(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.training.engine.shutil.which", lambda name: "/usr/bin/g++")
+    with pytest.raises(TrainingError) as caught:
+        choose(TrainSpec(steps=1, device="cpu", engine=engine))
+    assert str(caught.value) == (
+        f"train.engine: found {engine}, but only a CUDA device replays graphs; this is cpu; "
+        "wanted eager, compile or auto"
+    )
 
 
 @NO_GPU

@@ -20,6 +20,7 @@ COMMANDS: dict[str, Lazy] = {
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
     "diff": Lazy("zoo.cli.commands.diff:diff", "Show what changed between two specs, and what that costs."),
     "fit": Lazy("zoo.cli.commands.fit:fit", "Find values of free variables that use a budget best."),
+    "eject": Lazy("zoo.cli.commands.eject:eject", "Write a spec's networks as Python that imports only torch."),
     "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a run's generator."),

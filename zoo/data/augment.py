@@ -10,11 +10,30 @@ if TYPE_CHECKING:
 
 
 class Augmentation:
-    """Base of the kind `augmentation`. A subclass is a keyword-only frozen dataclass: its fields are its options."""
+    """Base of those of the kind `augmentation` that change each image by itself.
+
+    A subclass is a keyword-only frozen dataclass: its fields are its options.
+    """
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return `images` ((N, C, H, W) float32 in 0..1, on any device) changed at random, each image on its own.
 
         All randomness comes from `generator`, which lives on the images' device; nothing is read back from there.
+        """
+        raise NotImplementedError
+
+
+class Mixing:
+    """Base of those of the kind `augmentation` that mix images of a batch, and their labels with them.
+
+    A subclass is a keyword-only frozen dataclass: its fields are its options. Only a task with `soft_labels` can be
+    trained with it.
+    """
+
+    def mix(self, images: Tensor, labels: Tensor, classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return images and labels mixed at random: images as above, labels as shares of `classes`.
+
+        `labels` are (N,) int64 or, where another augmentation has mixed them, (N, classes) float32, which sum to 1
+        in each row. A batch of one image may be returned as it is.
         """
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,12 +34,29 @@ class DeviceSet:
         if images.images.nbytes <= SHARE * _free_bytes(device):
             self._resident = torch.from_numpy(np.array(images.images)).to(device)
 
+    @property
+    def resident(self) -> bool:
+        """Whether the images lie on the device."""
+        return self._resident is not None
+
+    def fetch(self, indices: np.ndarray, where: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
+        """Put `indices` into the tensor `where`, and return what gathers the batch that stands there.
+
+        Resident images are then gathered by the device alone, from whatever indices `where` holds at that time.
+        """
+        if self._resident is None:
+            return lambda: self.batch(indices)
+        rows = torch.from_numpy(indices if self._chosen is None else self._chosen[indices])
+        where.copy_(rows.pin_memory() if self.device.type == "cuda" else rows, non_blocking=True)
+        images, labels = self._resident, self._labels
+        return lambda: (images.index_select(0, where), labels[where])
+
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return images (N, C, H, W) uint8 and labels (N,) int64 at `indices` of the chosen images, on the device."""
         rows = indices if self._chosen is None else self._chosen[indices]
         where = torch.from_numpy(rows).to(self.device, non_blocking=True)
         if self._resident is not None:
-            return self._resident[where], self._labels[where]
+            return self._resident.index_select(0, where), self._labels[where]
         images = torch.from_numpy(self._mapped[rows])
         if self.device.type == "cuda":
             images = images.pin_memory()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -49,7 +49,7 @@ class Trained:
         if last is None:
             raise RunError(f"{run.folder}: it holds no checkpoint yet; train it first with `zoo train`")
         digest = hashlib.sha256(last.read_bytes()).hexdigest()
-        engine = choose(spec.train)
+        engine = choose(replace(spec.train, engine="eager"))
         networks = make_networks(spec, check(spec, builder), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+MOST_ROUNDS = 100_000  # of repeats inside each other that change the shape, since each is looked at on its own
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sequence(Layer):
     """Layers one after another; none at all hands the input on."""
@@ -60,7 +63,7 @@ class Repeat(Layer):
     """The same layers several times, each time with weights of their own unless they are shared."""
 
     times: Annotated[int, Field(ge=1, le=10_000, description="How often the layers run.")]
-    layers: list[LayerOption]
+    layers: Annotated[list[LayerOption], Field(min_length=1)]
     shared: Annotated[bool, Field(description="Every round uses the same weights.")] = False
 
     @cached_property
@@ -71,6 +74,8 @@ class Repeat(Layer):
         output = self._body.shape(input)
         if self.shared and output != tuple(input):
             raise ShapeError(f"shared weights need layers that keep the shape; these turn {tuple(input)} into {output}")
+        if output != tuple(input) and _rounds(self) > MOST_ROUNDS:
+            raise ShapeError(f"more than {MOST_ROUNDS:,} rounds inside each other, each of another shape")
         return Sequence(layers=[self._body] * self.times)
 
     def _keeps(self, input: Shape) -> bool:
@@ -113,7 +118,7 @@ class Repeat(Layer):
 class Branches(Layer):
     """Parallel paths over one input; their outputs are added, multiplied, or concatenated along the channels."""
 
-    branches: list[LayerOption]
+    branches: Annotated[list[LayerOption], Field(min_length=1)]
     join: Literal["add", "multiply", "concat"] = "add"
 
     def shape(self, input: Shape, /) -> Shape:
@@ -205,6 +210,13 @@ class Residual(Layer):
     def children(self, input: Shape, /) -> Iterator[Child]:
         for name, branch in zip(("layers", "shortcut"), self._branches.branches, strict=True):
             yield Child(name, branch, input)
+
+
+def _rounds(layer: Layer) -> int:
+    """Return how often the innermost of repeats inside each other runs."""
+    times = layer.times if isinstance(layer, Repeat) else 1
+    inside = (one for value in vars(layer).values() if isinstance(value, (list, tuple)) for one in value)
+    return times * max((_rounds(one) for one in inside if isinstance(one, Layer)), default=1)
 
 
 def _outputs(branches: Iterable[Child]) -> list[tuple[str, Shape]]:

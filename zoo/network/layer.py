@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Shape = tuple[int, ...]
+MOST_VALUES = 2**63  # in a tensor; torch counts no further
 BYTES = 4  # of one value in fp32, the precision that memory is stated in
 
 
@@ -99,9 +100,12 @@ class Child(NamedTuple):
         key = ("output", self.input)
         if key not in known:
             try:
-                known[key] = tuple(self.layer.shape(self.input))
+                output = tuple(self.layer.shape(self.input))
+                if elements(output) > MOST_VALUES:
+                    raise ShapeError(f"{self.layer.label} gives more than 2**63 values for one input")
             except ShapeError as error:
                 raise error.inside(self.name, self.layer.at) from None
+            known[key] = output
         found: Shape = known[key]
         return found
 

@@ -157,7 +157,7 @@ def _network(report: Report, role: str, found: list[Line], top: int, before: int
     for index, line in enumerate(found):
         row, middle = line.row, top + LINE * (index + 2.9)
         left = NAME + 14 * line.indent
-        yield _text(left, middle, _name(row), "", int((SHAPE - left - 8) / 6.6))
+        yield _text(left, middle, _name(row), "", int((SHAPE - left - 8) / 7))
         yield _text(SHAPE, middle, "x".join(map(str, row.output)), "faint")
         for kind, value, column, start, whole in (
             ("parameters", line.parameters, PARAMETERS, line.parameters_before, full),

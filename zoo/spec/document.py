@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import Position, Problem, ZooError
 
 # Nesting is bounded where a document comes in, so that whatever walks it later may recurse.
-DEPTH_LIMIT = 64
+DEPTH_LIMIT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,13 @@ class Node:
         if isinstance(data, Sequence) and not isinstance(data, str):
             return cls([cls.of(item, at) for item in data], at, key_at)
         return cls(data, at, key_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped(Node):
+    """A part of a document whose expressions stay, with the variables that they may mention."""
+
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 class BadValue(ZooError):

@@ -103,25 +103,6 @@ def names_used(text: str) -> set[str]:
     return names
 
 
-def bind(text: str, variables: Mapping[str, Any]) -> str:
-    """Return `text` with the names in `variables` replaced by their values inside each `${...}`.
-
-    The expressions stay, to be evaluated when their other names have values. Raises ExpressionError.
-    """
-    result = ""
-    for literal, expression in _split(text):
-        if expression is None:
-            result += literal.replace("${", "$${")
-            continue
-        source = expression.strip().encode()
-        for node in sorted(_variables(_parse(expression)), key=lambda node: -node.col_offset):
-            if node.id in variables:
-                value = f"({variables[node.id]!r})".encode()
-                source = source[: node.col_offset] + value + source[node.end_col_offset :]
-        result += "${" + source.decode() + "}"
-    return result
-
-
 def _split(text: str) -> Iterator[tuple[str, str | None]]:
     """Cut `text` into literals (literal, None) and expressions ("", expression)."""
     end = 0

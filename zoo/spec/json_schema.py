@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.errors import PluginError
 from zoo.options import REQUIRED, Option, Options, canonical
-from zoo.registry import KINDS, NAME, Component, Registry
+from zoo.registry import KINDS, LAYER_FAMILY, NAME, Component, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import NetworkSpec, Spec, TrainSpec
 
@@ -20,6 +20,30 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SECTIONS: dict[type, str] = {NetworkSpec: "network", TrainSpec: "train"}
 EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 NULL: Schema = {"type": "null"}
+SCALARS = ["number", "string", "boolean", "null"]
+FREE: Schema = {
+    "type": "object",
+    "description": "A free variable, for `zoo fit`: a range with both ends, or a list of values.",
+    "properties": {
+        "free": {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        "from": {"type": "integer"},
+                        "to": {"type": "integer"},
+                        "step": {"type": "integer", "minimum": 1},
+                    },
+                    "required": ["from", "to"],
+                    "additionalProperties": False,
+                },
+                {"type": "array", "minItems": 1, "items": {"type": SCALARS}},
+            ]
+        }
+    },
+    "required": ["free"],
+    "additionalProperties": False,
+}
 
 
 def spec_schema(registry: Registry) -> Schema:
@@ -61,7 +85,7 @@ def spec_schema(registry: Registry) -> Schema:
             "type": "object",
             "description": "Variables for ${...}.",
             "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
-            "additionalProperties": {"type": ["number", "string", "boolean", "null"]},
+            "additionalProperties": {"anyOf": [{"type": SCALARS}, FREE]},
         },
     }
     whole = {"anyOf": [{"required": ["extends"]}, _required(resolver, Spec)]}
@@ -82,7 +106,8 @@ def _kind(kind: str, registry: Registry) -> Schema:
     forms: list[Schema] = [{"enum": names}, mapping, EXPRESSION]
     if kind == "layer":  # or a block, by a name that only the spec knows
         forms += [{"type": "string", "pattern": NAME.pattern.replace(r"\Z", "$")}]
-        forms += [{"type": "object", "minProperties": 1, "maxProperties": 1}]
+        others = {"not": {"enum": registry.names(*LAYER_FAMILY)}}
+        forms += [{"type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": others}]
     return {"description": f"{kind}: {KINDS[kind]}", "anyOf": forms}
 
 

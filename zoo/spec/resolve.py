@@ -12,11 +12,13 @@ from zoo.errors import PluginError, Position, Problem, SpecError, closest, listi
 from zoo.options import Option, Options, describe, within
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
-from zoo.spec.document import Node
+from zoo.spec.document import DEPTH_LIMIT, Node
+from zoo.spec.free import is_free
 from zoo.spec.schema import ComponentSpec, Spec
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
+DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
 PLAIN = (str, int, float, list, dict, type(None))
 
 
@@ -34,7 +36,7 @@ class Resolver:
         self._blocks = self._no_blocks = Blocks()
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
-        self._failed: set[Any] = set()  # uses of blocks in this spec
+        self._failed: set[Any] = set()  # what has problems in this spec
 
     def spec(self, document: Node) -> Spec:
         """Return the Spec that `document` describes, with the layers of its blocks in place of their names.
@@ -61,13 +63,14 @@ class Resolver:
         Raises SpecError with all problems.
         """
         kept, self.problems = self.problems, []
+        failed, self._failed = self._failed, set()
         try:
             found = self.component(kinds, Node.of(data, at), "")
             if found is None:
                 raise SpecError(self.problems)
             return found
         finally:
-            self.problems = kept
+            self.problems, self._failed = kept, failed
 
     def component(self, kinds: tuple[str, ...], node: Node, path: str) -> ComponentSpec | None:
         """Resolve "name", "{name: options}" or "{name: value of the first option}"; None after a problem.
@@ -110,11 +113,13 @@ class Resolver:
         return self._options[target]
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
-        """Return what was found under `key`, or find it now; what has problems is None and is found anew."""
+        """Return what was found under `key`, or find it now; what has problems is None, and they are told once."""
         if key in self._found:
             return self._found[key][1]
-        found = find()
-        if found is not None:
+        found = None if key in self._failed else find()
+        if found is None:
+            self._failed.add(key)
+        else:
             self._found[key] = (node, found)
         return found
 
@@ -150,6 +155,11 @@ class Resolver:
         if found.size > MOST_COMPONENTS:
             self._report(at, path, f"found more than {MOST_COMPONENTS:,} components, blocks written out", "fewer")
             return None
+        if found.depth > DEEPEST:
+            self._report(
+                at, path, f"found layers more than {DEEPEST} deep inside each other, blocks written out", "fewer"
+            )
+            return None
         return found
 
     def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
@@ -157,6 +167,11 @@ class Resolver:
 
         Uses with the same values have the same layers; what stands around them, and where, is their own.
         """
+
+        misuses = self._blocks.refuse(name, options, at)
+        if misuses:
+            self.problems += misuses
+            return None
 
         def expanded() -> ComponentSpec | None:
             try:
@@ -175,11 +190,8 @@ class Resolver:
             found = expanded()
         else:
             given = tuple((key, type(value.value), value.value) for key, value in values.items())
-            key = (kinds, id(self._blocks), name, given)
             # What is wrong inside a block is told once, not at each of its uses.
-            found = None if key in self._failed else self._once(key, None, expanded)
-            if found is None:
-                self._failed.add(key)
+            found = self._once((kinds, id(self._blocks), name, given), None, expanded)
         return None if found is None else replace(found, label=name, at=at)
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
@@ -227,6 +239,9 @@ class Resolver:
             if not node.is_list:
                 self._report(node.at, path, show(node.value), option.wanted)
                 return None
+            if len(node.value) < option.least:
+                self._report(node.at, path, show(node.value), option.wanted)
+                return None
             return tuple(self.component(option.kinds, item, f"{path}.{index}") for index, item in enumerate(node.value))
         if not node.is_mapping:
             self._report(node.at, path, show(node.value), option.wanted)
@@ -269,6 +284,8 @@ class Resolver:
             if part in inside:
                 node, place, wanted = node.value[part], f"{place}.{part}", within(wanted, part)
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
+        if is_free(node):
+            return Problem(node.at, place, "found a free variable", describe(wanted), "free variables stand under let")
         return Problem(node.at, place, show(node.value), describe(wanted), hint)
 
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:

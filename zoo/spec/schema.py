@@ -55,6 +55,11 @@ class ComponentSpec:
         """How many components it consists of, itself included."""
         return 1 + sum(map(_size, self.options.values()))
 
+    @cached_property
+    def depth(self) -> int:
+        """How many components stand inside each other, itself included."""
+        return 1 + max(map(_depth, self.options.values()), default=0)
+
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
         return {self.name: self.options_data()}
@@ -69,6 +74,13 @@ def _size(value: Any) -> int:
         return value.size
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     return sum(map(_size, parts))
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, ComponentSpec):
+        return value.depth
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return max(map(_depth, parts), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +121,10 @@ class TrainSpec:
         "auto"
     )
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
-    engine: Literal["auto", "eager", "compile"] = "auto"
+    engine: Annotated[
+        Literal["auto", "eager", "compile", "graph", "compiled_graph"],
+        Field(description="graph: the whole step is captured on a CUDA device and replayed."),
+    ] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from zoo.errors import Problem, SpecError
-from zoo.spec.document import Node, join, kind
-from zoo.spec.expression import CONSTANTS, ExpressionError, bind, interpolate_text, names_used
+from zoo.spec.document import Node, Scoped, join, kind
+from zoo.spec.expression import CONSTANTS, ExpressionError, interpolate_text, names_used
 from zoo.spec.free import is_free
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -22,8 +22,8 @@ _ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
 def substitute(document: Node) -> Node:
     """Return the document without `let`, and with the value of each `${...}` in its place.
 
-    Expressions under `blocks` stay: their parameters have values only where a block is used. The variables of
-    `let` are put into them. Raises SpecError with all problems.
+    Expressions under `blocks` stay, since their parameters have values only where a block is used; they come with
+    the variables of `let`. Raises SpecError with all problems.
     """
     return Template(document).fill({})
 
@@ -51,12 +51,9 @@ class Template:
             substitution.let(let)
         items = {}
         for key, node in self._document.value.items():
-            if key == "blocks" and node.is_mapping:
-                blocks = {
-                    name: self._once(block, substitution, functools.partial(substitution.block, name, block))
-                    for name, block in node.value.items()
-                }
-                items[key] = self._whole(node, blocks)
+            if key == "blocks":
+                scoped = Scoped(node.value, node.at, node.key_at, substitution.values)
+                items[key] = self._once(node, substitution, functools.partial(_as_it_is, scoped))
             elif key != "let":
                 items[key] = self._interpolated(node, substitution, key)
         if substitution.problems:
@@ -87,11 +84,6 @@ class Template:
             self._filled[key] = found
         return self._filled[key]
 
-    def _whole(self, node: Node, parts: dict[str, Node]) -> Node:
-        """Return the mapping `node` with `parts` in place of its own: the same node for the same parts."""
-        key = (id(node), *map(id, parts.values()))
-        return self._filled.setdefault(key, replace(node, value=parts))
-
     def _names(self, node: Node) -> frozenset[str] | None:
         """Return the names that a node mentions; None when there is no `${` in it."""
         if id(node) not in self._mentioned:
@@ -109,13 +101,18 @@ class Template:
         return self._mentioned[id(node)]
 
 
-def fill(node: Node, values: Mapping[str, Node], path: str) -> Node:
+def _as_it_is(node: Node) -> Node:
+    return node
+
+
+def fill(node: Node, values: Mapping[str, Node], path: str, variables: Mapping[str, Any]) -> Node:
     """Return `node` with each `${...}` replaced; a text that is one name alone may stand for a mapping or a list.
 
-    Raises SpecError with all problems.
+    `values` hide `variables` of their names. Raises SpecError with all problems.
     """
     substitution = _Substitution()
-    substitution.values = {name: one.value for name, one in values.items() if not (one.is_mapping or one.is_list)}
+    scalars = {name: one.value for name, one in values.items() if not (one.is_mapping or one.is_list)}
+    substitution.values = {name: value for name, value in variables.items() if name not in values} | scalars
     substitution.whole = {name: one for name, one in values.items() if one.is_mapping or one.is_list}
     filled = substitution.interpolate(node, path)
     if substitution.problems:
@@ -144,8 +141,9 @@ class _Substitution:
             if name in self._broken or mentioned[name] & self._broken:
                 self._broken.add(name)
                 continue
+            others = {other: value for other, value in self.values.items() if other != name}
             try:
-                self.values[name] = _value(node.value[name], self.values)
+                self.values[name] = _value(node.value[name], others)
             except ExpressionError as error:
                 self._break(name, error.problem(node.value[name].at, join("let", name)))
 
@@ -156,15 +154,6 @@ class _Substitution:
             return text if self._broken and names_used(text) & self._broken else interpolate_text(text, self.values)
 
         return self._changed(node, path, value)
-
-    def block(self, name: str, node: Node) -> Node:
-        """Return a block with the variables of `let` in it replaced; a parameter hides its namesake."""
-        parameters = node.value.get("parameters") if node.is_mapping else None
-        own: Set[str] = parameters.value.keys() if parameters is not None and parameters.is_mapping else set()
-        seen = {key: value for key, value in self.values.items() if key not in own}
-        if not seen:
-            return node
-        return self._changed(node, join("blocks", name), functools.partial(bind, variables=seen))
 
     def _changed(self, node: Node, path: str, change: Callable[[str], Any]) -> Node:
         """Return the node with `change` made to each text in it that holds `${`."""

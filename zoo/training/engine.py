@@ -1,8 +1,11 @@
-"""The engine: where a step runs, in which precision and layout, and whether it is compiled."""
+"""The engine: where a step runs, in which precision and layout, and whether it is compiled or captured."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import os
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,9 @@ from torch import nn
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
 
+#: Steps from which compiling in bf16 on a CPU pays: it costs about a minute, and gains about 25 ms a step.
+PAYS_FROM = 4_000
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -20,6 +26,8 @@ class Engine:
     device: torch.device
     precision: str  # fp32, tf32 or bf16
     compiled: bool
+    captured: bool = False  # the whole step is recorded as a CUDA graph and replayed
+    named: bool = False  # the spec asked for just this, so that nothing else may take its place
     reasons: tuple[str, ...] = ()
 
     def place(self, module: nn.Module) -> nn.Module:
@@ -38,12 +46,15 @@ class Engine:
 
     def describe(self) -> str:
         """Say in a line what was chosen."""
-        mode = "compiled" if self.compiled else "eager"
-        return f"{self.device}, {self.precision}, {mode}"
+        modes = [name for name, on in (("compiled", self.compiled), ("captured", self.captured)) if on]
+        return f"{self.device}, {self.precision}, {' and '.join(modes) or 'eager'}"
 
 
-def choose(train: TrainSpec) -> Engine:
-    """Return the engine for this machine. Raises TrainingError when what the spec names is not to be had."""
+def choose(train: TrainSpec, networks: int = 1) -> Engine:
+    """Return the engine for this machine, for a spec of as many networks.
+
+    Raises TrainingError when what the spec names is not to be had.
+    """
     device, reasons = _device(train.device)
     precision = train.precision
     if precision == "auto":
@@ -59,7 +70,43 @@ def choose(train: TrainSpec) -> Engine:
         mode = "tf32" if precision == "tf32" else "ieee"
         torch.backends.cuda.matmul.fp32_precision = mode
         torch.backends.cudnn.conv.fp32_precision = mode  # type: ignore[attr-defined]
-    return Engine(device, precision, train.engine == "compile", tuple(reasons))
+    compiled, captured, reason = _mode(train, device, precision, networks)
+    return Engine(
+        device, precision, compiled, captured, train.engine != "auto", (*reasons, *([reason] if reason else []))
+    )
+
+
+def _mode(train: TrainSpec, device: torch.device, precision: str, networks: int) -> tuple[bool, bool, str]:
+    """Return whether to compile and whether to capture, with the reason where the spec leaves it open."""
+    lacking = _no_compiler(device)
+    if train.engine in ("compile", "compiled_graph") and lacking:
+        raise TrainingError(f"train.engine: found {train.engine}, but {lacking}; wanted eager or auto")
+    if train.engine in ("graph", "compiled_graph") and device.type != "cuda":
+        raise TrainingError(
+            f"train.engine: found {train.engine}, but only a CUDA device replays graphs; this is {device.type}; "
+            "wanted eager, compile or auto"
+        )
+    if train.engine != "auto":
+        return train.engine in ("compile", "compiled_graph"), train.engine in ("graph", "compiled_graph"), ""
+    if device.type == "cuda":
+        return False, True, "engine graph: a step of a small network is shorter than the host takes to launch it"
+    if device.type != "cpu" or precision != "bf16":
+        return False, False, f"engine eager: compiling gains little in {precision} on {device.type}"
+    if networks > 1:
+        return False, False, "engine eager: compiling a game of networks gains little on a CPU"
+    if train.steps < PAYS_FROM:
+        return False, False, f"engine eager: compiling pays from some {PAYS_FROM:,} steps on"
+    if lacking:
+        return False, False, f"engine eager: {lacking}"
+    return True, False, f"engine compile: in bf16 it pays over {train.steps:,} steps"
+
+
+def _no_compiler(device: torch.device) -> str:
+    """Say what torch.compile lacks on this machine; empty when it lacks nothing."""
+    if device.type == "cuda":
+        return "" if importlib.util.find_spec("triton") else "triton, which torch.compile needs on a GPU, is not here"
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++", "cl"]
+    return "" if any(map(shutil.which, names)) else f"no C++ compiler ({', '.join(names)}) was found"
 
 
 def _device(name: str) -> tuple[torch.device, list[str]]:

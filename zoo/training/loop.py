@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
+from zoo.data.augment import Mixing
 from zoo.data.dataset import DataInfo, Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import Sampler, validation_split
@@ -28,6 +30,7 @@ from zoo.random import derive_seed
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
+from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run, default_folder, now
 from zoo.training.task import Batch, GenerativeTask, Task, Turn, Update
@@ -62,12 +65,16 @@ class Training:
     def __init__(self, spec: Spec, report: Report, builder: Builder, run: Run, reporter: Reporter) -> None:
         self.spec, self.run, self.reporter = spec, run, reporter
         self.task: Task = builder.bind(spec.task)
-        self.engine: Engine = choose(spec.train)
+        self.engine: Engine = choose(spec.train, len(report.networks))
         dataset: Dataset = builder.bind(spec.data).load()
         self.info: DataInfo = dataset.info
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.augment = [builder.bind(one) for one in spec.augment]
         self._load(dataset)
+        device = self.engine.device
+        self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=device)
+        self._random = {purpose: torch.Generator(device) for purpose in ("augment", "noise")}
+        self._graphs = self._recorder()
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
@@ -123,31 +130,71 @@ class Training:
         self._take_step()
         self._after_step()
 
+    def _recorder(self) -> Graphs | None:
+        """Return what captures the steps, where they are to be captured and can be."""
+        if not self.engine.captured:
+            return None
+        hindrance = ""
+        if not self.images.resident:
+            hindrance = "the images do not fit on the device"
+        elif not all(one.capturable for one in self.trainees.values()):
+            hindrance = "an optimizer counts its steps on the host"
+        if hindrance and self.engine.named:
+            raise TrainingError(f"train.engine: a step cannot be captured, since {hindrance}; wanted eager or auto")
+        if hindrance:
+            self.engine = replace(self.engine, captured=False)
+            self.reporter.message(f"steps are not captured, since {hindrance}")
+            return None
+        for trainee in self.trainees.values():
+            trainee.prepare_capture()
+        return Graphs(cuda_recorder(list(self._random.values())), self.trainees)
+
     def _take_step(self) -> None:
-        """Do step `self.step`, a pure function of it, of the seed and of the networks' state."""
-        step, train, device = self.step, self.spec.train, self.engine.device
-        images, labels = self._batch(step)
-        torch.manual_seed(derive_seed(train.seed, "dropout", step))
-        random = torch.Generator(device).manual_seed(derive_seed(train.seed, "noise", step))
-        networks = {role: one.compiled for role, one in self.trainees.items()}
-        parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
-        for index, (part, part_labels) in enumerate(parts):
-            update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
-            turn = Turn(networks, Batch(part, part_labels), self.info, update, random, step, train.steps)
-            with self.engine.autocast(), self.phase("forward"):
-                self._pending.append(self.task.step(turn))
+        """Do step `self.step`, a pure function of it, of the seed and of the networks' state.
+
+        What differs from step to step is put in place first; the rest is the device's, and may be a recording.
+        """
+        step, seed = self.step, self.spec.train.seed
+        for purpose, random in self._random.items():
+            random.manual_seed(derive_seed(seed, purpose, step))
+        seed_default(self.engine.device, derive_seed(seed, "dropout", step))
+        for trainee in self.trainees.values():
+            trainee.set_rate(step)
+        with self.phase("data"):
+            fetch = self.images.fetch(self.sampler.indices(step), self._indices)
+        if self._graphs is None:
+            self._pending += self._work(fetch)
+        else:
+            self._pending += self._graphs(self.task.variant(step), lambda: self._work(fetch))
         self.step += 1
 
-    def _batch(self, step: int) -> Batch:
+    def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
+        """Train on one batch; return the figures of each of its parts, on the device."""
+        train = self.spec.train
+        images, labels = self._batch(fetch)
+        networks = {role: one.compiled for role, one in self.trainees.items()}
+        parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
+        figures = []
+        for index, (part, part_labels) in enumerate(parts):
+            update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
+            batch = Batch(part, part_labels)
+            turn = Turn(networks, batch, self.info, update, self._random["noise"], self.step, train.steps)
+            with self.engine.autocast(), self.phase("forward"):
+                figures.append(self.task.step(turn))
+        return figures
+
+    def _batch(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Batch:
         """Return the images of a step, augmented, and their labels."""
-        device = self.engine.device
         with self.phase("data"):
-            pixels, labels = self.images.batch(self.sampler.indices(step))
+            pixels, labels = fetch()
             images = pixels.to(torch.float32).div_(255)
         with self.phase("augment"):
-            generator = torch.Generator(device).manual_seed(derive_seed(self.spec.train.seed, "augment", step))
+            random = self._random["augment"]
             for augmentation in self.augment:
-                images = augmentation(images, generator)
+                if isinstance(augmentation, Mixing):
+                    images, labels = augmentation.mix(images, labels, self.info.classes, random)
+                else:
+                    images = augmentation(images, random)
             return Batch(images.contiguous(memory_format=torch.channels_last), labels)
 
     def _updater(self, share: float, final: bool) -> Update:
@@ -165,7 +212,10 @@ class Training:
                 with self.phase("backward"):
                     (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
                 with self.phase("optimizer"):
-                    return trainee.update(self.step) if final else loss.new_zeros(())
+                    norm = trainee.update() if final else loss.new_zeros(())
+            # Autocast keeps low-precision copies of the weights, which the update has just made stale.
+            torch.clear_autocast_cache()
+            return norm
 
         return update
 
@@ -202,7 +252,7 @@ class Training:
         self._read()
         figures, self._figures = self._figures, []
         means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
-        rates = {role: one.optimizers[0].param_groups[0]["lr"] for role, one in self.trainees.items()}
+        rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
         remarks = self.task.remarks(means)
         record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
@@ -301,6 +351,16 @@ def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.
         networks[role] = one.network.module(one.input)
         builder.bind(spec.networks[role].init)(networks[role])
     return networks
+
+
+def seed_default(device: torch.device, seed: int) -> None:
+    """Seed the generator that torch's own layers draw from on `device`; torch.manual_seed takes 0.3 ms for all."""
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+    elif device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def _unwatched(phase: str) -> AbstractContextManager[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -24,7 +24,10 @@ class Terminals(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """images: (N, C, H, W) float32 in 0..1, on the device; labels: (N,) int64."""
+    """images: (N, C, H, W) float32 in 0..1, on the device; labels: (N,) int64.
+
+    Where an augmentation has mixed them, labels are (N, classes) float32: the share of each class.
+    """
 
     images: Tensor
     labels: Tensor
@@ -58,6 +61,7 @@ class Task:
     """
 
     roles: ClassVar[tuple[str, ...]] = ()
+    soft_labels: ClassVar[bool] = False  # whether `step` takes labels that an augmentation has mixed
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         """Return the shapes that the network in `role` connects, for data of this kind."""
@@ -72,8 +76,16 @@ class Task:
         return 1
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
-        """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached."""
+        """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached.
+
+        Nothing is read from the device or brought to it, so that the step can be captured and replayed; then
+        `turn.step` is that of the capture.
+        """
         raise NotImplementedError
+
+    def variant(self, step: int) -> Hashable:
+        """Return the same value for steps of the same operations; unless a task says more, all steps are alike."""
+        return None
 
     def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
         """Return what the networks say of images (N, C, H, W) float in 0..1: (N, ...), such as logits."""

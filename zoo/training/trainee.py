@@ -7,12 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from zoo.builder import Builder
 from zoo.spec.schema import NetworkSpec
-
-SPECTRAL_VECTORS = (".0._u", ".0._v")  # of torch.nn.utils.parametrizations.spectral_norm
+from zoo.training.average import Average
 
 
 class Trainee:
@@ -28,10 +26,7 @@ class Trainee:
         self.optimizers: list[torch.optim.Optimizer] = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
         self.factor: Callable[[int], float] = builder.bind(section.schedule)(steps)
         self._rates = [[group["lr"] for group in one.param_groups] for one in self.optimizers]
-        self.average: AveragedModel | None = None
-        if section.ema is not None:
-            average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(section.ema), use_buffers=True)
-            self.average = average.requires_grad_(False)
+        self.average = None if section.ema is None else Average(module, section.ema)
         self.updates = 0
 
     @property
@@ -39,23 +34,45 @@ class Trainee:
         """The network to evaluate: the averaged one where there is one."""
         return self.module if self.average is None else self.average.module
 
-    def update(self, step: int) -> Tensor:
-        """Take one optimizer step with the gradients gathered, at the rate of `step`, and clear them.
+    @property
+    def capturable(self) -> bool:
+        """Whether a captured step may hold the optimizers' steps: count and rate have to be tensors then."""
+        return all("capturable" in group for one in self.optimizers for group in one.param_groups)
 
-        Return the norm that the gradient had.
+    def prepare_capture(self) -> None:
+        """Keep the rates in tensors, and let the optimizers count their steps on the device."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["capturable"] = True
+                group["lr"] = torch.tensor(float(group["lr"]), device=self.parameters[0].device)
+
+    def set_rate(self, step: int) -> None:
+        """Set the rate of `step`, for the updates that it makes."""
+        factor = self.factor(step)
+        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate * factor)
+                else:
+                    group["lr"] = rate * factor
+
+    def rate(self, step: int) -> float:
+        """Return the rate of the first group at `step`."""
+        return float(self._rates[0][0] * self.factor(step))
+
+    def update(self) -> Tensor:
+        """Take one optimizer step with the gradients gathered, and clear them; return the norm that they had.
+
+        Nothing is read from the device.
         """
         norm = nn.utils.get_total_norm([one.grad for one in self.parameters if one.grad is not None])
         if self.clip is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
-        factor = self.factor(step)
-        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
+        for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
-            self.average.update_parameters(self.module)
-            _copy_directions(self.module, self.average.module)
+            self.average.update(first=self.updates == 0)
         self.updates += 1
         return norm
 
@@ -63,7 +80,7 @@ class Trainee:
         """Return everything that a checkpoint must hold as tensors, by name; a shared weight appears once."""
         found = {f"network.{name}": tensor for name, tensor in state(self.module).items()}
         if self.average is not None:
-            found |= {f"average.{name}": tensor for name, tensor in state(self.average).items()}
+            found |= {f"average.module.{name}": tensor for name, tensor in state(self.average.module).items()}
         for index, optimizer in enumerate(self.optimizers):
             for key, values in optimizer.state_dict()["state"].items():
                 found |= {
@@ -75,7 +92,7 @@ class Trainee:
         """Put back what `tensors` gave. Raises KeyError when a tensor is missing."""
         load_state(self.module, under(tensors, "network."))
         if self.average is not None:
-            load_state(self.average, under(tensors, "average."))
+            load_state(self.average.module, under(tensors, "average.module."))
         for index, optimizer in enumerate(self.optimizers):
             held: dict[int, dict[str, Any]] = {}
             for name, tensor in under(tensors, f"optimizer.{index}.").items():
@@ -85,13 +102,6 @@ class Trainee:
             optimizer.load_state_dict({"state": held, "param_groups": groups})
             _match_layout(optimizer)
         self.updates = updates
-
-
-def _copy_directions(module: nn.Module, average: nn.Module) -> None:
-    """Give the averaged network the unit vectors of spectral norm as they are: the mean of two is shorter than they."""
-    for own, other in zip(module.named_buffers(), average.named_buffers(), strict=True):
-        if own[0].endswith(SPECTRAL_VECTORS):
-            other[1].copy_(own[1])
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:

@@ -1,0 +1,76 @@
+"""Whole steps recorded once and replayed: the host then launches one graph in place of some thousand kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from zoo.errors import TrainingError
+from zoo.training.trainee import Trainee
+
+Figures = list[dict[str, Tensor]]
+Work = Callable[[], Figures]
+Record = Callable[[Work], tuple[Callable[[], None], Figures]]
+
+WARM_STEPS = 3  # steps of each variant that run as they are: optimizers make their state, libraries their plans
+
+
+class Graphs:
+    """Runs the device's part of each step: the first few of a variant as they are, the others from a recording.
+
+    A step reads what differs from step to step (indices, rates, seeds) from tensors and generators that stay in
+    place, and reads nothing back. `variant` tells apart steps of different operations; each is recorded on its own.
+    """
+
+    def __init__(self, record: Record, trainees: Mapping[str, Trainee]) -> None:
+        self._record = record
+        self._trainees = trainees
+        self._warm: dict[Hashable, int] = {}
+        self._recordings: dict[Hashable, tuple[Callable[[], None], Figures, dict[str, int]]] = {}
+
+    def __call__(self, variant: Hashable, work: Work) -> Figures:
+        """Do one step; return its figures as tensors of their own."""
+        if self._warm.get(variant, 0) < WARM_STEPS:
+            self._warm[variant] = self._warm.get(variant, 0) + 1
+            return work()
+        before = self._updates()
+        if variant not in self._recordings:
+            replay, figures = self._record(work)
+            # Recording counts the updates without doing them, a replay does them without counting.
+            counted = {role: count - before[role] for role, count in self._updates().items()}
+            self._recordings[variant] = replay, figures, counted
+            self._count(before, dict.fromkeys(before, 0))
+        replay, figures, counted = self._recordings[variant]
+        replay()
+        self._count(before, counted)
+        return [{name: value.clone() for name, value in one.items()} for one in figures]
+
+    def _count(self, before: dict[str, int], more: dict[str, int]) -> None:
+        for role, trainee in self._trainees.items():
+            trainee.updates = before[role] + more[role]
+
+    def _updates(self) -> dict[str, int]:
+        return {role: trainee.updates for role, trainee in self._trainees.items()}
+
+
+def cuda_recorder(generators: Sequence[torch.Generator]) -> Record:
+    """Return what records work as a CUDA graph; the generators are seeded anew before each replay."""
+
+    def record(work: Work) -> tuple[Callable[[], None], Figures]:
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        torch.cuda.synchronize()
+        try:
+            with torch.cuda.graph(graph):
+                figures = work()
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise TrainingError(
+                f"train.engine: the step cannot be captured as a CUDA graph ({reason}); choose engine: eager or compile"
+            ) from error
+        return graph.replay, figures
+
+    return record
