@@ -103,6 +103,7 @@ class ColorJitter(Augmentation):
             raise DataError(f"color_jitter: found images of {images.shape[1]} channels; wanted 3")
         # Drawn for all four, so that switching one off leaves the others' numbers as they are.
         drawn, keys = uniform(images, generator, 4), uniform(images, generator, 4)
+        images = images.to(torch.float32)  # under autocast a generator may make bf16
         turns = _between(-self.hue, self.hue, drawn[:, HUE]).view(-1, 1, 1, 1)
         strengths = (self.brightness, self.contrast, self.saturation)
         used = [operation for operation, strength in enumerate(strengths) if strength]

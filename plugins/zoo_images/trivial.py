@@ -50,6 +50,7 @@ class TrivialAugment(Augmentation):
 
         if images.shape[1] not in (1, 3):
             raise DataError(f"trivial_augment: found images of {images.shape[1]} channels; wanted 1 or 3")
+        images = images.to(torch.float32)  # under autocast a generator may make bf16
         count, device = (len(images),), images.device
         operation = torch.randint(len(OPERATIONS), count, generator=generator, device=device)
         level = torch.randint(STEPS + 1, count, generator=generator, device=device) / STEPS * self.strength

@@ -84,6 +84,14 @@ def test_the_gradients_of_colours_are_right() -> None:
     assert torch.autograd.gradcheck(lambda one: shift_hue(one, turns), before)
 
 
+@pytest.mark.parametrize("name", EACH)
+def test_images_of_bf16_are_taken(name: Any, registry: Registry) -> None:
+    """Under autocast a generator may make them."""
+    after = bind(registry, name)(images().bfloat16(), generator())
+    expected = bind(registry, name)(images().bfloat16().float(), generator())
+    torch.testing.assert_close(after.float(), expected, atol=0.01, rtol=0)
+
+
 def test_a_crop_is_the_same_with_and_without_gradients(registry: Registry) -> None:
     crop, before = bind(registry, "random_crop"), images(6)
     for layout in (torch.contiguous_format, torch.channels_last):

@@ -114,6 +114,12 @@ class _Writer:
             written.append(layer)
         return written, shape
 
+    def some_layers(self, shape: Shape, room: int) -> tuple[list[Any], Shape]:
+        """Return one layer or more."""
+        first, shape = self.layer(shape, room)
+        more, shape = self.layers(shape, room, most=2)
+        return [first, *more], shape
+
     def layer(self, shape: Shape, room: int) -> tuple[Any, Shape]:
         kinds = ["leaf", "leaf", *(["again"] * 4 if self.blocks else [])]
         if room:
@@ -178,7 +184,7 @@ class _Writer:
         return {"sequence": self.either(layers, {"layers": layers})}
 
     def repeat(self, shape: Shape, room: int) -> Any:
-        layers, found = self.layers(shape, room)
+        layers, found = self.some_layers(shape, room)
         shared = self.chance()
         if shared or self.chance():
             layers += self.fitting(found, shape)
@@ -225,7 +231,7 @@ class _Writer:
         return layers[0] if len(layers) == 1 and self.chance() else {"sequence": layers} if layers else "identity"
 
     def architecture(self, shape: Shape, room: int) -> Any:
-        layers, _ = self.layers(shape, room)
+        layers, _ = self.some_layers(shape, room)
         return {"layers": self.either(layers, {"layers": layers})}
 
     # Blocks

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from layers_reference import expansion, outputs
 from layers_strategy import specs
@@ -25,7 +25,11 @@ from zoo.spec.schema import Spec
 
 REGISTRY = builtin_registry()
 a_few = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=30,
+    deadline=None,
+    # A failure is shown small, without minutes of looking for its cause.
+    phases=tuple(set(Phase) - {Phase.explain}),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from stand_in import HostForbidden
 
 from zoo.api import Batch
 from zoo.training import checkpoint, loop
@@ -61,12 +62,15 @@ def test_every_loss_trains_on_shares_in_every_precision(loss: str, precision: st
     assert all(line["loss"] > 0 for line in found.metrics())
 
 
-def test_the_task_is_given_shares_of_all_classes(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_task_is_given_shares_that_the_host_has_not_seen(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Batch] = []
     original = loop.Training._batch
 
     def watched(*given: Any) -> Batch:
-        seen.append(original(*given))
+        with HostForbidden():
+            seen.append(original(*given))
         return seen[-1]
 
     monkeypatch.setattr(loop.Training, "_batch", watched)

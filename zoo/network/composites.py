@@ -74,7 +74,8 @@ class Repeat(Layer):
         output = self._body.shape(input)
         if self.shared and output != tuple(input):
             raise ShapeError(f"shared weights need layers that keep the shape; these turn {tuple(input)} into {output}")
-        if output != tuple(input) and _rounds(self) > MOST_ROUNDS:
+        # Rounds alike are looked at once; where the shape goes on changing, each is.
+        if output != tuple(input) and _rounds(self) > MOST_ROUNDS and self._body.shape(output) != output:
             raise ShapeError(f"more than {MOST_ROUNDS:,} rounds inside each other, each of another shape")
         return Sequence(layers=[self._body] * self.times)
 

@@ -15,7 +15,7 @@ from zoo.spec.expression import CONSTANTS, ExpressionError, names_used
 from zoo.spec.variables import fill
 
 MOST_USES = 10_000  # of blocks in a spec, those inside other blocks included
-MOST_NODES = 200_000  # values in all those uses together
+MOST_NODES = 50_000  # values in all those uses together
 DEEPEST = 32  # blocks inside each other
 
 
