@@ -171,6 +171,6 @@ def test_a_layer_that_cannot_take_its_input_is_named(registry: Registry) -> None
     with pytest.raises(SpecError) as caught:
         zoo.check(spec, registry=registry)
     assert str(caught.value) == (
-        "<python>: networks.classifier.architecture: layer 0: layers give (8, 16, 16), shortcut gives (3, 32, 32); "
+        "<python>: networks.classifier.architecture: layer 0: residual: layers give (8, 16, 16), shortcut gives (3, 32, 32); "
         "add a projection to the shortcut or match the shapes"
     )

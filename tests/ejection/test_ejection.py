@@ -255,3 +255,16 @@ def test_a_module_that_needs_another_package_is_told(strangers: Registry) -> Non
     assert str(caught.value).endswith(
         ".Homesick uses Component of the package zoo; a file that imports only torch cannot hold it"
     )
+
+
+@pytest.mark.parametrize("name", builtin_registry().names("activation"))
+def test_every_activation_can_be_ejected(name: str, registry: Registry) -> None:
+    spec = tiny([{"conv": 8}, name, "global_average_pool", {"linear": 10}])
+    (one,) = api.check(spec, registry=registry).networks.values()
+    module, ejected = (
+        one.network.module(one.input).eval(),
+        run(api.eject(spec, registry=registry))["classifier"]().eval(),
+    )
+    ejected.load_state_dict(module.state_dict())
+    images = torch.randn(2, *one.input)
+    assert torch.equal(module(images), ejected(images))

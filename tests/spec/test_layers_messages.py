@@ -68,7 +68,7 @@ def test_a_residual_that_does_not_fit_is_told_in_its_own_line(tmp_path: Path, mo
         f"\n  classifier:\n    architecture:{layers}",
     )
     assert message(text, tmp_path, monkeypatch) == (
-        "broken.yaml:11:11: networks.classifier.architecture: layer 2: layers give (16, 4, 4), shortcut gives (8, 4, 4); "
+        "broken.yaml:11:11: networks.classifier.architecture: layer 2: residual: layers give (16, 4, 4), shortcut gives (8, 4, 4); "
         "add a projection to the shortcut or match the shapes"
     )
 
@@ -150,6 +150,14 @@ CASES = [
         "the place is that of '${channels}' in the block, not that of the value",
     ),
     case(
+        "a long block used too often",
+        ", ".join(f"a: {kernel}" for kernel in range(1, 202, 2)),
+        "blocks: {a: {parameters: {kernel: null}, layers: ["
+        + "relu, " * 600
+        + "conv: {channels: 3, kernel: '${kernel}'}]}}",
+        "broken.yaml:5:650: a: found blocks of more than 50,000 values, written out; wanted repeat, or fewer",
+    ),
+    case(
         "a text with both quotes",
         "a",
         "let: {note: 'it''s \"new\"'}\nblocks: {a: [conv: '${note}']}",
@@ -207,3 +215,21 @@ def test_the_json_schema_accepts_free_variables(validator: Any) -> None:
 def test_the_json_schema_underlines_a_mistake_in_a_layer(layer: Any, validator: Any) -> None:
     assert validator.is_valid(spec([{"conv": {"channels": 8}}, "relu", {"block": {"channels": 0}}]))
     assert not validator.is_valid(spec([layer]))
+
+
+@pytest.mark.xfail(strict=True, reason="found text that is not YAML, in the parser's own words")
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            " a: 1\nb: 2\n",
+            "broken.yaml:2:1: found text that is in line with nothing above; wanted the next key or item",
+        ),
+        ("a: [1,\n", "broken.yaml:1:4: found a list '[' that is not closed; wanted ',' or ']' after each value"),
+        ("a: * b\n", "broken.yaml:1:4: found '*' at the start of a value; wanted quotes around the value"),
+    ],
+)
+def test_text_that_is_no_yaml_is_told_in_our_words(
+    text: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert message(text, tmp_path, monkeypatch) == wanted

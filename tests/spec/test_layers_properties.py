@@ -69,6 +69,21 @@ def test_a_network_is_counted_as_it_is_built(spec: dict[str, Any]) -> None:
 
 @a_few
 @given(specs())
+def test_what_is_ejected_is_the_same_network(spec: dict[str, Any]) -> None:
+    found, names = network(spec), {"__name__": "model"}
+    exec(compile(zoo.eject(spec, registry=REGISTRY), "model.py", "exec"), names)
+    module, ejected = found.network.module(found.input).eval(), names["classifier"]().eval()  # type: ignore[operator]
+    wanted = module.state_dict()
+    assert [(name, one.shape) for name, one in wanted.items()] == [
+        (name, one.shape) for name, one in ejected.state_dict().items()
+    ]
+    ejected.load_state_dict(wanted)
+    images = torch.randn(2, *found.input)
+    torch.testing.assert_close(ejected(images), module(images), rtol=0, atol=0, equal_nan=True)
+
+
+@a_few
+@given(specs())
 def test_the_table_of_layers_adds_up(spec: dict[str, Any]) -> None:
     found = network(spec)
     table = list(rows(found.network, found.input))

@@ -194,7 +194,8 @@ class Residual(Layer):
         (_, layers), (_, shortcut) = _outputs(self.children(input))
         if layers != shortcut:
             raise ShapeError(
-                f"layers give {layers}, shortcut gives {shortcut}; add a projection to the shortcut or match the shapes"
+                f"residual: layers give {layers}, shortcut gives {shortcut}; "
+                "add a projection to the shortcut or match the shapes"
             )
         return layers
 

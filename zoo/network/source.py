@@ -68,6 +68,8 @@ def module_code(module: nn.Module) -> Code:
         ):
             continue
         required = parameter.default is inspect.Parameter.empty
+        if not required and kind.__module__.startswith("torch.") and not hasattr(module, parameter.name):
+            continue  # an old name of another argument, as Hardtanh's min_value
         value = _argument(module, parameter.name)
         if required or value != parameter.default:
             code = Code(repr(value))

@@ -89,9 +89,16 @@ class Blocks:
         block = self._blocks[name]
         if block is None:
             raise SpecError([])
-        self._nodes += block.nodes
         if self._uses > MOST_USES or self._nodes > MOST_NODES:
-            raise SpecError([Problem(at, name, f"found more than {MOST_USES:,} uses of blocks", "repeat, or fewer")])
+            raise SpecError([])  # it was told when the bound was passed
+        self._nodes += block.nodes
+        if self._uses == MOST_USES or self._nodes > MOST_NODES:
+            self._uses = max(self._uses, MOST_USES)
+            many = self._nodes > MOST_NODES
+            found = (
+                f"blocks of more than {MOST_NODES:,} values, written out" if many else f"{MOST_USES:,} uses of blocks"
+            )
+            raise SpecError([Problem(at, name, f"found {found}", "repeat, or fewer")])
         if len(self._open) >= DEEPEST:
             found = f"found blocks more than {DEEPEST} deep inside each other"
             raise SpecError([Problem(at, name, found, "fewer")])
