@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from zoo.registry import Provider, Registry
 
@@ -27,3 +29,15 @@ def builtin_registry() -> Registry:
         for component in importlib.import_module(module).zoo_components():
             found.add(component, Provider(name))
     return found
+
+
+def changed(spec: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """Return a spec with dotted keys replaced, given with __ for the dots."""
+    data = copy.deepcopy(spec)
+    for path, value in parts.items():
+        *above, last = path.split("__")
+        where = data
+        for key in above:
+            where = where.setdefault(key, {})
+        where[last] = value
+    return data

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from data_support import HostForbidden, evenly
+from data_support import evenly
+from host import HostForbidden
 from scipy import stats
 from torch import Tensor
 from torchvision.transforms import ColorJitter, RandomCrop

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from data_support import HostForbidden, evenly
+from data_support import evenly
+from host import HostForbidden
 from torch import Tensor
 from torchvision.transforms.v2 import TrivialAugmentWide
 from torchvision.transforms.v2 import functional as reference

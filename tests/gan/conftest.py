@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from gan_support import changed
-from support import builtin_registry
+from gan_support import SPEC
+from support import builtin_registry, changed
 
 from zoo.builder import Builder
 from zoo.registry import Component, Provider, Registry
@@ -44,7 +44,7 @@ def gan_builder() -> Builder:
 @pytest.fixture
 def spec(gan_builder: Builder) -> Callable[..., Spec]:
     """Make the small spec, changed where asked."""
-    return lambda **parts: load_spec(changed(**parts), registry=gan_builder.registry)
+    return lambda **parts: load_spec(changed(SPEC, **parts), registry=gan_builder.registry)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +24,6 @@ SPEC: dict[str, Any] = {
 }
 #: What a `scripted` task reports in each step beside its own figures.
 SCRIPT: list[dict[str, float]] = []
-
-
-def changed(**parts: Any) -> dict[str, Any]:
-    """Return the small spec with dotted keys replaced, given with __ for the dots."""
-    data = copy.deepcopy(SPEC)
-    for path, value in parts.items():
-        *above, last = path.split("__")
-        where = data
-        for key in above:
-            where = where.setdefault(key, {})
-        where[last] = value
-    return data
 
 
 @dataclass(frozen=True, kw_only=True)

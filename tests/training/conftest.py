@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from support import changed
 
 from zoo.builder import Builder
 from zoo.registry import Registry
@@ -44,22 +44,10 @@ SPEC: dict[str, Any] = {
 }
 
 
-def changed(**parts: Any) -> dict[str, Any]:
-    """Return the small spec with dotted keys replaced, given with __ for the dots."""
-    data = copy.deepcopy(SPEC)
-    for path, value in parts.items():
-        *above, last = path.split("__")
-        where = data
-        for key in above:
-            where = where.setdefault(key, {})
-        where[last] = value
-    return data
-
-
 @pytest.fixture
 def spec(registry: Registry) -> Callable[..., Spec]:
     """Make the small spec, changed where asked."""
-    return lambda **parts: load_spec(changed(**parts), registry=registry)
+    return lambda **parts: load_spec(changed(SPEC, **parts), registry=registry)
 
 
 @pytest.fixture

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
+from host import HostForbidden
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from zoo.training.graph import Figures, Record, Work
 from zoo.training.trainee import Trainee
-
-
-class HostForbidden(TorchDispatchMode):
-    """Raises where work would wait for a device, or bring from the host what a replay would not bring again."""
-
-    REFUSED = ("_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "_unique2", "equal", "lift_fresh")
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        if name in self.REFUSED:
-            raise RuntimeError(f"aten::{name} needs the host, which a captured step may not")
-        return func(*args, **(kwargs or {}))
 
 
 def recorder(trainees: Mapping[str, Trainee], generators: Sequence[torch.Generator]) -> Record:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from stand_in import HostForbidden, recorder
+from host import HostForbidden
+from stand_in import recorder
 from support import builtin_registry
 
 from zoo.builder import Builder

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from host import HostForbidden
 from safetensors.torch import load_file
-from stand_in import HostForbidden
 
 from zoo.api import Batch
 from zoo.training import checkpoint, loop
