@@ -35,6 +35,22 @@ class Channels(nn.Module):
         return f"start={self.start}, count={self.count}"
 
 
+class ChannelMean(nn.Module):
+    """(N, C, H, W) to (N, C), or to (N, C, 1, 1) with `keepdim`: the mean of each channel."""
+
+    def __init__(self, keepdim: bool = False) -> None:
+        super().__init__()
+        self.keepdim = keepdim
+
+    def forward(self, images: Tensor) -> Tensor:
+        # torch's pooling hands back a gradient with channels apart, and all before it would meet it in that layout.
+        means = images.permute(0, 2, 3, 1).mean((1, 2))
+        return means[:, :, None, None] if self.keepdim else means
+
+    def extra_repr(self) -> str:
+        return f"keepdim={self.keepdim}"
+
+
 class ShortcutPad(nn.Module):
     """(N, C, H, W) to (N, C + extra, ceil(H / stride), ceil(W / stride)), without weights."""
 

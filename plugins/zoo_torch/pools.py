@@ -76,6 +76,10 @@ class AdaptiveAveragePool(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
+        from zoo_torch.modules import ChannelMean
+
+        if pair(self.size) == (1, 1):
+            return ChannelMean(keepdim=True)
         return nn.AdaptiveAvgPool2d(pair(self.size))
 
 
@@ -90,6 +94,6 @@ class GlobalAveragePool(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from torch import nn
+        from zoo_torch.modules import ChannelMean
 
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return ChannelMean()

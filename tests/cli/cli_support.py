@@ -14,7 +14,7 @@ data: {shapes: {train_images: 200, test_images: 100}}
 networks:
   classifier:
     architecture: {resnet: {stem: 4, widths: [4, 8], depths: [1, 1]}}
-train: {steps: 6, batch_size: 16, device: cpu, log_every: 2, validation: 100, evaluate_every: 3}
+train: {steps: 6, batch_size: 16, device: cpu, precision: fp32, log_every: 2, validation: 100, evaluate_every: 3}
 budget: {parameters: 10000, steps: 100}
 """
 

@@ -214,3 +214,19 @@ def test_losses_are_those_of_torch(registry: Registry) -> None:
     margin = bind(registry, "loss", {"multi_margin": {"p": 2}})
     assert torch.equal(smooth(logits, labels), nn.CrossEntropyLoss(label_smoothing=0.1)(logits, labels))
     assert torch.equal(margin(logits, labels), nn.MultiMarginLoss(p=2)(logits, labels))
+
+
+@pytest.mark.parametrize("pool", ["global_average_pool", "adaptive_average_pool"])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_means_hand_back_a_gradient_with_channels_together(
+    pool: str, layout: torch.memory_format, builder: Builder
+) -> None:
+    images = torch.randn(2, 8, 6, 4).contiguous(memory_format=layout).requires_grad_()
+    middle = images * 2
+    layouts: list[bool] = []
+    middle.register_hook(lambda gradient: layouts.append(gradient.is_contiguous(memory_format=torch.channels_last)))
+    means = builder.layer(pool).module((8, 6, 4))(middle)
+    means.square().sum().backward()
+    assert torch.equal(means.flatten(1), middle.mean((2, 3)))
+    torch.testing.assert_close(images.grad, (2 * 2 / 24 * middle.mean((2, 3), keepdim=True)).expand_as(images))
+    assert layouts == [True]

@@ -40,7 +40,14 @@ SPEC: dict[str, Any] = {
             "gradient_clip": 1.0,
         }
     },
-    "train": {"steps": 12, "batch_size": 16, "device": "cpu", "checkpoint_every": 4, "log_every": 2},
+    "train": {
+        "steps": 12,
+        "batch_size": 16,
+        "device": "cpu",
+        "precision": "fp32",  # the same on every machine
+        "checkpoint_every": 4,
+        "log_every": 2,
+    },
 }
 
 

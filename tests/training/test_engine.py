@@ -10,19 +10,55 @@ import torch
 
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
-from zoo.training.engine import choose
+from zoo.training.engine import bf16_units, choose
 from zoo.training.run import Run
 
+BF16 = pytest.mark.skipif(not bf16_units(torch.device("cpu")), reason="this CPU has no instructions for bf16")
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, so asking for one is no error")
 
 
-def test_auto_says_what_it_chose_and_why() -> None:
+@pytest.mark.parametrize(
+    ("units", "precision", "reasons"),
+    [
+        ("AMX", "bf16", ("precision bf16: this CPU has AMX", "engine eager: compiling pays from some 4,000 steps on")),
+        (
+            "",
+            "fp32",
+            (
+                "precision fp32: this CPU has no instructions for bf16",
+                "engine eager: compiling gains little in fp32 on cpu",
+            ),
+        ),
+    ],
+)
+def test_auto_says_what_it_chose_and_why(
+    units: str, precision: str, reasons: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.training.engine.bf16_units", lambda device: units)
     engine = choose(TrainSpec(steps=1, device="cpu"))
-    assert engine.describe() == "cpu, fp32, eager"
-    assert engine.reasons == (
-        "precision fp32: the default on cpu",
-        "engine eager: compiling gains little in fp32 on cpu",
+    assert engine.describe() == f"cpu, {precision}, eager"
+    assert engine.reasons == reasons
+
+
+def test_bf16_by_name_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.training.engine.bf16_units", lambda device: "")
+    with pytest.raises(TrainingError) as caught:
+        choose(TrainSpec(steps=1, device="cpu", precision="bf16"))
+    assert str(caught.value) == (
+        "train.precision: found bf16, but this cpu computes no bf16; wanted fp32 or auto"
     )
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx", "units"), [(True, True, "AMX"), (False, True, "AVX-512 BF16"), (False, False, "")]
+)
+def test_bf16_counts_only_where_the_cpu_has_instructions_for_it(
+    amx: bool, avx: bool, units: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.training.engine.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: avx)
+    assert bf16_units(torch.device("cpu")) == units
 
 
 @pytest.mark.parametrize(
@@ -39,6 +75,7 @@ def test_bf16_on_a_cpu_is_compiled_where_it_pays(
 ) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr("zoo.training.engine.shutil.which", lambda name: compiler)
+    monkeypatch.setattr("zoo.training.engine.bf16_units", lambda device: "AMX")
     engine = choose(TrainSpec(steps=steps, device="cpu", precision="bf16"), networks)
     assert (engine.compiled, engine.reasons) == (compiled, (reason,))
 
@@ -79,8 +116,9 @@ def losses(run: Run) -> list[float]:
     return [line["loss"] for line in run.metrics() if "loss" in line]
 
 
+@BF16
 def test_bf16_trains_as_fp32_within_its_precision(run: Callable[..., Run]) -> None:
-    plain, low = losses(run("fp32")), losses(run("bf16", train__precision="bf16"))
+    plain, low = losses(run("fp32", train__precision="fp32")), losses(run("bf16", train__precision="bf16"))
     assert low == pytest.approx(plain, rel=0.02)
     assert low != plain
 

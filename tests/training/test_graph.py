@@ -86,6 +86,7 @@ def test_what_ships_can_be_captured(name: str, builder: Builder, captured: Calla
         "train.batch_size=4",
         "train.steps=5",
         "train.device=cpu",
+        "train.precision=fp32",
         "train.test_at_end=false",
         "train.sample_every=0",
     ]

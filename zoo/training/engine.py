@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +59,9 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
     device, reasons = _device(train.device)
     precision = train.precision
     if precision == "auto":
-        precision = "tf32" if device.type == "cuda" else "fp32"
-        reasons.append(f"precision {precision}: the default on {device.type}")
-    if precision == "bf16" and not _has_bf16(device):
+        precision, reason = _precision(device)
+        reasons.append(reason)
+    if precision == "bf16" and not bf16_units(device):
         raise TrainingError(
             f"train.precision: found bf16, but this {device.type} computes no bf16; wanted fp32 or auto"
         )
@@ -74,6 +75,18 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
     return Engine(
         device, precision, compiled, captured, train.engine != "auto", (*reasons, *([reason] if reason else []))
     )
+
+
+def _precision(device: torch.device) -> tuple[str, str]:
+    """Return the precision that is quickest at no cost in what is learned, with the reason."""
+    if device.type == "cuda":
+        return "tf32", "precision tf32: the default on cuda"
+    if device.type != "cpu":
+        return "fp32", f"precision fp32: the default on {device.type}"
+    units = bf16_units(device)
+    if units:
+        return "bf16", f"precision bf16: this CPU has {units}"
+    return "fp32", "precision fp32: this CPU has no instructions for bf16"
 
 
 def _mode(train: TrainSpec, device: torch.device, precision: str, networks: int) -> tuple[bool, bool, str]:
@@ -127,7 +140,13 @@ def _device(name: str) -> tuple[torch.device, list[str]]:
     return device, []
 
 
-def _has_bf16(device: torch.device) -> bool:
+def bf16_units(device: torch.device) -> str:
+    """Name what computes bf16 on this device; empty where nothing does, or a CPU only imitates it, which is slow."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return True
+        return "tensor cores" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
+    if device.type != "cpu":
+        return "bf16"
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return "Arm's bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
+    units = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX-512 BF16": torch.cpu._is_avx512_bf16_supported()}
+    return next((name for name, present in units.items() if present), "")
