@@ -44,9 +44,7 @@ def test_bf16_by_name_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("zoo.training.engine.bf16_units", lambda device: "")
     with pytest.raises(TrainingError) as caught:
         choose(TrainSpec(steps=1, device="cpu", precision="bf16"))
-    assert str(caught.value) == (
-        "train.precision: found bf16, but this cpu computes no bf16; wanted fp32 or auto"
-    )
+    assert str(caught.value) == ("train.precision: found bf16, but this cpu computes no bf16; wanted fp32 or auto")
 
 
 @pytest.mark.parametrize(
