@@ -52,6 +52,17 @@ def train(
     _out({f"train {model}": result}, part.table(result), file, device)
 
 
+@cli.command("data-path")
+@is_short
+@as_json
+def data_path(short: bool, file: Path | None) -> None:
+    """Augmented batches against torchvision's PIL transforms."""
+    from benchmarks import data_path as part
+
+    result = _measured(lambda: part.measure(part.SHORT_ROUNDS if short else part.ROUNDS, _tell))
+    _out({"data path": result}, part.table(result), file)
+
+
 @cli.command()
 @is_short
 @as_json
@@ -107,7 +118,7 @@ def everything(device: str, short: bool, docs: bool, file: Path | None) -> None:
     """Everything, each part in a process of its own."""
     device = _device(device)
     parts = [["train", "--model", "classifier", "--device", device], ["train", "--model", "dcgan", "--device", device]]
-    parts += [[name] for name in ("overhead", "startup", "checking", "frechet")]
+    parts += [[name] for name in ("data-path", "overhead", "startup", "checking", "frechet")]
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="zoo-benchmark-") as folder:
         kept = Path(folder) / "part.json"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import checking, frechet, overhead, startup, train
+from benchmarks import checking, data_path, frechet, overhead, startup, train
 from benchmarks.ratios import Spread, spread
 from benchmarks.table import NONE, Table, between, number
 
@@ -88,6 +88,7 @@ _TRAINING = (
     ),
 )
 _HOST = (
+    Goal("augmented batches", "× torchvision's", "data path", data_path.speed, 15, digits=1),
     Goal(
         "the loop around a step, logging on",
         "µs",

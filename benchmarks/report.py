@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, checking, frechet, goals, overhead, startup, train
+from benchmarks import chart, checking, data_path, frechet, goals, overhead, startup, train
 from benchmarks.environment import sentences
 from benchmarks.runner import ROOT
 
@@ -17,6 +17,7 @@ DEVICES = ("cpu", "cuda")
 TABLES = {
     goals.CLASSIFIER: train.table,
     goals.DCGAN: train.table,
+    "data path": data_path.table,
     "overhead": overhead.table,
     "startup": startup.table,
     "checking": checking.table,

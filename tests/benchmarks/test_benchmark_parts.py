@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import checking, frechet, startup
+from benchmarks import checking, data_path, frechet, startup
 from benchmarks.__main__ import cli
 from benchmarks.runner import ROOT
 from benchmarks.variants import assemble
 
-PARTS = ("overhead", "startup", "checking", "frechet")
+PARTS = ("data-path", "overhead", "startup", "checking", "frechet")
 
 
 def silent(text: str) -> None:
@@ -47,6 +47,17 @@ def test_frechet_distances_agree() -> None:
     assert len(frechet.table(result).rows) == len(result["seconds"])
 
 
+def test_both_data_paths_make_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_path, "keep_memory", lambda: False)
+    monkeypatch.setattr(data_path, "BATCHES", 2)
+    monkeypatch.setattr(data_path, "IMAGES", 256)
+    result = data_path.measure(2, silent)
+    assert {name: len(times) for name, times in result["milliseconds"].items()} == dict.fromkeys(
+        (data_path.ZOO, data_path.TORCHVISION), 2
+    )
+    assert [row[0] for row in data_path.table(result).rows] == [data_path.ZOO, data_path.TORCHVISION]
+
+
 def test_commands_are_started_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {"python -c pass": [sys.executable, "-c", "pass"], startup.TORCH: [sys.executable, "-c", "'torch'"]}
     monkeypatch.setattr(startup, "commands", lambda: quick)
@@ -75,7 +86,7 @@ def test_what_this_machine_lacks_is_listed_with_the_reason(monkeypatch: pytest.M
 def test_every_part_is_a_command() -> None:
     done = CliRunner().invoke(cli, ["--help"])
     assert done.exit_code == 0
-    for name in ("all", "train", "overhead", "startup", "checking", "frechet", "report"):
+    for name in ("all", "train", "data-path", "overhead", "startup", "checking", "frechet", "report"):
         assert f"\n  {name} " in done.output
 
 
