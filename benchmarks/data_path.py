@@ -112,6 +112,7 @@ def one_by_one(pixels: np.ndarray) -> Iterator[Tensor]:
             transforms.ToTensor(),
         ]
     )
+
     class Pictures(Dataset[Tensor]):
         def __len__(self) -> int:
             return len(pixels)

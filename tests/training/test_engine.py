@@ -142,9 +142,7 @@ def test_every_engine_has_the_losses_of_eager_fp32(engine: str, precision: str, 
     }
     device = "cuda" if "graph" in engine else "cpu"
     eager = losses(run("eager", **plain))
-    found = losses(
-        run("other", **plain, train__engine=engine, train__precision=precision, train__device=device)
-    )
+    found = losses(run("other", **plain, train__engine=engine, train__precision=precision, train__device=device))
     assert len(found) == STEPS
     assert found != eager
     assert found == pytest.approx(eager, rel=TOLERANCE.get(precision, TOLERANCE["bf16"]))

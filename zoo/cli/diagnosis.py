@@ -109,25 +109,17 @@ def fitting_torchvision(torch_version: str) -> str:
 def _cpu() -> Iterator[Finding]:
     import torch
 
+    from zoo.training.engine import bf16_units
+
     capable = torch.backends.cpu.get_cpu_capability()
-    flags = _cpu_flags()
-    low = [name for name, flag in (("bf16", "avx512_bf16"), ("AMX", "amx_bf16")) if flag in flags]
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = torch.get_num_threads()
-    bf16 = f"bf16: {', '.join(low) or 'emulated'}"
-    text = f"{usable} of {os.cpu_count()} cores, {threads} threads, {capable}, {bf16}"
+    bf16 = bf16_units(torch.device("cpu")) or "emulated"
+    text = f"{usable} of {os.cpu_count()} cores, {threads} threads, {capable}, bf16: {bf16}"
     if usable and threads > usable:
         yield Finding("cpu", "warning", text, f"more threads than cores: set OMP_NUM_THREADS={usable}")
     else:
         yield Finding("cpu", "ok", text)
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    return set(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())
 
 
 def _gpu() -> Iterator[Finding]:
