@@ -57,7 +57,7 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
     Raises TrainingError when what the spec names is not to be had.
     """
     device, reasons = _device(train.device)
-    precision = train.precision
+    precision: str = train.precision
     if precision == "auto":
         precision, reason = _precision(device)
         reasons.append(reason)
