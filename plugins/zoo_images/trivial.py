@@ -44,6 +44,7 @@ class TrivialAugment(Augmentation):
     """
 
     strength: Annotated[float, Field(ge=0, le=1, description="Scales all ranges; 1: those of the paper.")] = 1.0
+    probability: Annotated[float, Field(ge=0, le=1, description="Share of the images that are changed.")] = 1.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch
@@ -55,6 +56,9 @@ class TrivialAugment(Augmentation):
         operation = torch.randint(len(OPERATIONS), count, generator=generator, device=device)
         level = torch.randint(STEPS + 1, count, generator=generator, device=device) / STEPS * self.strength
         sign = 1 - 2 * torch.randint(2, count, generator=generator, device=device)
+        if self.probability < 1:
+            changed = torch.rand(count, generator=generator, device=device) < self.probability
+            operation = torch.where(changed, operation, OPERATIONS.index("identity"))
         return apply(images, operation, level, sign)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
 
@@ -21,6 +21,7 @@ class BatchNorm(Layer):
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
 
+    normalizes: ClassVar[bool] = True
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
     eps: Epsilon = 1e-5
     affine: Affine = True
@@ -55,6 +56,7 @@ class BatchNorm(Layer):
 class GroupNorm(Layer):
     """Normalise groups of channels of each image; torch.nn.GroupNorm. Source: Wu and He 2018, arXiv:1803.08494."""
 
+    normalizes: ClassVar[bool] = True
     groups: Annotated[int, Field(ge=1)] = 8
     eps: Epsilon = 1e-5
     affine: Affine = True
@@ -83,6 +85,7 @@ class GroupNorm(Layer):
 class InstanceNorm(Layer):
     """Normalise each channel of each image; torch.nn.InstanceNorm2d."""
 
+    normalizes: ClassVar[bool] = True
     eps: Epsilon = 1e-5
     affine: Affine = False
 
@@ -117,6 +120,7 @@ class LayerNorm(Layer):
     Source: Ba et al. 2016, arXiv:1607.06450; over the channels Liu et al. 2022, arXiv:2201.03545, section 2.6.
     """
 
+    normalizes: ClassVar[bool] = True
     eps: Epsilon = 1e-5
     affine: Affine = True
     over: Annotated[
@@ -152,6 +156,7 @@ class RMSNorm(Layer):
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
+    normalizes: ClassVar[bool] = True
     eps: Annotated[float, Field(gt=0, description="Added to the mean square.")] = 1e-5
     affine: Annotated[bool, Field(description="With a learned scale for each channel.")] = True
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from zoo.api import Field, OptimizerOption, Wanted, ZooError
 
@@ -215,29 +215,52 @@ def muon(
     weight_decay: Decay = 0.1,
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95,
     nesterov: bool = True,
-    ns_steps: Annotated[int, Field(ge=1, le=100)] = 5,
+    ns_steps: Annotated[int, Field(ge=1, lt=100)] = 5,
 ) -> Optimizer:
-    """Return torch.optim.Muon, which takes matrices only: pair it with another by `by_group`.
+    """Return Muon, which takes matrices and kernels of convolutions: pair it with another by `by_group`.
+
+    Of matrices it does what torch.optim.Muon does, which takes no kernels.
 
     Source: Jordan et al. 2024, kellerjordan.github.io/posts/muon.
     """
-    import torch
-
-    others = [name for name, one in parameters if one.ndim != 2]
+    others = [name for name, one in parameters if not _is_matrix(one)]
     if others:
         raise ZooError(
             f"muon updates matrices only, but {others[0]} (and {len(others) - 1} more) are none; "
             "write by_group: {matrices: muon, rest: adamw}"
         )
-    return torch.optim.Muon(
-        parameters, lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps
+    from zoo_torch.muon import Muon
+
+    return Muon(
+        parameters, lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps
     )
 
 
-def by_group(parameters: Parameters, /, *, matrices: OptimizerOption, rest: OptimizerOption) -> list[Optimizer]:
-    """Return one optimizer for the weights with two dimensions and another for all else; an empty group gets none."""
+def by_group(
+    parameters: Parameters,
+    /,
+    *,
+    matrices: OptimizerOption,
+    rest: OptimizerOption,
+    last: Annotated[
+        Literal["matrices", "rest"], Field(description="Where the last matrix goes, which gives the output.")
+    ] = "matrices",
+) -> list[Optimizer]:
+    """Return one optimizer for the matrices and another for all else; an empty group gets none.
+
+    A kernel of a convolution is a matrix with a row for each channel that comes out. Where each channel has a filter
+    of its own, as in a depthwise convolution, the kernel belongs to the rest, as do biases, norms and other factors.
+    """
+    names = [name for name, one in parameters if _is_matrix(one)]
+    if last == "rest":
+        names = names[:-1]
     chosen: list[tuple[Callable[[Any], Any], Parameters]] = [
-        (matrices, [pair for pair in parameters if pair[1].ndim == 2]),
-        (rest, [pair for pair in parameters if pair[1].ndim != 2]),
+        (matrices, [pair for pair in parameters if pair[0] in names]),
+        (rest, [pair for pair in parameters if pair[0] not in names]),
     ]
     return [make(group) for make, group in chosen if group]
+
+
+def _is_matrix(parameter: torch.nn.Parameter) -> bool:
+    """Whether a parameter maps several inputs to each output: (out, in) or (out, in, height, width)."""
+    return parameter.ndim in (2, 4) and parameter.shape[1] > 1

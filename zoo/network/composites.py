@@ -11,6 +11,7 @@ from pydantic import Field
 
 from zoo.errors import ShapeError
 from zoo.network.layer import Child, Cost, Layer, Shape, elements
+from zoo.options import Wanted
 from zoo.spec.schema import LayerOption
 
 if TYPE_CHECKING:
@@ -58,17 +59,50 @@ class Sequence(Layer):
             input = child.output()
 
 
+class Again(Layer):
+    """Layers that run once more with the weights of an earlier round, but with norms of their own.
+
+    Only a `repeat` can build it, which has the earlier round.
+    """
+
+    def __init__(self, body: Layer) -> None:
+        self._body = body
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self._body.shape(input)
+
+    def cost(self, input: Shape, /) -> Cost:
+        costs = [child.cost() for child in self.children(input)]
+        return self._body.cost(input)._replace(
+            parameters=sum(one.parameters for one in costs),
+            buffers=sum(one.buffers for one in costs),
+            tensors=sum(one.tensors for one in costs),
+        )
+
+    def children(self, input: Shape, /) -> Iterator[Child]:
+        yield from _norms(self._body, input)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Repeat(Layer):
     """The same layers several times, each time with weights of their own unless they are shared."""
 
     times: Annotated[int, Field(ge=1, le=10_000, description="How often the layers run.")]
     layers: Annotated[list[LayerOption], Field(min_length=1)]
-    shared: Annotated[bool, Field(description="Every round uses the same weights.")] = False
+    shared: Annotated[
+        bool | Literal["but_norms"],
+        Wanted('true, false, or "but_norms": each round has norms of its own'),
+        Field(description='Every round uses the same weights; "but_norms": all but those of its norms.'),
+    ] = False
 
     @cached_property
     def _body(self) -> Sequence:
         return Sequence(layers=self.layers)
+
+    @cached_property
+    def _again(self) -> Layer:
+        """What runs from the second round on."""
+        return Again(self._body) if self.shared == "but_norms" else self._body
 
     def _rounds(self, input: Shape) -> Sequence:
         output = self._body.shape(input)
@@ -77,7 +111,7 @@ class Repeat(Layer):
         # Rounds alike are looked at once; where the shape goes on changing, each is.
         if output != tuple(input) and _rounds(self) > MOST_ROUNDS and self._body.shape(output) != output:
             raise ShapeError(f"more than {MOST_ROUNDS:,} rounds inside each other, each of another shape")
-        return Sequence(layers=[self._body] * self.times)
+        return Sequence(layers=[self._body, *[self._again] * (self.times - 1)])
 
     def _keeps(self, input: Shape) -> bool:
         return self._body.shape(input) == tuple(input)
@@ -89,26 +123,34 @@ class Repeat(Layer):
         if not self._keeps(input):
             return self._rounds(input).cost(input)
         # Rounds that keep the shape are all alike, and from the second on nothing new is held.
-        once = self._body.cost(input)
+        once, again = self._body.cost(input), self._again.cost(input)
         cost = Sequence(layers=[self._body] * min(self.times, 2)).cost(input)
-        weights = 1 if self.shared else self.times
+        more = 0 if self.shared is True else self.times - 1
         return cost._replace(
-            parameters=once.parameters * weights,
-            buffers=once.buffers * weights,
-            tensors=once.tensors * weights,
+            parameters=once.parameters + again.parameters * more,
+            buffers=once.buffers + again.buffers * more,
+            tensors=once.tensors + again.tensors * more,
             macs=once.macs * self.times,
         )
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
+        from zoo.network.modules import sharing
+
         rounds = self._rounds(input)
-        if not self.shared:
-            return rounds.module(input)
-        return nn.Sequential(*[self._body.module(input)] * self.times)
+        if self.shared == "but_norms":
+            return sharing([self._body.module(input) for _ in range(self.times)], self.own(input))
+        if self.shared:
+            return nn.Sequential(*[self._body.module(input)] * self.times)
+        return rounds.module(input)
+
+    def own(self, input: Shape, /) -> list[str]:
+        """Return the names of the norms inside a round, which each round has for itself."""
+        return [child.name for child in _norms(self._body, input)]
 
     def children(self, input: Shape, /) -> Iterator[Child]:
-        if self.shared:
+        if self.shared is True:
             self._rounds(input)
             yield Child("0", self._body, input, uses=self.times)
         else:
@@ -212,6 +254,16 @@ class Residual(Layer):
     def children(self, input: Shape, /) -> Iterator[Child]:
         for name, branch in zip(("layers", "shortcut"), self._branches.branches, strict=True):
             yield Child(name, branch, input)
+
+
+def _norms(layer: Layer, input: Shape, path: str = "") -> Iterator[Child]:
+    """Yield the norms inside a layer; their names are those of their modules in that of the layer."""
+    for child in layer.children(input):
+        name = f"{path}{child.name}"
+        if child.layer.normalizes:
+            yield child._replace(name=name)
+        else:
+            yield from _norms(child.layer, child.input, f"{name}.")
 
 
 def _rounds(layer: Layer) -> int:

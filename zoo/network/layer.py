@@ -143,6 +143,8 @@ class Layer:
     label: ClassVar[str] = ""
     #: Whether the layer changes nothing when it runs a second time.
     idempotent: ClassVar[bool] = False
+    #: Whether the layer is a norm: rounds that share all other weights may each have their own of these.
+    normalizes: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.label = cls.__name__.lower()

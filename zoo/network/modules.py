@@ -1,8 +1,8 @@
-"""The one torch module that the composites need beside `nn.Sequential`."""
+"""The torch modules that the composites need beside `nn.Sequential`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,3 +29,19 @@ class Joined(nn.ModuleDict):
 
     def extra_repr(self) -> str:
         return f"join={self.join}"
+
+
+def sharing(rounds: Sequence[nn.Module], own: Collection[str]) -> nn.Sequential:
+    """Return rounds of the same layers that share all modules but those named in `own`: these each round keeps."""
+
+    def share(first: nn.Module, later: nn.Module, path: str = "") -> None:
+        for name, module in first.named_children():
+            inside = f"{path}{name}"
+            if any(one.startswith(f"{inside}.") for one in own):
+                share(module, later.get_submodule(name), f"{inside}.")
+            elif inside not in own:
+                later.register_module(name, module)
+
+    for later in rounds[1:]:
+        share(rounds[0], later)
+    return nn.Sequential(*rounds)
