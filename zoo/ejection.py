@@ -65,9 +65,9 @@ def layer_code(layer: Layer, input: Shape) -> Code:
     if isinstance(layer, FromModule):
         raise ZooError("it is written in Python as a torch module, whose source is its plugin's; layers can be ejected")
     children = list(layer.children(input)) if isinstance(layer, (Sequence, Repeat, Branches, Residual)) else []
-    parts = [layer_code(child.layer, child.input) for child in children]
     if isinstance(layer, Repeat):
-        return _repeated(layer, children, parts)
+        return _repeated(layer, input, children)
+    parts = [layer_code(child.layer, child.input) for child in children]
     if isinstance(layer, Sequence):
         return _labelled(layer, call("nn.Sequential", *parts))
     if isinstance(layer, (Branches, Residual)):
@@ -91,9 +91,14 @@ def _labelled(layer: Layer, code: Code) -> Code:
     return named
 
 
-def _repeated(layer: Repeat, children: list[Child], parts: list[Code]) -> Code:
+def _repeated(layer: Repeat, input: Shape, children: list[Child]) -> Code:
     if layer.shared:
-        return call("nn.Sequential", Code("*[", (("", parts[0]),), f"] * {layer.times}"))
+        once = layer_code(children[0].layer, input)
+        if layer.shared == "but_norms":
+            own = Code("[", tuple(("", Code(f'"{name}"')) for name in layer.own(input)), "]")
+            return call("Rounds", own, _Rounds("*[", (("", once),), f" for _ in range({layer.times})]"))
+        return call("nn.Sequential", Code("*[", (("", once),), f"] * {layer.times}"))
+    parts = [layer_code(child.layer, child.input) for child in children]
     if len(parts) > 1 and len({part.flat() for part in parts}) == 1:
         return call("nn.Sequential", _Rounds("*[", (("", parts[0]),), f" for _ in range({len(parts)})]"))
     return call("nn.Sequential", *parts)
@@ -121,7 +126,7 @@ class _Writer:
         self._uses: Counter[str] = Counter()
         self._labels: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._taken = taken | set(keyword.kwlist) | {"nn", "torch", "Joined", "Tensor"}
+        self._taken = taken | set(keyword.kwlist) | {"nn", "torch", "Joined", "Rounds", "Tensor"}
         self._variants: Counter[str] = Counter()
 
     def count(self, code: Code, times: int = 1) -> None:

@@ -136,11 +136,11 @@ class Repeat(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo.network.modules import sharing
+        from zoo.network.modules import Rounds
 
         rounds = self._rounds(input)
         if self.shared == "but_norms":
-            return sharing([self._body.module(input) for _ in range(self.times)], self.own(input))
+            return Rounds(self.own(input), *(self._body.module(input) for _ in range(self.times)))
         if self.shared:
             return nn.Sequential(*[self._body.module(input)] * self.times)
         return rounds.module(input)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -31,17 +31,22 @@ class Joined(nn.ModuleDict):
         return f"join={self.join}"
 
 
-def sharing(rounds: Sequence[nn.Module], own: Collection[str]) -> nn.Sequential:
-    """Return rounds of the same layers that share all modules but those named in `own`: these each round keeps."""
+class Rounds(nn.Sequential):
+    """Runs the same layers round after round; the rounds share all modules but those named in `own`."""
 
-    def share(first: nn.Module, later: nn.Module, path: str = "") -> None:
+    def __init__(self, own: Collection[str], *rounds: nn.Module) -> None:
+        super().__init__(*rounds)
+        self.own = own
+        for later in rounds[1:]:
+            self._share(rounds[0], later)
+
+    def _share(self, first: nn.Module, later: nn.Module, path: str = "") -> None:
         for name, module in first.named_children():
             inside = f"{path}{name}"
-            if any(one.startswith(f"{inside}.") for one in own):
-                share(module, later.get_submodule(name), f"{inside}.")
-            elif inside not in own:
+            if any(one.startswith(f"{inside}.") for one in self.own):
+                self._share(module, later.get_submodule(name), f"{inside}.")
+            elif inside not in self.own:
                 later.register_module(name, module)
 
-    for later in rounds[1:]:
-        share(rounds[0], later)
-    return nn.Sequential(*rounds)
+    def extra_repr(self) -> str:
+        return f"own={self.own}"
