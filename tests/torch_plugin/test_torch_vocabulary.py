@@ -88,7 +88,7 @@ def test_muon_says_what_it_cannot_take(registry: Registry) -> None:
     with pytest.raises(ZooError) as caught:
         bind(registry, "optimizer", "muon")(list(nn.Conv2d(3, 4, 3).named_parameters()))
     assert str(caught.value) == (
-        "muon updates matrices only, but weight (and 1 more) are none; write by_group: {matrices: muon, rest: adamw}"
+        "muon updates matrices only, but bias (and 0 more) are none; write by_group: {matrices: muon, rest: adamw}"
     )
 
 
@@ -99,7 +99,7 @@ def test_two_optimizers_share_a_network(registry: Registry) -> None:
     )
     names = [[name for group in one.param_groups for name in group["param_names"]] for one in made]
     assert [type(one).__name__ for one in made] == ["Muon", "AdamW"]
-    assert names == [["1.weight"], ["0.weight", "0.bias", "1.bias"]]
+    assert names == [["0.weight", "1.weight"], ["0.bias", "1.bias"]]
 
 
 def test_an_empty_group_gets_no_optimizer(registry: Registry) -> None:
