@@ -142,6 +142,21 @@ def test_choice_strength_and_sign_are_drawn_as_by_torchvision(
     assert not none[1].any()
 
 
+def test_with_a_probability_the_others_stay_as_they_are(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+    monkeypatch.setattr(trivial, "apply", lambda images, operation, *drawn: seen.append(operation) or images)
+    augment = bind(registry, {"trivial_augment": {"probability": 0.3}})
+    augment(torch.zeros(50_000, 3, 1, 1), generator())
+    counts = seen[0].bincount(minlength=14) / 50_000
+    assert torch.allclose(counts[1:], torch.full((13,), 0.3 / 14), atol=0.004)
+    monkeypatch.undo()
+    none = bind(registry, {"trivial_augment": {"probability": 0.0}})
+    before = images(50, 3, 16, 16)
+    torch.testing.assert_close(none(before, generator()), before, atol=1e-6, rtol=0)
+
+
 def test_changed_images_are_spread_as_those_of_torchvision(registry: Registry) -> None:
     one = torch.rand(1, 3, 8, 8, generator=generator())
     ours = bind(registry, "trivial_augment")(one.expand(6000, -1, -1, -1), generator())

@@ -65,7 +65,7 @@ def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> 
                 assert torch.equal(module(inputs), ejected(inputs))
 
 
-@pytest.mark.parametrize("name", ["paper-classifier", "cifar100-sngan", "densenet-bc-100-12", "googlenet"])
+@pytest.mark.parametrize("name", ["paper-classifier", "cifar100-sngan", "cifar100-rounds", "densenet-bc-100-12", "googlenet"])
 def test_the_file_reads_as_if_a_formatter_had_written_it(name: str, registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text(api.eject(name, registry=registry))
@@ -159,6 +159,17 @@ def test_shared_rounds_are_one_module(registry: Registry) -> None:
     made = run(api.eject(spec, registry=registry))["classifier"]()
     assert sum(one.numel() for one in made.parameters()) == api.check(spec, registry=registry).total.parameters
     assert made[1][0] is made[1][2]
+
+
+def test_rounds_with_norms_of_their_own_share_the_rest(registry: Registry) -> None:
+    layers = [{"conv": 4}, {"repeat": {"times": 3, "layers": [{"conv": 4}, "batch_norm"], "shared": "but_norms"}},
+              "global_average_pool", {"linear": 10}]  # fmt: skip
+    spec = tiny(layers)
+    text = api.eject(spec, registry=registry)
+    made = run(text)["classifier"]()
+    assert sum(one.numel() for one in made.parameters()) == api.check(spec, registry=registry).total.parameters
+    assert made[1][0][0] is made[1][2][0]
+    assert made[1][0][1] is not made[1][2][1]
 
 
 @pytest.mark.parametrize("name", sorted(IN_PYTHON))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -50,11 +51,13 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "layer_norm": [{}, {"affine": False}, {"over": "channels"}, {"over": "channels", "affine": False}],
     "rms_norm": [{}, {"affine": False}],
     "self_attention": [{}, {"heads": 4, "bias": False}, {"heads": 8, "qkv_bias": False}],
+    "squeeze_excitation": [{"hidden": 2}, {"hidden": 4, "activation": "silu", "gate": "hardsigmoid"}],
     "scale": [{}, {"per_channel": False}],
     "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
-    "repeat": [{"times": 3, "layers": [{"conv": 8}, "silu"]}, {"times": 2, "shared": True, "layers": ["batch_norm"]}],
+    "repeat": [{"times": 3, "layers": [{"conv": 8}, "silu"]}, {"times": 2, "shared": True, "layers": ["batch_norm"]},
+               {"times": 3, "shared": "but_norms", "layers": ["batch_norm", {"residual": ["rms_norm", "silu"]}]}],  # fmt: skip
     "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
     "residual": [{"layers": ["batch_norm"]}],
 }
@@ -157,7 +160,7 @@ def composites(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(
             lambda n, s, layers: {"repeat": {"times": n, "layers": layers, "shared": s}},
             st.integers(1, 3),
-            st.booleans(),
+            st.sampled_from([False, True, "but_norms"]),
             st.lists(inner, min_size=1, max_size=3),
         ),
         st.builds(lambda one, two: {"residual": {"layers": one, "shortcut": two}}, some, some),
@@ -185,6 +188,32 @@ def test_a_shared_weight_counts_once(builder: Builder) -> None:
     once = builder.layer(body).cost((8, 4, 4))
     shared = builder.layer({"repeat": {"times": 5, "layers": body, "shared": True}}).cost((8, 4, 4))
     assert (shared.parameters, shared.macs) == (once.parameters, 5 * once.macs)
+
+
+def test_rounds_that_share_all_but_their_norms_count_each_norm(builder: Builder) -> None:
+    body = [{"conv": {"channels": 8}}, {"residual": ["batch_norm", "silu", {"conv": 8}]}]
+    once, norm = builder.layer(body).cost((8, 4, 4)), builder.layer("batch_norm").cost((8, 4, 4))
+    rounds = builder.layer({"repeat": {"times": 5, "layers": body, "shared": "but_norms"}}).cost((8, 4, 4))
+    assert rounds.parameters == once.parameters + 4 * norm.parameters
+    assert rounds.buffers == once.buffers + 4 * norm.buffers
+    assert rounds.macs == 5 * once.macs
+
+
+def test_rounds_share_their_kernels_and_not_their_norms(builder: Builder) -> None:
+    body = [{"conv": 8}, {"residual": ["batch_norm", {"conv": 8}, {"branches": ["silu", "layer_norm"]}]}]
+    layer = builder.layer({"repeat": {"times": 3, "layers": body, "shared": "but_norms"}})
+    first, second, third = layer.module((8, 4, 4))
+    shared = ["0", "1.layers.1", "1.layers.2.0"]
+    own = ["1.layers.0", "1.layers.2.1"]
+    assert all(first.get_submodule(name) is third.get_submodule(name) for name in shared)
+    assert all(first.get_submodule(name) is not third.get_submodule(name) for name in own)
+    assert all(second.get_submodule(name) is not third.get_submodule(name) for name in own)
+
+
+def test_rounds_on_another_device_still_share(builder: Builder) -> None:
+    layer = builder.layer({"repeat": {"times": 3, "layers": [{"conv": 8}, "batch_norm"], "shared": "but_norms"}})
+    module = copy.deepcopy(layer.module((8, 4, 4))).to("meta")
+    assert sum(one.numel() for one in module.parameters()) == layer.cost((8, 4, 4)).parameters
 
 
 def test_ten_billion_parameters_are_counted_without_memory_for_them(builder: Builder) -> None:

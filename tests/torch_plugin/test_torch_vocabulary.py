@@ -110,6 +110,11 @@ def test_an_empty_group_gets_no_optimizer(registry: Registry) -> None:
     assert [type(one).__name__ for one in made] == ["Muon"]
 
 
+def test_every_norm_says_that_it_is_one(registry: Registry) -> None:
+    norms = {name: registry.get("norm", name).load() for name in registry.names("norm")}
+    assert {name for name, one in norms.items() if not one.normalizes} == {"none"}
+
+
 @pytest.mark.parametrize("name", sorted(TORCH_LAYERS))
 def test_a_layer_has_the_defaults_of_torch(name: str, registry: Registry) -> None:
     component = registry.find(("layer", "norm"), name)

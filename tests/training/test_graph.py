@@ -24,7 +24,7 @@ from zoo.training.graph import WARM_STEPS, Graphs
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 
-NAMES = ["cifar100-resnet-silu", "cifar100-dcgan", "cifar100-cgan", "cifar100-diffusion"]
+NAMES = ["cifar100-resnet-silu", "cifar100-resnet8", "cifar100-dcgan", "cifar100-cgan", "cifar100-diffusion"]
 ADAMW = {"adamw": {"lr": 0.01}}
 
 

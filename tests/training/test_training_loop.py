@@ -236,12 +236,13 @@ def test_a_broken_limit_stops_before_anything_is_written(run: Callable[..., Run]
     assert not (tmp_path / "run").exists()
 
 
-def test_shared_weights_survive_a_checkpoint(run: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("sharing", [True, "but_norms"])
+def test_shared_weights_survive_a_checkpoint(sharing: bool | str, run: Callable[..., Run]) -> None:
     shared = {
         "architecture": {
             "layers": [
                 {"conv": {"channels": 8}},
-                {"repeat": {"times": 3, "shared": True, "layers": [{"conv": {"channels": 8}}, "relu"]}},
+                {"repeat": {"times": 3, "shared": sharing, "layers": [{"conv": 8}, "batch_norm", "relu"]}},
                 "global_average_pool",
                 {"linear": 100},
             ]
@@ -251,6 +252,14 @@ def test_shared_weights_survive_a_checkpoint(run: Callable[..., Run]) -> None:
     with pytest.raises(Interrupted):
         run("stopped", SignalAt(5), networks__classifier=shared)
     resumed, straight = run("stopped", networks__classifier=shared), run("straight", networks__classifier=shared)
+    assert_equal(last_tensors(straight), last_tensors(resumed))
+
+
+def test_muon_goes_on_bit_for_bit(run: Callable[..., Run]) -> None:
+    muon = {"by_group": {"matrices": {"muon": {"lr": 0.02}}, "rest": "adamw", "last": "rest"}}
+    with pytest.raises(Interrupted):
+        run("stopped", SignalAt(5), networks__classifier__optimizer=muon)
+    resumed, straight = (run(one, networks__classifier__optimizer=muon) for one in ("stopped", "straight"))
     assert_equal(last_tensors(straight), last_tensors(resumed))
 
 
