@@ -54,6 +54,7 @@ HEAVY = {
     "zoo_dcgan.modules",
     "zoo_diffusion.modules",
     "zoo_torch.modules",
+    "zoo_torch.muon",
 }
 
 
