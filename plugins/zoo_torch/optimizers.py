@@ -231,9 +231,7 @@ def muon(
         )
     from zoo_torch.muon import Muon
 
-    return Muon(
-        parameters, lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps
-    )
+    return Muon(parameters, lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps)
 
 
 def by_group(

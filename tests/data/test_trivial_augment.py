@@ -142,9 +142,7 @@ def test_choice_strength_and_sign_are_drawn_as_by_torchvision(
     assert not none[1].any()
 
 
-def test_with_a_probability_the_others_stay_as_they_are(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_a_probability_the_others_stay_as_they_are(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
     monkeypatch.setattr(trivial, "apply", lambda images, operation, *drawn: seen.append(operation) or images)
     augment = bind(registry, {"trivial_augment": {"probability": 0.3}})

@@ -65,7 +65,9 @@ def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> 
                 assert torch.equal(module(inputs), ejected(inputs))
 
 
-@pytest.mark.parametrize("name", ["paper-classifier", "cifar100-sngan", "cifar100-rounds", "densenet-bc-100-12", "googlenet"])
+@pytest.mark.parametrize(
+    "name", ["paper-classifier", "cifar100-sngan", "cifar100-rounds", "densenet-bc-100-12", "googlenet"]
+)
 def test_the_file_reads_as_if_a_formatter_had_written_it(name: str, registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text(api.eject(name, registry=registry))

@@ -56,8 +56,11 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
-    "repeat": [{"times": 3, "layers": [{"conv": 8}, "silu"]}, {"times": 2, "shared": True, "layers": ["batch_norm"]},
-               {"times": 3, "shared": "but_norms", "layers": ["batch_norm", {"residual": ["rms_norm", "silu"]}]}],  # fmt: skip
+    "repeat": [
+        {"times": 3, "layers": [{"conv": 8}, "silu"]},
+        {"times": 2, "shared": True, "layers": ["batch_norm"]},
+        {"times": 3, "shared": "but_norms", "layers": ["batch_norm", {"residual": ["rms_norm", "silu"]}]},
+    ],
     "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
     "residual": [{"layers": ["batch_norm"]}],
 }

@@ -139,7 +139,9 @@ def test_the_last_matrix_can_go_with_the_rest(registry: Registry) -> None:
 
 def test_it_trains_a_convolutional_network(registry: Registry) -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.Flatten(), nn.Linear(128, 4))
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.Flatten(), nn.Linear(128, 4)
+    )
     made = bind(registry, {"by_group": {"matrices": {"muon": {"lr": 0.1}}, "rest": "adamw"}})(
         list(network.named_parameters())
     )
