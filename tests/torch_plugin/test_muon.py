@@ -153,4 +153,4 @@ def test_it_trains_a_convolutional_network(registry: Registry) -> None:
         for one in made:
             one.step()
             one.zero_grad()
-    assert float(losses[-1]) < 0.5 * float(losses[0])
+    assert losses[-1].item() < 0.5 * losses[0].item()
