@@ -82,6 +82,12 @@ class TrainingError(ZooError):
     exit_code = 7
 
 
+class ShelfError(ZooError):
+    """A published entry is not what its certificate says, or a name on the shelf is missing or taken."""
+
+    exit_code = 8
+
+
 class Interrupted(ZooError):
     """Training was stopped from outside and its state is saved. The exit code is the shell's for that signal."""
 

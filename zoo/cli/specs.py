@@ -13,13 +13,20 @@ from zoo.spec.reader import FORMATS, read
 
 def shipped_specs() -> list[dict[str, str]]:
     """Return name, provider, summary and path of each shipped spec; a broken one has its problem as its summary."""
-    folders = installed().spec_folders()
-    found = []
-    for name in sorted(shipped.names(folders)):
-        path = shipped.find(name, folders)
-        if path is not None:
-            found.append({"name": name, "provider": _provider(path), "summary": _summary(path), "path": str(path)})
-    return found
+    return _described(shipped.names(installed().spec_folders()))
+
+
+def shelf_entries() -> list[dict[str, str]]:
+    """Return the same of each published entry."""
+    entries = shipped.entries(installed().spec_folders())
+    return _described({name: folder / shipped.SPEC for name, folder in entries.items()})
+
+
+def _described(paths: dict[str, Path]) -> list[dict[str, str]]:
+    return [
+        {"name": name, "provider": _provider(path), "summary": _summary(path), "path": str(path)}
+        for name, path in sorted(paths.items())
+    ]
 
 
 def expand(sources: Sequence[str]) -> Iterator[str]:
@@ -31,7 +38,7 @@ def expand(sources: Sequence[str]) -> Iterator[str]:
         if not Path(source).is_dir():
             yield source
             continue
-        files = sorted(path for path in Path(source).rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
+        files = list(shipped.spec_files(Path(source)))
         if not files:
             wanted = f"spec files in it ({', '.join(FORMATS)})"
             raise SpecError([Problem(Position(source, 0, 0), "", "found a folder without specs", wanted)])
@@ -49,7 +56,7 @@ def _provider(path: Path) -> str:
     for plugin in installed().plugins:
         if any(path.is_relative_to(folder) for folder in plugin.specs):
             return plugin.provider.plugin
-    return "zoo"
+    return "you" if path.is_relative_to(shipped.OWN_SHELF) else "zoo"
 
 
 def _summary(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A trained network: what a run's newest checkpoint holds, ready to be used."""
+"""A trained network: what a run's newest checkpoint or a published entry holds, ready to be used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +16,41 @@ from zoo.checking import check
 from zoo.data.dataset import DataInfo, Dataset
 from zoo.errors import RunError
 from zoo.generation.draw import generate, latents
+from zoo.registry import Registry
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import choose
 from zoo.training.loop import make_networks
-from zoo.training.run import Run
 from zoo.training.task import GenerativeTask, Task
+
+
+class Source(Protocol):
+    """Where trained networks come from: a run, or a published entry."""
+
+    @property
+    def label(self) -> str:
+        """What it is called: a run's folder, an entry's name."""
+
+    @property
+    def samples(self) -> Path:
+        """Where pictures that are drawn from it are put."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes where they are known without the data, else nothing."""
+
+    def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
+        """Return the resolved spec, changed by `overrides`."""
+
+    def weights(self) -> Path:
+        """Return a checkpoint's file. Raises RunError or ShelfError when there is none."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The networks of a run by role, averaged weights where there are any, on the spec's device, for inference."""
+    """The networks of a run or an entry by role, averaged weights where there are any, on the spec's device, for inference."""
 
-    run: Run
+    source: Source
     spec: Spec
     task: Task
     info: DataInfo
@@ -39,22 +62,20 @@ class Trained:
     builder: Builder
 
     @classmethod
-    def load(cls, run: Run, builder: Builder, overrides: Sequence[str] = ()) -> Trained:
-        """Load a run's newest checkpoint. `overrides` change its spec in what does not concern the weights.
+    def load(cls, source: Source, builder: Builder, overrides: Sequence[str] = ()) -> Trained:
+        """Load a source's weights. `overrides` change its spec in what does not concern them.
 
-        Raises RunError when there is no checkpoint, or when it does not fit the changed spec.
+        Raises RunError when there are none, or when they do not fit the changed spec.
         """
-        spec = run.spec(builder.registry, overrides)
-        last = checkpoint.newest(run.checkpoints)
-        if last is None:
-            raise RunError(f"{run.folder}: it holds no checkpoint yet; train it first with `zoo train`")
+        spec = source.spec(builder.registry, overrides)
+        last = source.weights()
         digest = hashlib.sha256(last.read_bytes()).hexdigest()
         engine = choose(replace(spec.train, engine="eager"))
         networks = make_networks(spec, check(spec, builder), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
         task, info = builder.bind(spec.task), builder.bind(spec.data).info()
-        return cls(run, spec, task, info, placed, engine.device, last, digest, step, builder)
+        return cls(source, spec, task, info, placed, engine.device, last, digest, step, builder)
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on. Raises DataError when they are not on this machine."""
@@ -62,12 +83,17 @@ class Trained:
         return dataset
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes. Raises DataError when only the data know them, and are not on this machine."""
+        return self.source.class_names or self.dataset().class_names
+
+    @property
     def generative(self) -> GenerativeTask:
         """The task as one that makes images. Raises RunError when it makes none."""
         if isinstance(self.task, GenerativeTask):
             return self.task
         raise RunError(
-            f"{self.run.folder}: its task, {self.spec.task.name}, makes no images; wanted a run with a generator, such "
+            f"{self.source.label}: its task, {self.spec.task.name}, makes no images; wanted a run with a generator, such "
             "as one of the task gan"
         )
 
@@ -85,7 +111,7 @@ class Trained:
                 scores = task.judge(self.networks, scaled, given if task.conditional else None, self.info)
                 if scores is None:
                     raise RunError(
-                        f"{self.run.folder}: {self.spec.task.name} has no network that judges images; choose by eye"
+                        f"{self.source.label}: {self.spec.task.name} has no network that judges images; choose by eye"
                     )
                 found.append(scores.cpu())
         return torch.cat(found)
@@ -119,7 +145,7 @@ class Trained:
         wanted = self.generative.latent(self.info)
         if tuple(latents.shape[1:]) != wanted:
             raise RunError(
-                f"{self.run.folder}: found latents of shape {tuple(latents.shape[1:])}; its generator takes {wanted}"
+                f"{self.source.label}: found latents of shape {tuple(latents.shape[1:])}; its generator takes {wanted}"
             )
         wrong = [label for label in labels if not 0 <= label < self.info.classes]
         if wrong:

@@ -329,6 +329,7 @@ class Training:
         }
         if self.spec.train.test_at_end and len(self.test.labels):
             self.reporter.message("evaluating on the test images")
+            self.run.looked("train")
             result["test"] = self._evaluate(DeviceSet(self.test, self.engine.device))
         self.run.write_result(result)
 

@@ -24,6 +24,9 @@ from zoo.spec.load import load_spec
 from zoo.spec.reader import write_yaml
 from zoo.spec.schema import Spec
 
+LOOKS = "test-looks.json"
+UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
+EVALUATION = "evaluation.json"
 PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
 
 
@@ -48,6 +51,25 @@ class Run:
     @property
     def metrics_path(self) -> Path:
         return self.folder / "metrics.jsonl"
+
+    @property
+    def label(self) -> str:
+        """What the run is called: its folder."""
+        return str(self.folder)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Nothing: a run's data know them."""
+        return ()
+
+    def weights(self) -> Path:
+        """Return the newest checkpoint. Raises RunError when there is none."""
+        from zoo.training import checkpoint
+
+        last = checkpoint.newest(self.checkpoints)
+        if last is None:
+            raise RunError(f"{self.folder}: it holds no checkpoint yet; train it first with `zoo train`")
+        return last
 
     @classmethod
     def prepare(cls, folder: Path, spec: Spec) -> Run:
@@ -85,6 +107,7 @@ class Run:
         facts = {"spec_hash": spec.hash, "started": now(), **environment(), **facts, "git": git_state()}
         # The spec last: a folder that has one is a run.
         self.write_facts(facts)
+        self._write_json(LOOKS, {})
         _writing(self.folder, lambda: write_text(self.spec_path, write_yaml(spec.to_data())))
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
@@ -104,6 +127,30 @@ class Run:
 
     def write_result(self, result: dict[str, Any]) -> None:
         self._write_json("result.json", result)
+
+    def evaluation(self) -> dict[str, Any] | None:
+        """Return what `zoo evaluate` found last, or None when it found nothing yet."""
+        return self._read_json(EVALUATION) if (self.folder / EVALUATION).exists() else None
+
+    def write_evaluation(self, found: dict[str, Any]) -> None:
+        self._write_json(EVALUATION, found)
+
+    @property
+    def counts_looks(self) -> bool:
+        """Whether looks were counted from the beginning, as earlier versions did not."""
+        return (self.folder / LOOKS).exists() and not self._read_json(LOOKS).get(UNCOUNTED)
+
+    def looks(self) -> dict[str, int]:
+        """Return how often test images were measured on, by occasion: train, evaluate, publish."""
+        if (self.folder / LOOKS).exists():
+            return {name: count for name, count in self._read_json(LOOKS).items() if name != UNCOUNTED}
+        return {"train": 1} if "test" in (self.result() or {}) else {}
+
+    def looked(self, occasion: str) -> None:
+        """Count a look at the test images, before anything is seen, so that a crash cannot hide it."""
+        with FileLock(self.folder / ".looks.lock"):
+            found: dict[str, Any] = self.looks() | ({} if self.counts_looks else {UNCOUNTED: True})
+            self._write_json(LOOKS, found | {occasion: found.get(occasion, 0) + 1})
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to the metrics. Raises RunError when the disk is full."""
@@ -176,8 +223,21 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "machine": machine(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, cores and memory, and nothing that names the machine or its owner."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (OSError, ValueError, AttributeError):
+        lines, memory = [], None
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = models[0] if models else platform.processor() or platform.machine()
+    return {"processor": processor, "cores": os.cpu_count(), "memory_gib": memory, "system": platform.system()}
 
 
 def git_state() -> dict[str, Any] | None:

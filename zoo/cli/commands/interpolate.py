@@ -53,7 +53,7 @@ def interpolate(
     if out and out.suffix.lower() != ".png":
         raise click.UsageError(f"--out {out}: wanted the name of a .png")
     trained = api.load(run, overrides=overrides)
-    path = out or trained.run.samples / f"interpolation-{seed}.png"
+    path = out or trained.source.samples / f"interpolation-{seed}.png"
     ends = trained.latents(range(2 * rows), seed=seed)
     classes = class_numbers(trained, names, rows) if names else trained.labels(range(rows))
     ways: list[Way] = [one for one in WAYS if way in (one, "both")]
@@ -67,7 +67,7 @@ def interpolate(
     save(lambda: save_picture(grid(images, columns, rows=heads), path), path)
     if as_json:
         options.print_json(
-            {"run": str(trained.run.folder), "checkpoint": str(trained.checkpoint), "seed": seed, "out": str(path)}
+            {"run": str(trained.source.label), "checkpoint": str(trained.checkpoint), "seed": seed, "out": str(path)}
         )
     else:
         Terminal().line(str(path))

@@ -65,7 +65,7 @@ def sample(
         raise click.UsageError(f"{shown} images are too many for one picture; name a folder with --out")
     trained = api.load(run, overrides=overrides)
     facts: dict[str, Any] = {
-        "run": str(trained.run.folder),
+        "run": str(trained.source.label),
         "checkpoint": str(trained.checkpoint),
         "step": trained.step,
     }
@@ -73,12 +73,12 @@ def sample(
         from zoo.generation.film import film as strip
         from zoo.generation.pictures import save_picture
 
-        path = out or trained.run.samples / "film.png"
-        save(lambda: save_picture(strip(trained.run.samples, trained.info.image), path), path)
+        path = out or trained.source.samples / "film.png"
+        save(lambda: save_picture(strip(trained.source.samples, trained.info.image), path), path)
     else:
         facts |= {"count": count, "seed": seed}
         labels = class_numbers(trained, names, count) if names else None
-        path = out or trained.run.samples / f"{'best' if best else 'nearest' if nearest else 'seed'}-{seed}.png"
+        path = out or trained.source.samples / f"{'best' if best else 'nearest' if nearest else 'seed'}-{seed}.png"
         images = trained.draw(range(count), seed=seed, labels=labels)
         classes = trained.labels(range(count), labels)
         title = ""
@@ -113,7 +113,7 @@ def class_numbers(trained: Trained, names: Sequence[str], count: int) -> list[in
     from zoo.errors import RunError
 
     if not trained.generative.conditional:
-        raise RunError(f"{trained.run.folder}: its generator takes no classes; draw without --label")
+        raise RunError(f"{trained.source.label}: its generator takes no classes; draw without --label")
     if len(names) > count:
         raise RunError(f"found {len(names)} classes for {count} of --count or --rows; wanted no more than those")
     known: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ def class_numbers(trained: Trained, names: Sequence[str], count: int) -> list[in
         if name.isdecimal():
             found.append(int(name))
             continue
-        known = known or trained.dataset().class_names
+        known = known or trained.class_names
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1) or known[:1]
             raise RunError(f"found the label {name!r}; wanted a class by number or name, such as {near[0]!r}")
@@ -138,7 +138,7 @@ def _picture(trained: Trained, images: Tensor, classes: Sequence[int], path: Pat
     # A row can be named only if it holds one class.
     across = len(images) // max(1, len(kinds))
     if len(kinds) > 1 and list(classes) == [kind for kind in kinds for _ in range(across)]:
-        columns, rows = across, [trained.dataset().class_names[one] for one in kinds]
+        columns, rows = across, [trained.class_names[one] for one in kinds]
     save_picture(grid(images, columns, title=title, rows=rows), path)
 
 

@@ -1,0 +1,81 @@
+"""The shelf: published entries by name, each a folder with spec, weights, certificate and card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from zoo.errors import RunError, ShelfError, SpecError, closest
+from zoo.publishing.certificate import SPEC, WEIGHTS, Certificate
+from zoo.registry import Registry
+from zoo.spec import shipped
+from zoo.spec.load import load_spec
+from zoo.spec.reader import FORMATS
+from zoo.spec.schema import Spec
+from zoo.training.run import Run, default_folder
+
+
+class Entry:
+    """A published entry. Opening one reads nothing; it gives trained networks as a run does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def label(self) -> str:
+        """What the entry is called: the name of its folder."""
+        return self.folder.name
+
+    @property
+    def samples(self) -> Path:
+        """A folder of the user's: an entry is not written to."""
+        return Path("samples") / self.label
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What the entry says of itself. Raises ShelfError when it cannot be read."""
+        return Certificate.read(self.folder)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.certificate.data.classes)
+
+    @property
+    def spec_path(self) -> Path:
+        return self.folder / SPEC
+
+    def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
+        return load_spec(self.spec_path, overrides=overrides, registry=registry)
+
+    def weights(self) -> Path:
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise ShelfError(f"{self.folder}: it holds no {WEIGHTS}; this entry is damaged")
+        return path
+
+
+def entries(folders: Sequence[Path] = ()) -> dict[str, Entry]:
+    """Return every entry by its name: those that ship, those in `folders`, and those in the working folder's shelf."""
+    return {name: Entry(folder) for name, folder in sorted(shipped.entries(folders).items())}
+
+
+def find(name: str | Path, registry: Registry, folders: Sequence[Path] = ()) -> Run | Entry:
+    """Return the run or the entry that `name` stands for.
+
+    A folder is what lies in it. A name is the shelf's entry where there is one; otherwise it is a spec, by name or
+    file, and stands for the run in the folder that the spec trains in. Raises RunError when there is no such run.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return Entry(folder) if shipped.is_entry(folder) else Run.open(folder)
+    if str(name) in (known := shipped.entries(folders)):
+        return Entry(known[str(name)])
+    try:
+        folder = default_folder(load_spec(str(name), registry=registry, folders=folders))
+    except SpecError:
+        if folder.suffix.lower() in FORMATS:
+            raise
+        if near := closest(str(name), known):
+            raise RunError(f"{name}: there is no such folder and no published entry; {near}") from None
+    return Run.open(folder)
