@@ -26,6 +26,7 @@ from zoo.errors import (
     Problem,
     RunError,
     ShapeError,
+    ShelfError,
     SpecError,
     TrainingError,
     ZooError,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from zoo.evaluation.trained import Trained
+    from zoo.publishing.shelf import Entry
     from zoo.training.reporter import Reporter
     from zoo.training.run import Run
 
@@ -159,42 +161,72 @@ def train(
     return train_spec(spec, _builder(registry), None if run is None else _Path(run), reporter)
 
 
-def load(run: str | _Path, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Trained:
-    """Return the networks of a run's newest checkpoint, ready to be used, with their task and spec.
+def load(name: str | _Path, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Trained:
+    """Return the networks of a published entry or of a run's newest checkpoint, ready to be used, with task and spec.
 
-    run: its folder, or a spec, by file or shipped name, which stands for the folder that it trains in unless told
-    otherwise. Raises RunError when there is no run, or one without a checkpoint.
+    name: a folder; else the name of a published entry; else a spec, by file or shipped name, which stands for the run
+    in the folder that it trains in unless told otherwise. Raises RunError when there is no run, or one without a
+    checkpoint, and ShelfError when the entry is damaged.
     """
     from zoo.evaluation.trained import Trained
-    from zoo.training.run import Run, default_folder
 
     builder = _builder(registry)
-    folder = _Path(run)
-    if not folder.is_dir():
-        try:
-            folder = default_folder(load_spec(str(run), registry=builder.registry))
-        except SpecError:
-            if folder.suffix in (".yaml", ".yml", ".json"):
-                raise
-    return Trained.load(Run.open(folder), builder, overrides)
+    return Trained.load(source(name, registry=builder.registry), builder, overrides)
 
 
 def evaluate(
-    run: str | _Path,
+    name: str | _Path,
     *,
     splits: _Sequence[str] | None = None,
     overrides: _Sequence[str] = (),
     registry: Registry | None = None,
 ) -> dict[str, dict[str, _Any]]:
-    """Return the figures of a run's newest checkpoint on each of `splits` (train, validation, test), by split.
+    """Return the figures of what `load` loads on each of `splits` (train, validation, test), by split.
 
-    splits: train and test unless given; test alone for a task that makes images. Raises RunError when the folder holds
-    no run, or one without a checkpoint.
+    splits: train and test unless given; test alone for a task that makes images. Those of a run are written into its
+    folder, where looks at the test images are counted. Raises RunError when there is no run, or one without a
+    checkpoint.
     """
-    from zoo.evaluation.run import evaluate_run
+    from zoo.evaluation.run import evaluate as measure
+    from zoo.evaluation.run import evaluate_run, splits_of
+    from zoo.evaluation.trained import Trained
     from zoo.training.run import Run
 
-    return evaluate_run(Run.open(_Path(run)), _builder(registry), splits, overrides)
+    builder = _builder(registry)
+    found = source(name, registry=builder.registry)
+    if isinstance(found, Run):
+        return evaluate_run(found, builder, splits, overrides)
+    trained = Trained.load(found, builder, overrides)
+    return measure(trained, splits_of(trained, splits)).figures
+
+
+def publish(
+    runs: _Sequence[str | _Path],
+    *,
+    name: str | None = None,
+    to: str | _Path = "shelf",
+    notes: _Sequence[str] = (),
+    registry: Registry | None = None,
+) -> Entry:
+    """Publish finished runs of one spec, which differ in nothing but the seed, as the entry `name` in the folder `to`.
+
+    The weights of the first run ship. name: the spec's unless given; notes: sentences for the card. Raises RunError
+    for a run that is not finished or is damaged, BudgetError when a limit is broken, ShelfError when the name is taken.
+    """
+    from zoo.plugins import installed
+    from zoo.publishing.publish import publish as publish_runs
+
+    folders = [_Path(run) for run in runs]
+    known = installed().spec_folders()
+    return publish_runs(folders, _builder(registry), name=name, to=_Path(to), notes=notes, known=known)
+
+
+def source(name: str | _Path, *, registry: Registry | None = None) -> Run | Entry:
+    """Return the run or the published entry that `name` stands for, as `load` takes it; nothing of it is loaded."""
+    from zoo.plugins import installed
+    from zoo.publishing.shelf import find
+
+    return find(name, _builder(registry).registry, installed().spec_folders())
 
 
 def _builder(registry: Registry | None) -> Builder:
@@ -255,6 +287,7 @@ __all__ = [
     "Sequence",
     "Shape",
     "ShapeError",
+    "ShelfError",
     "Spec",
     "SpecError",
     "Task",
@@ -279,6 +312,8 @@ __all__ = [
     "load",
     "load_spec",
     "make_dataset",
+    "publish",
+    "source",
     "store",
     "train",
     "write_atomically",

@@ -26,9 +26,14 @@ class Classify(Task):
 
     loss: Loss = "cross_entropy"
     normalize: Annotated[bool, Field(description="Shift and scale by the training images' mean and deviation.")] = True
+    test_flip: Annotated[
+        bool,
+        Field(description="Report top1_flip and top5_flip too: of each image's logits and its mirror image's, added."),
+    ] = False
 
     roles: ClassVar[tuple[str, ...]] = ("classifier",)
     soft_labels: ClassVar[bool] = True
+    reported: ClassVar[tuple[str, ...]] = ("test_flip",)
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         return Terminals(info.image, (info.classes,))
@@ -51,27 +56,37 @@ class Classify(Task):
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
 
         `accuracy_mean` and `accuracy_std` are those of the accuracies of consecutive groups of 64 images, the form in
-        which the paper states its results; a last group of fewer images counts as a group.
+        which the paper states its results; a last group of fewer images counts as a group. With `test_flip`,
+        `top1_flip` and `top5_flip` stand beside the plain figures, never in their place.
         """
         import torch
 
-        losses, hits, labels = [], [], []
+        losses, hits, flipped, labels = [], [], [], []
         best = min(5, info.classes)
         for batch in batches:
             logits = self.predict(networks, batch.images, info).float()
             losses.append(self.loss(logits, batch.labels).double() * len(batch.labels))
             hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
             labels.append(batch.labels.cpu())
+            if self.test_flip:
+                both = logits + self.predict(networks, batch.images.flip(3), info).float()
+                flipped.append((both.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
         hit, label = torch.cat(hits), torch.cat(labels)
         right = hit[:, 0].double()
         groups = torch.stack([group.mean() for group in right.split(GROUP)])
         per_class = torch.zeros(info.classes, dtype=torch.double).index_add_(0, label, right)
         counts = torch.bincount(label, minlength=info.classes)
+        beside = torch.cat(flipped).double() if flipped else None
         return {
             "images": len(label),
             "loss": float(torch.stack(losses).sum().cpu() / len(label)),
             "top1": float(right.mean()),
             "top5": float(hit.any(1).double().mean()),
+            **(
+                {}
+                if beside is None
+                else {"top1_flip": float(beside[:, 0].mean()), "top5_flip": float(beside.sum(1).mean())}
+            ),
             "accuracy_mean": float(groups.mean()),
             "accuracy_std": float(groups.std(unbiased=False)),
             "per_class": [

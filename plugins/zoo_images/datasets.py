@@ -9,6 +9,14 @@ from typing import Annotated, Any, ClassVar
 from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, derive_seed, make_dataset, store
 from zoo_images.superclasses import CIFAR100_SUPERCLASSES
 
+CIFAR_TERMS = (
+    "The CIFAR sets (Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images) come without a licence; "
+    "their authors offer them for download and ask to be cited. They are labelled parts of 80 Million Tiny Images: "
+    "photographs from the web, whose rights stay with their owners, and which were withdrawn in 2020 because of "
+    "derogatory labels and offensive images. Research and teaching are their usual use; whoever intends another has to "
+    "judge it."
+)
+
 
 class Archive(DataSource):
     """A public data set of fixed content that is kept in the store under its own name."""
@@ -76,6 +84,7 @@ class Archive(DataSource):
 class CIFAR100(Archive):
     """CIFAR-100: 500 training and 100 test images in each of 100 classes, which form 20 superclasses."""
 
+    terms = CIFAR_TERMS
     name = "cifar100"
     torchvision = "CIFAR100"
     class_names = tuple(sorted(name for group in CIFAR100_SUPERCLASSES.values() for name in group))
@@ -94,6 +103,7 @@ class CIFAR100(Archive):
 class CIFAR10(Archive):
     """CIFAR-10: 5,000 training and 1,000 test images in each of 10 classes."""
 
+    terms = CIFAR_TERMS
     name = "cifar10"
     torchvision = "CIFAR10"
     class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -124,6 +134,8 @@ class Images(DataSource):
 class Shapes(DataSource):
     """Drawn images in 100 classes, 10 shapes in 10 colourings; the same bytes for the same options everywhere."""
 
+    terms = "Drawn by Zoo; free for any use."
+
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     train_images: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
     test_images: Annotated[int, Field(ge=100, le=1_000_000)] = 4_000
@@ -153,6 +165,8 @@ class Shapes(DataSource):
 @dataclass(frozen=True, kw_only=True)
 class Noise(DataSource):
     """Random pixels with random labels, in any shape: to check and to time networks for data that are not here."""
+
+    terms = "Drawn by Zoo; free for any use."
 
     image: Annotated[
         list[Annotated[int, Field(ge=1, le=4096)]],

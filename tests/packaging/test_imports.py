@@ -27,6 +27,7 @@ LAYERS = [
     {"zoo.checking"},
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
+    {"zoo.publishing"},
     {"zoo.api"},
     {"zoo.cli"},
 ]
@@ -44,6 +45,10 @@ HEAVY = {
     "zoo.network.measure",
     "zoo.network.modules",
     "zoo.network.source",
+    "zoo.publishing.finished",
+    "zoo.publishing.pictures",
+    "zoo.publishing.publish",
+    "zoo.publishing.spot_check",
     "zoo.training.average",
     "zoo.training.checkpoint",
     "zoo.training.engine",

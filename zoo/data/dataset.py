@@ -54,9 +54,11 @@ class DataSource:
     """Base of the kind `dataset`. A subclass is a keyword-only frozen dataclass: its fields are its options.
 
     `public`: the set has a fixed content, can be downloaded, and is kept in the store under the component's name.
+    `terms`: what may be done with the images, for a model card; "" where that is not known.
     """
 
     public: ClassVar[bool] = False
+    terms: ClassVar[str] = ""
 
     def info(self) -> DataInfo:
         """Return what is known without loading images. Raises DataError when that is nothing."""

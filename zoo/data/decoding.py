@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import DataError
 
@@ -58,6 +58,39 @@ def decode_all(
         shown = ", ".join(f"{count} of {one}" for one, count in sizes.most_common(4))
         raise DataError(f"{source}: the images have {len(sizes)} sizes ({shown}); bring them to one with --size N")
     return images, readable
+
+
+class Decoded(NamedTuple):
+    """An image file as pixels (C, H, W) uint8, with the width and height that it had."""
+
+    pixels: np.ndarray
+    width: int
+    height: int
+
+
+def decode_file(path: Path, channels: int, height: int, width: int) -> Decoded:
+    """Return an image file of any size and mode, upright, cut around its middle and scaled to `height` and `width`.
+
+    Raises DataError when it cannot be read as an image, or when there is no way to as many channels.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if channels not in (1, 3):
+        raise DataError(f"{path}: an image file has 1 or 3 channels; {channels} are wanted")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: it cannot be read ({error.strerror or error}); wanted an image file") from error
+    decoded = _decode(lambda: content, None)
+    if decoded is None:
+        raise DataError(f"{path}: this is no image that can be read; wanted PNG, JPEG, WebP or another kind of image")
+    image = Image.fromarray(decoded.transpose(1, 2, 0))
+    size = image.size
+    if size != (width, height):
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image) if channels == 3 else np.asarray(image.convert("L"))[:, :, None]
+    return Decoded(pixels.transpose(2, 0, 1), *size)
 
 
 def _make_room(count: int, image: np.ndarray, source: Path) -> np.ndarray:

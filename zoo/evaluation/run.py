@@ -1,43 +1,54 @@
-"""Evaluation of a run: its newest checkpoint on the splits of its data, by its task and by the metrics of its spec."""
+"""Evaluation of trained networks on the splits of their data, by their task and by the metrics of their spec."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zoo.builder import Builder
-from zoo.data.dataset import Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import RunError
 from zoo.evaluation.measure import evaluate_networks
 from zoo.evaluation.metric import Evidence, Measurement
 from zoo.evaluation.trained import Trained
-from zoo.files import write_text
+from zoo.spec.schema import Spec
 from zoo.training.run import Run, environment, now
-from zoo.training.task import GenerativeTask
+from zoo.training.task import GenerativeTask, Task
 
 SPLITS = ("train", "validation", "test")
-CERTIFICATE = "certificate.json"
 
 
-def evaluate_run(
-    run: Run, builder: Builder, splits: Sequence[str] | None = None, overrides: Sequence[str] = ()
-) -> dict[str, dict[str, Any]]:
-    """Return the figures of a run's newest checkpoint on each of `splits`, without augmentation, by split.
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures by split, and what the metrics among them were measured with; `data` is the images' fingerprint."""
 
-    splits: train and test unless given, and test alone for a task that makes images. The metrics of the spec are
-    written to the run's certificate as well. Raises RunError when the run has no checkpoint or held out no images.
+    figures: dict[str, dict[str, Any]]
+    measured: list[Measurement]
+    data: str
+
+
+def splits_of(trained: Trained, splits: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return `splits`; unless given train and test, and test alone for a task that makes images.
+
+    Raises RunError when there are no images of a split.
     """
-    trained = Trained.load(run, builder, overrides)
+    if "validation" in (splits or ()) and not trained.spec.train.validation:
+        raise RunError(f"{trained.source.label}: it held out no images (train.validation is 0); wanted train or test")
+    return tuple(splits or (("test",) if isinstance(trained.task, GenerativeTask) else ("train", "test")))
+
+
+def evaluate(trained: Trained, splits: Sequence[str]) -> Evaluation:
+    """Return the figures on each of `splits`, every image once, without augmentation.
+
+    Raises RunError where metrics are wanted of a task that makes no images.
+    """
     spec = trained.spec
-    makes_images = isinstance(trained.task, GenerativeTask)
-    splits = splits or (("test",) if makes_images else ("train", "test"))
-    if "validation" in splits and not spec.train.validation:
-        raise RunError(f"{run.folder}: it held out no images (train.validation is 0); wanted train or test")
-    if spec.metrics and not makes_images:
-        raise RunError(f"{run.folder}: metrics are about images that a network makes, and {spec.task.name} makes none")
+    if spec.metrics and not isinstance(trained.task, GenerativeTask):
+        raise RunError(
+            f"{trained.source.label}: metrics are about images that a network makes, and {spec.task.name} makes none"
+        )
     dataset = trained.dataset()
     chosen: dict[str, Any] = {}
     if spec.train.validation:
@@ -51,25 +62,56 @@ def evaluate_run(
         figures[split] = evaluate_networks(trained.task, trained.networks, held, dataset.info)
         if spec.metrics:
             evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device)
-            found = [one for metric in spec.metrics for one in builder.bind(metric)(evidence)]
+            found = [one for metric in spec.metrics for one in trained.builder.bind(metric)(evidence)]
             figures[split] |= {name: value for one in found for name, value in one.figures().items()}
             measured += found
-    if measured:
-        _certify(trained, dataset, measured)
-    return figures
+    return Evaluation(figures, measured, dataset.fingerprint)
 
 
-def _certify(trained: Trained, dataset: Dataset, measured: list[Measurement]) -> None:
-    """Write down what was measured, and of what, so that it can be measured again."""
-    certificate = {
+def evaluate_run(
+    run: Run, builder: Builder, splits: Sequence[str] | None = None, overrides: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of a run's newest checkpoint by split, and write them into the run.
+
+    A look at the test images is counted there. What was measured before of the same checkpoint under the same spec
+    stays beside it. Raises RunError when the run has no checkpoint or held out no images.
+    """
+    trained = Trained.load(run, builder, overrides)
+    splits = splits_of(trained, splits)
+    if "test" in splits:
+        run.looked("evaluate")
+    found = evaluate(trained, splits)
+    record = {
         "name": trained.spec.name,
-        "spec_hash": trained.spec.hash,
+        "spec": measured_spec(trained.spec, trained.task),
         "checkpoint": trained.checkpoint.name,
         "checkpoint_sha256": trained.sha256,
         "step": trained.step,
-        "data": dataset.fingerprint,
-        "measured": now(),
-        **environment(),
-        "measurements": [one.to_data() for one in measured],
+        "data": found.data,
     }
-    write_text(trained.run.folder / CERTIFICATE, json.dumps(certificate, indent=2) + "\n")
+    before = run.evaluation() or {}
+    kept = before if all(before.get(key) == value for key, value in record.items()) else {}
+    figures = {
+        split: kept.get("figures", {}).get(split, {}) | found.figures.get(split, {})
+        for split in SPLITS
+        if split in found.figures or split in kept.get("figures", {})
+    }
+    measured = [one.to_data() for one in found.measured]
+    names = {(one["split"], one["name"]) for one in measured if "split" in one}
+    earlier = [one for one in kept.get("measurements", []) if (one.get("split"), one["name"]) not in names]
+    run.write_evaluation(
+        {**record, "measured": now(), **environment(), "figures": figures, "measurements": [*earlier, *measured]}
+    )
+    return found.figures
+
+
+def measured_spec(spec: Spec, task: Task) -> dict[str, Any]:
+    """Return the parts of a spec that figures depend on: not what is measured, nor on which device.
+
+    Two evaluations whose parts are equal can stand side by side.
+    """
+    data = spec.to_data()
+    ((name, options),) = data["task"].items()
+    options = {key: value for key, value in options.items() if key not in task.reported}
+    train = {key: data["train"][key] for key in ("seed", "validation")}
+    return {"task": {name: options}, "data": data["data"], "networks": data["networks"], "train": train}

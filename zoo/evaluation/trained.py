@@ -48,7 +48,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """The networks of a run or an entry by role, averaged weights where there are any, on the spec's device, for inference."""
+    """The networks of a run or an entry by role, averaged where there is an average, on the spec's device."""
 
     source: Source
     spec: Spec
@@ -93,8 +93,30 @@ class Trained:
         if isinstance(self.task, GenerativeTask):
             return self.task
         raise RunError(
-            f"{self.source.label}: its task, {self.spec.task.name}, makes no images; wanted a run with a generator, such "
-            "as one of the task gan"
+            f"{self.source.label}: its task, {self.spec.task.name}, makes no images; wanted a run with a generator, "
+            "such as one of the task gan"
+        )
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the probability of each class for images (N, C, H, W) uint8: (N, classes) float32 on the CPU.
+
+        Raises RunError when the task does not classify.
+        """
+        found = []
+        with torch.inference_mode():
+            for part in images.split(256):
+                logits = self.classifying.predict(self.networks, part.to(self.device).float() / 255, self.info)
+                found.append(logits.float().softmax(1).cpu())
+        return torch.cat(found)
+
+    @property
+    def classifying(self) -> Task:
+        """The task as one that names classes. Raises RunError when it makes images instead."""
+        if not isinstance(self.task, GenerativeTask):
+            return self.task
+        raise RunError(
+            f"{self.source.label}: its task, {self.spec.task.name}, makes images and names none; wanted a classifier, "
+            "or `zoo sample` for this one"
         )
 
     def judge(self, images: Tensor, labels: Sequence[int] | None = None) -> Tensor:

@@ -104,7 +104,7 @@ class Certificate:
     Seeds are those of trainings, as text where they are keys.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str
     summary: str
     task: str
@@ -163,10 +163,13 @@ class Certificate:
         """Return a figure, or None where it was not measured."""
         return self.figures.get(split, {}).get(name)
 
-    @property
-    def looks(self) -> int:
-        """How often test images were measured on, over all trainings."""
-        return sum(sum(one.values()) for one in self.test_looks.values())
+    def looks(self) -> dict[str, int]:
+        """Return how often test images were measured on over all trainings, by occasion."""
+        found: dict[str, int] = {}
+        for looks in self.test_looks.values():
+            for occasion, count in looks.items():
+                found[occasion] = found.get(occasion, 0) + count
+        return found
 
 
 def verify(folder: Path, builder: Builder) -> list[str]:

@@ -31,6 +31,7 @@ TaskOption: TypeAlias = Annotated[Any, Nested("task")]
 MetricOption: TypeAlias = Annotated[Any, Nested("metric")]
 TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
+SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 
 
@@ -134,7 +135,7 @@ class Spec:
     zoo: Annotated[Literal[1], Field(description="Version of the spec format.")]
     name: Annotated[
         str,
-        Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100),
+        Field(pattern=SPEC_NAME, max_length=100),
         Wanted("a name of lower-case letters, digits, '-', '_' and '.'"),
     ]
     summary: str = ""

@@ -62,6 +62,7 @@ class Task:
 
     roles: ClassVar[tuple[str, ...]] = ()
     soft_labels: ClassVar[bool] = False  # whether `step` takes labels that an augmentation has mixed
+    reported: ClassVar[tuple[str, ...]] = ()  # options that add figures, and change nothing else
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         """Return the shapes that the network in `role` connects, for data of this kind."""

@@ -1,9 +1,8 @@
-"""`zoo evaluate`: a run's newest checkpoint over whole sets, and the paper's line."""
+"""`zoo evaluate`: a run's newest checkpoint or a published entry over whole sets, and the paper's line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -12,8 +11,8 @@ from zoo.cli import options
 SPLITS = ("train", "validation", "test")
 
 
-@click.command(short_help="Measure a run's newest checkpoint.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(short_help="Measure a run's newest checkpoint, or a published entry.")
+@click.argument("name")
 @click.option(
     "--split",
     "splits",
@@ -24,13 +23,13 @@ SPLITS = ("train", "validation", "test")
 )
 @options.overrides
 @options.as_json
-def evaluate(run: Path, splits: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
-    """Measure a run's newest checkpoint.
+def evaluate(name: str, splits: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
+    """Measure a run's newest checkpoint, or a published entry.
 
-    RUN is the folder that `zoo train` named at its end. Every image counts once, without augmentation. For a
-    classifier, the first line is the paper's form: mean and standard deviation of the accuracy over batches of 64
-    images. For a generator, the metrics of the spec are measured and written to the run's certificate;
-    --set metrics=... chooses others.
+    NAME is the folder that `zoo train` named at its end, or an entry of the shelf. Every image counts once, without
+    augmentation. For a classifier, the first line is the paper's form: mean and standard deviation of the accuracy over
+    batches of 64 images. For a generator, the metrics of the spec are measured; --set metrics=... chooses others. What
+    was found of a run is written into its folder, and so is how often its test images were measured on.
     """
     from zoo.training.allocator import keep_memory
 
@@ -39,22 +38,25 @@ def evaluate(run: Path, splits: Sequence[str], overrides: Sequence[str], as_json
     from zoo.cli.results import headline, show_figures
     from zoo.cli.terminal import Terminal
     from zoo.plugins import installed
-    from zoo.training import checkpoint
-    from zoo.training.run import Run
 
-    opened = Run.open(run)
-    last = checkpoint.newest(opened.checkpoints)
     registry = installed().registry
     splits = tuple(dict.fromkeys(splits))
-    if last is not None:
-        Terminal("status").line(f"evaluating {last}")
-    figures = api.evaluate(run, splits=splits or None, overrides=overrides)
-    line = headline(api.Builder(registry).bind(opened.spec(registry).task), figures)
+    source = api.source(name)
+    weights = source.weights()
+    Terminal("status").line(f"evaluating {weights}")
+    figures = api.evaluate(name, splits=splits or None, overrides=overrides)
+    line = headline(api.Builder(registry).bind(source.spec(registry).task), figures)
+    looks = source.looks()
     if as_json:
-        options.print_json({"run": str(run), "checkpoint": str(last), "headline": line, "figures": figures})
+        found = {"run": source.label, "checkpoint": str(weights), "headline": line, "figures": figures}
+        options.print_json({**found, "test_looks": looks})
         return
     terminal = Terminal()
     if line:
         terminal.line(line, style="bold")
         terminal.line()
     show_figures(figures, terminal)
+    if looks:
+        told = ", ".join(f"{occasion} {count}" for occasion, count in looks.items())
+        terminal.line()
+        terminal.line(f"looks at the test images: {sum(looks.values())} ({told})")

@@ -10,8 +10,8 @@ import click
 from zoo.cli import options
 
 
-@click.command(short_help="Draw ways between images of a run's generator.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(short_help="Draw ways between images of a trained generator.")
+@click.argument("name")
 @click.option("--rows", type=click.IntRange(1, 64), default=8, show_default=True, help="Ways, one a row.")
 @click.option("--columns", type=click.IntRange(2, 64), default=10, show_default=True, help="Images on each way.")
 @click.option(
@@ -27,7 +27,7 @@ from zoo.cli import options
 @options.overrides
 @options.as_json
 def interpolate(
-    run: Path,
+    name: str,
     rows: int,
     columns: int,
     way: str,
@@ -37,10 +37,10 @@ def interpolate(
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Draw ways between images of a run's generator.
+    """Draw ways between images of a trained generator.
 
-    Each row goes from one latent point to another, in a straight line and along the arc. RUN is the folder that
-    `zoo train` named at its end.
+    Each row goes from one latent point to another, in a straight line and along the arc. NAME is a published entry,
+    or the folder that `zoo train` named at its end.
     """
     import torch
 
@@ -52,7 +52,7 @@ def interpolate(
 
     if out and out.suffix.lower() != ".png":
         raise click.UsageError(f"--out {out}: wanted the name of a .png")
-    trained = api.load(run, overrides=overrides)
+    trained = api.load(name, overrides=overrides)
     path = out or trained.source.samples / f"interpolation-{seed}.png"
     ends = trained.latents(range(2 * rows), seed=seed)
     classes = class_numbers(trained, names, rows) if names else trained.labels(range(rows))

@@ -19,8 +19,8 @@ PICTURED = 1024  # images in one picture, at most
 NEIGHBOURS = 5
 
 
-@click.command(short_help="Draw images from a run's generator.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(short_help="Draw images from a trained generator.")
+@click.argument("name")
 @click.option("--count", type=click.IntRange(1, 10_000_000), default=64, show_default=True, help="How many images.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Another seed, others.")
 @click.option("--label", "names", multiple=True, metavar="CLASS", help="A class, by number or name; can be repeated.")
@@ -33,7 +33,7 @@ NEIGHBOURS = 5
 @options.overrides
 @options.as_json
 def sample(
-    run: Path,
+    name: str,
     count: int,
     seed: int,
     names: Sequence[str],
@@ -44,11 +44,11 @@ def sample(
     overrides: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Draw images from a run's generator.
+    """Draw images from a trained generator.
 
-    RUN is the folder that `zoo train` named at its end. An image depends on the seed, its number and its class alone.
-    Without --label, a generator that takes classes goes through them in turn. --set changes how images are drawn,
-    such as the steps and the guidance of a diffusion.
+    NAME is a published entry, or the folder that `zoo train` named at its end. An image depends on the seed, its
+    number and its class alone. Without --label, a generator that takes classes goes through them in turn. --set changes
+    how images are drawn, such as the steps and the guidance of a diffusion.
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
@@ -63,7 +63,7 @@ def sample(
     shown = best or count
     if shown > PICTURED and not (as_files or film):
         raise click.UsageError(f"{shown} images are too many for one picture; name a folder with --out")
-    trained = api.load(run, overrides=overrides)
+    trained = api.load(name, overrides=overrides)
     facts: dict[str, Any] = {
         "run": str(trained.source.label),
         "checkpoint": str(trained.checkpoint),

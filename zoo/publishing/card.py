@@ -1,0 +1,176 @@
+"""The model card: a certificate, told to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from zoo.publishing.certificate import Certificate, Figure
+
+MOST_CLASSES = 5  # shown as the best, and as the worst
+LEFT_OUT = ("accuracy_mean", "accuracy_std")  # the paper's form, which the certificate keeps
+
+
+def card(certificate: Certificate, kind: str, image: Sequence[int], pictures: Mapping[str, str]) -> str:
+    """Return the card as Markdown. kind: classifier or generator; image: (C, H, W); pictures: what each file shows."""
+    name = certificate.name
+    sections = {
+        "Intended use and limits": _limits(certificate, kind, image),
+        "Figures": _figures(certificate),
+        "Cost": _cost(certificate),
+        "What is not comparable": "\n".join(f"- {one}" for one in _caveats(certificate, kind)) or "Nothing is known.",
+        "Data": _data(certificate),
+        "Training": _training(certificate),
+        "Pictures": "\n\n".join(f"![{shown}]({file})\n\n{_sentence(shown)}" for file, shown in pictures.items()),
+    }
+    parts = [f"# {name}", certificate.summary, f"```\nzoo evaluate {name}\n{_use(kind, name)}\n```"]
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _use(kind: str, name: str) -> str:
+    return f"zoo sample {name}" if kind == "generator" else f"zoo predict {name} IMAGE..."
+
+
+def _limits(certificate: Certificate, kind: str, image: Sequence[int]) -> str:
+    channels, height, width = image
+    size = f"{width}x{height} pixels in {channels} {'channel' if channels == 1 else 'channels'}"
+    data = next(iter(certificate.data.component))
+    if kind == "generator":
+        return (
+            f"It draws images like those of the data set {data}, of {size}. It was made to study what a small budget "
+            "reaches; its images are no evidence of anything, and carry whatever is wrong with the data. A generator "
+            "can come near to images that it was trained on: `zoo sample --nearest` shows how near."
+        )
+    return (
+        f"It tells the {len(certificate.data.classes)} classes of the data set {data} apart, in images of {size}; "
+        "others are cut and scaled to that. Whatever an image shows, it names one of these classes, and its "
+        "probabilities are not calibrated. It was made to study what a small budget reaches, not to decide about "
+        "anybody. The figures are of the data's own test images and say little of photographs from elsewhere."
+    )
+
+
+def _figures(certificate: Certificate) -> str:
+    rows = [
+        f"| {split} | {name} | {_value(name, one)} | {one.n} |"
+        for split, figures in certificate.figures.items()
+        for name, one in figures.items()
+        if name not in LEFT_OUT
+    ]
+    lines = ["| images | figure | mean ± standard deviation | n |", "|---|---|---|---|", *rows]
+    text = [
+        "\n".join(lines) if rows else "None was measured.",
+        f"n counts trainings, of the seeds {_listed(certificate.seeds)}. The weights of seed "
+        f"{certificate.shipped_seed} ship: {certificate.shipped_because}. {_looks(certificate)}",
+    ]
+    if certificate.measurements:
+        text.append(_measurements(certificate))
+    if certificate.per_class:
+        ordered = sorted(certificate.per_class.items(), key=lambda one: (-one[1], one[0]))
+        best, worst = ordered[:MOST_CLASSES], ordered[-MOST_CLASSES:][::-1]
+        text.append(f"Best classes: {_shares(best)}. Worst: {_shares(worst)}.")
+    return "\n\n".join(text)
+
+
+def _value(name: str, figure: Figure) -> str:
+    scale, unit = (100, " %") if name.startswith(("top1", "top5")) else (1, "")
+    spread = "" if figure.std is None else f" ± {figure.std * scale:.{2 if unit else 4}f}"
+    return f"{figure.mean * scale:.{2 if unit else 4}f}{spread}{unit}"
+
+
+def _looks(certificate: Certificate) -> str:
+    occasions = certificate.looks()
+    if not occasions:
+        return "The test images were not measured on."
+    meaning = {"train": "after the last step", "evaluate": "by `zoo evaluate`", "publish": "for the spot check below"}
+    told = ", ".join(f"{count} {meaning.get(occasion, occasion)}" for occasion, count in occasions.items())
+    return f"Test images were measured on {sum(occasions.values())} times over all trainings: {told}."
+
+
+def _measurements(certificate: Certificate) -> str:
+    lines = [
+        "| measured | training seed | mean ± deviation over draws | draws | images | extractor |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in certificate.measurements:
+        spread = "" if one.get("standard_deviation") is None else f" ± {one['standard_deviation']:.4f}"
+        extractor = f"{one.get('extractor', '')}@{str(one.get('extractor_sha256', ''))[:8]}".strip("@")
+        lines.append(
+            f"| {one['name']} | {one['trained_with_seed']} | {one['mean']:.4f}{spread} | {len(one['values'])} "
+            f"| {one.get('generated_images', '')} against {one.get('reference_images', '')} | {extractor} |"
+        )
+    return "\n".join(lines)
+
+
+def _shares(classes: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in classes)
+
+
+def _cost(certificate: Certificate) -> str:
+    roles = [role for role in certificate.parameters if role != "total"]
+    lines = ["| network | parameters | multiply-adds |", "|---|---|---|"]
+    for role in roles + (["total"] if len(roles) > 1 else []):
+        lines.append(f"| {role} | {certificate.parameters[role]:,} | {certificate.macs[role]:,} |")
+    limits = "; ".join(
+        f"{one.network + ' ' if one.network else ''}{one.limit} {one.figure:,} of {one.bound}"
+        for one in certificate.budget
+    )
+    size = f"`{certificate.weights.file}`: {certificate.weights.bytes:,} bytes."
+    return "\n".join(lines) + f"\n\nBudget, counted again when this was published: {limits or 'none'}.\n\n{size}"
+
+
+def _caveats(certificate: Certificate, kind: str) -> Iterator[str]:
+    yield from certificate.notes
+    if len(certificate.seeds) == 1:
+        yield "One training: what another seed would give is not known."
+    extractors = {one["extractor"] for one in certificate.measurements if one.get("extractor")}
+    for extractor in sorted(extractors - {"inception"}):
+        yield (
+            f"Distances in the features of {extractor} compare generators under this one judge, with as many images "
+            "and the same reference. They are no FID."
+        )
+    if kind == "generator" and not certificate.measurements:
+        yield "No distance to real images was measured."
+    if any(name.endswith("_flip") for figures in certificate.figures.values() for name in figures):
+        yield "Figures with `_flip` look at each image's mirror image too; they compare with none that does not."
+
+
+def _data(certificate: Certificate) -> str:
+    component, options = next(iter(certificate.data.component.items()))
+    shown = f"`{component}`" + (
+        f" with {', '.join(f'{key} {value}' for key, value in options.items())}" if options else ""
+    )
+    terms = certificate.data.terms or "Their terms are not known to Zoo."
+    return f"{shown}, SHA-256 of the content `{certificate.data.fingerprint[:16]}`. {terms}"
+
+
+def _training(certificate: Certificate) -> str:
+    machine = ", ".join(f"{name} {value}" for name, value in certificate.machine.items())
+    versions = ", ".join(f"{name} {value}" for name, value in certificate.versions.items())
+    seconds = ", ".join(f"seed {seed}: {round(value):,} s" for seed, value in certificate.seconds.items())
+    commit = f", commit `{certificate.git['commit'][:12]}`" if certificate.git else ""
+    return (
+        f"{certificate.steps:,} steps, {certificate.images_seen:,} images seen, on {certificate.engine} ({seconds}). "
+        f"Machine: {machine}. Versions: {versions}{commit}. Spec `{certificate.spec_hash[:16]}`.\n\n"
+        f"It was trained by\n\n```\n{certificate.command}\n```\n\nand `spec.yaml` here holds the same recipe with "
+        f"every default filled in: `zoo train` of that file repeats it.\n\n"
+        f"Spot check: {_spot_check(certificate)}"
+    )
+
+
+def _spot_check(certificate: Certificate) -> str:
+    check = certificate.spot_check
+    if not check.split:
+        return (
+            f"the brightness of the first {check.images} images of drawing seed {check.seed} stands in the "
+            "certificate, and Zoo's own tests find it again."
+        )
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in check.figures.items() if isinstance(value, float))
+    return f"on {check.images} fixed test images these weights have {shown}; Zoo's own tests find that again."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))

@@ -1,0 +1,167 @@
+"""A run that may be published: finished, whole, and within its budget when it is counted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from zoo.builder import Builder
+from zoo.checking import Report, check
+from zoo.errors import BudgetError, RunError
+from zoo.evaluation.run import measured_spec
+from zoo.evaluation.trained import Trained
+from zoo.publishing.certificate import sha256_of
+from zoo.spec.compose import content_hash
+from zoo.spec.difference import differences
+from zoo.spec.reader import read
+from zoo.spec.schema import Spec
+from zoo.training import checkpoint
+from zoo.training.run import Run
+from zoo.training.trainee import under
+
+SEED_KEYS = ("seed", "seeds")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a finished run holds. `written` is its spec as it stands in the folder."""
+
+    run: Run
+    written: dict[str, Any]
+    spec: Spec
+    report: Report
+    facts: dict[str, Any]
+    result: dict[str, Any]
+    checkpoint: Path
+    held: dict[str, Any]  # the checkpoint's own facts
+    tensors: dict[str, Tensor]
+    evaluation: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path, builder: Builder) -> Finished:
+        """Open a run and check it again.
+
+        Raises RunError when it is not finished, or its parts do not belong together, and BudgetError when the spec
+        breaks a limit.
+        """
+        run = Run.open(folder)
+        facts, result = run.facts(), run.result()
+        written = read(run.spec_path).data()
+        if content_hash(written) != facts.get("spec_hash"):
+            raise RunError(
+                f"{run.spec_path}: it was changed after the training began (found the hash "
+                f"{content_hash(written)[:8]}, wanted {str(facts.get('spec_hash'))[:8]}); put the old one back"
+            )
+        spec = run.spec(builder.registry)
+        report = check(spec, builder)
+        if not report.kept:
+            raise BudgetError(report.broken(), report.exit_code)
+        last = run.weights()
+        held, tensors = checkpoint.read(last)
+        if result is None or held["step"] != spec.train.steps or result["steps"] != spec.train.steps:
+            raise RunError(
+                f"{folder}: it is not finished: its newest checkpoint is of step {held['step']:,} of "
+                f"{spec.train.steps:,}; repeat its `zoo train`"
+            )
+        if held["spec"] != facts["spec_hash"]:
+            raise RunError(f"{last}: it was written by another spec than this run's; this run folder is damaged")
+        for role, one in report.networks.items():
+            if held["updates"].get(role, 0) > one.figures.steps:
+                raise RunError(
+                    f"{last}: {role} was updated {held['updates'][role]:,} times; its spec counts {one.figures.steps:,}"
+                )
+        trained = Trained.load(run, builder)
+        for role, network in trained.networks.items():
+            if not all(bool(one.isfinite().all()) for one in network.state_dict().values()):
+                raise RunError(f"{last}: the weights of {role} are not finite; this run cannot be published")
+        evaluation = run.evaluation() or {}
+        if evaluation and (
+            evaluation["checkpoint_sha256"] != sha256_of(last)
+            or evaluation["spec"] != measured_spec(spec, trained.task)
+        ):
+            raise RunError(
+                f"{folder}: what `zoo evaluate` wrote there is about another checkpoint or a changed spec; repeat "
+                f"`zoo evaluate {folder}`, with --set for nothing but metrics"
+            )
+        return cls(run, written, spec, report, facts, result, last, held, tensors, evaluation)
+
+    @property
+    def seed(self) -> int:
+        return int(self.spec.train.seed)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return what inference needs of each network, the average where there is one, by a checkpoint's names."""
+        found = {}
+        for role in self.report.networks:
+            average = under(self.tensors, f"{role}.average.module.")
+            for name, tensor in (average or under(self.tensors, f"{role}.network.")).items():
+                found[f"{role}.network.{name}"] = tensor.contiguous()
+        return found
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Return every figure that the run knows of its last step, by split and name.
+
+        Deviations over drawing seeds are left out: they stand with the measurements.
+        """
+        lines = [one for one in self.run.metrics() if one.get("step") == self.spec.train.steps]
+        last = {name: value for line in lines for name, value in line.items()}
+        validation = {
+            name.removeprefix("validation_"): value for name, value in last.items() if name.startswith("validation_")
+        }
+        evaluated = self.evaluation.get("figures", {})
+        drawn = {f"{one['name']}_std" for one in self.evaluation.get("measurements", [])}
+        parts = {
+            "train": evaluated.get("train", {}),
+            "validation": evaluated.get("validation", {}) | validation,
+            "test": evaluated.get("test", {}) | self.result.get("test", {}),
+        }
+        numbers = {
+            split: {name: one for name, one in part.items() if isinstance(one, float) and name not in drawn}
+            for split, part in parts.items()
+        }
+        return {split: part for split, part in numbers.items() if part}
+
+    def per_class(self) -> list[float | None]:
+        """Return the share of each class's test images that is right, where the task says it."""
+        test = self.evaluation.get("figures", {}).get("test", {}) | self.result.get("test", {})
+        found: list[float | None] = test.get("per_class", [])
+        return found
+
+
+def members(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield the run folders: of a run of several seeds those of its seeds, else the folder itself."""
+    for folder in folders:
+        parts = sorted(path.parent for path in folder.glob("seed-*/spec.yaml"))
+        yield from parts or [folder]
+
+
+def require_alike(runs: Sequence[Finished]) -> None:
+    """Raise RunError unless the runs are of one spec and one data set, and their seeds differ."""
+    first = runs[0]
+    for other in runs[1:]:
+        changes = list(differences(without_seed(first.written), without_seed(other.written)))
+        if changes:
+            paths = ", ".join(dict.fromkeys(one.path for one in changes))
+            raise RunError(
+                f"{other.run.folder}: its spec differs from that of {first.run.folder} in {paths}; wanted runs of one "
+                "spec that differ in train.seed alone"
+            )
+        if other.facts.get("data") != first.facts.get("data"):
+            raise RunError(f"{other.run.folder}: it was trained on other images than {first.run.folder}")
+    seeds = [one.seed for one in runs]
+    for index, seed in enumerate(seeds):
+        if seed in seeds[:index]:
+            raise RunError(
+                f"{runs[index].run.folder}: its seed, {seed}, is that of {runs[seeds.index(seed)].run.folder} too; "
+                "wanted one run of each seed"
+            )
+
+
+def without_seed(written: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec's data without its seeds."""
+    train = {name: value for name, value in written["train"].items() if name not in SEED_KEYS}
+    return {**written, "train": train}
