@@ -101,7 +101,7 @@ class ZooExtractor(Extractor):
     Its figures are no FID and never called so: they bear the classifier's name and the hash of its weights.
     """
 
-    of: Annotated[str, Field(min_length=1, description="Folder of a classifier's run, or the spec that it trained.")]
+    of: Annotated[str, Field(min_length=1, description="A published classifier, or the folder or the spec of a run.")]
 
     @cached_property
     def _trained(self) -> Trained:

@@ -59,7 +59,7 @@ def _figures(certificate: Certificate) -> str:
     lines = ["| images | figure | mean ± standard deviation | n |", "|---|---|---|---|", *rows]
     text = [
         "\n".join(lines) if rows else "None was measured.",
-        f"n counts trainings, of the seeds {_listed(certificate.seeds)}. The weights of seed "
+        f"n counts trainings: seeds {_listed(certificate.seeds)}. The weights of seed "
         f"{certificate.shipped_seed} ship: {certificate.shipped_because}. {_looks(certificate)}",
     ]
     if certificate.measurements:
@@ -164,7 +164,11 @@ def _spot_check(certificate: Certificate) -> str:
             f"the brightness of the first {check.images} images of drawing seed {check.seed} stands in the "
             "certificate, and Zoo's own tests find it again."
         )
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in check.figures.items() if isinstance(value, float))
+    shown = ", ".join(
+        f"{name} {value:.4f}"
+        for name, value in check.figures.items()
+        if isinstance(value, float) and name not in LEFT_OUT
+    )
     return f"on {check.images} fixed test images these weights have {shown}; Zoo's own tests find that again."
 
 

@@ -115,9 +115,9 @@ class Finished:
         evaluated = self.evaluation.get("figures", {})
         drawn = {f"{one['name']}_std" for one in self.evaluation.get("measurements", [])}
         parts = {
-            "train": evaluated.get("train", {}),
-            "validation": evaluated.get("validation", {}) | validation,
             "test": evaluated.get("test", {}) | self.result.get("test", {}),
+            "validation": evaluated.get("validation", {}) | validation,
+            "train": evaluated.get("train", {}),
         }
         numbers = {
             split: {name: one for name, one in part.items() if isinstance(one, float) and name not in drawn}

@@ -17,7 +17,7 @@ from zoo.builder import Builder
 from zoo.data.dataset import Dataset
 from zoo.errors import RunError, ShelfError
 from zoo.evaluation.trained import Trained
-from zoo.files import write_text
+from zoo.files import write_atomically, write_text
 from zoo.publishing.card import card
 from zoo.publishing.certificate import (
     SPEC,
@@ -42,7 +42,8 @@ from zoo.training.run import now
 from zoo.training.task import GenerativeTask
 
 CARD = "README.md"
-BECAUSE = "it is the lowest of the seeds; no figure was asked"
+ONLY = "there is no other"
+LOWEST = "it is the lowest of the seeds; no figure was asked"
 OLD_RUN = (
     "The run of seed {seed} was begun by a version that did not count looks at the test images; evaluations by that "
     "version are not in the count."
@@ -98,7 +99,8 @@ def _fill(folder: Path, runs: Sequence[Finished], builder: Builder, name: str, n
     """Write all files of an entry into an empty folder."""
     first = runs[0]
     shutil.copyfile(first.run.spec_path, folder / SPEC)
-    save_file(first.weights(), folder / WEIGHTS, {"zoo": json.dumps(first.held)})
+    held = {"zoo": json.dumps(first.held)}
+    write_atomically(folder / WEIGHTS, lambda path: save_file(first.weights(), path, held))
     trained = Trained.load(Entry(folder), builder)
     dataset = trained.dataset()
     if dataset.fingerprint != first.facts["data"]:
@@ -145,7 +147,7 @@ def _certificate(
         images_seen=first.result["images"],
         seeds=[one.seed for one in runs],
         shipped_seed=first.seed,
-        shipped_because=BECAUSE,
+        shipped_because=LOWEST if len(runs) > 1 else ONLY,
         figures=_figures(runs),
         measurements=[
             {"trained_with_seed": one.seed, **measured}
