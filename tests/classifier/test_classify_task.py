@@ -134,3 +134,20 @@ def test_a_loss_takes_shares_of_classes(loss: Any, registry: Registry) -> None:
 
 def test_every_loss_is_tried_with_shares(registry: Registry) -> None:
     assert {one if isinstance(one, str) else next(iter(one)) for one in LOSSES} == set(registry.names("loss"))
+
+
+def test_flips_add_the_logits_of_the_mirror_image(registry: Registry) -> None:
+    class Columns(nn.Module):
+        """Takes the columns of an image for logits."""
+
+        def forward(self, images: Tensor) -> Tensor:
+            return images[:, 0, 0]
+
+    info = DataInfo(image=(1, 1, 6), classes=6, train_images=8, test_images=8, mean=(0.5,), std=(0.25,))
+    # Plain, the first column wins; with its mirror image, the third and fourth do.
+    image = torch.tensor([5.0, 0.0, 4.0, 2.0, 0.0, 0.0]).view(1, 1, 1, 6)
+    batch = [Batch(image, torch.tensor([2]))]
+    plain = task(registry).evaluate({"classifier": Columns()}, batch, info)
+    flipped = task(registry, test_flip=True).evaluate({"classifier": Columns()}, batch, info)
+    assert flipped == plain | {"top1_flip": 1.0, "top5_flip": 1.0}
+    assert plain["top1"] == 0.0

@@ -85,20 +85,33 @@ def test_evaluation_gives_the_line_of_the_paper_and_a_table(zoo_command: Zoo, tr
         "train loss: #, train acc: #±#, test acc: #±#\n\n"
         "split  images    loss    top1    top5  accuracy_mean  accuracy_std\n"
         "train     100  #  #  #         #        #\n"
-        "test      100  #  #  #         #        #\n"
+        "test      100  #  #  #         #        #\n\n"
+        "looks at the test images: 2 (train 1, evaluate 1)\n"
     )
 
 
 def test_one_split_can_be_evaluated(zoo_command: Zoo, trained: Path) -> None:
     out = zoo_command("evaluate", trained, "--split", "validation").out
     assert out.startswith("validation loss: ")
-    assert [line.split()[0] for line in out.splitlines()[2:]] == ["split", "validation"]
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == ["split", "validation"]
+    assert out.endswith("\n\nlooks at the test images: 1 (train 1)\n")
 
 
 def test_evaluation_as_json_agrees_with_the_training(zoo_command: Zoo, trained: Path) -> None:
     found = json.loads(zoo_command("evaluate", trained, "--json").out)
     assert found["checkpoint"] == "run/checkpoints/step-00000006.safetensors"
     assert found["figures"]["test"] == json.loads((trained / "result.json").read_text())["test"]
+    assert found["test_looks"] == {"train": 1, "evaluate": 1}
+
+
+def test_flips_stand_beside_the_plain_figures(zoo_command: Zoo, trained: Path) -> None:
+    flipped = json.loads(zoo_command("evaluate", trained, "--set", "task.classify.test_flip=true", "--json").out)
+    plain = json.loads(zoo_command("evaluate", trained, "--json").out)
+    for split in ("train", "test"):
+        assert flipped["figures"][split].items() > plain["figures"][split].items()
+        assert flipped["figures"][split].keys() - plain["figures"][split].keys() == {"top1_flip", "top5_flip"}
+    kept = json.loads((trained / "evaluation.json").read_text())["figures"]["test"]
+    assert kept == flipped["figures"]["test"]
 
 
 def test_a_folder_without_a_run_exits_6(zoo_command: Zoo) -> None:

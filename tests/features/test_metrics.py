@@ -284,7 +284,7 @@ def test_without_clean_fid_the_extra_is_named(weights: Path, monkeypatch: pytest
         extractors.Inception(weights=str(weights)).features(images(2), CPU)
 
 
-# The certificate and the calibration
+# What is written down, and the calibration
 
 
 @pytest.fixture
@@ -304,17 +304,17 @@ def gan(tmp_path: Path, judge: Path, builder: Builder) -> Run:
     return train(load_spec(spec, registry=builder.registry), builder, tmp_path / "gan")
 
 
-def test_the_certificate_says_what_was_measured_and_of_what(gan: Run, builder: Builder) -> None:
+def test_the_run_keeps_what_was_measured_and_of_what(gan: Run, builder: Builder) -> None:
     figures = evaluate_run(gan, builder)
-    certificate = json.loads((gan.folder / "certificate.json").read_text())
-    (measured,) = certificate["measurements"]
+    kept = gan.evaluation() or {}
+    (measured,) = kept["measurements"]
     assert figures["test"][measured["name"]] == measured["mean"]
     assert measured["standard_deviation"] > 0
     assert (measured["generated_images"], measured["reference_images"]) == (30, 100)
     assert (measured["seeds"], measured["resize"], measured["dimensions"]) == ([0, 1], "none", 12)
     assert len(measured["reference_sha256"]) == len(measured["extractor_sha256"]) == 64
     weights = next((gan.folder / "checkpoints").glob("*.safetensors"))
-    assert certificate["checkpoint_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert kept["checkpoint_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def test_other_metrics_can_be_asked_of_a_run(gan: Run, builder: Builder, judge: Path) -> None:

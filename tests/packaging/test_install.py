@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support import ROOT, builtin_plugins
 
+SPECS = ROOT / "specs"
 pytestmark = [
     pytest.mark.install,
     # One worker builds and installs once for all tests here.
@@ -68,6 +69,8 @@ def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_specs_templates_and_types(built: Path) -> None:
     names = set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
     assert {"zoo/shipped/quickstart.yaml", "zoo/shipped/cifar100-resnet-silu.yaml", "zoo/py.typed"} <= names
+    shipped = {f"zoo/shipped/{path.relative_to(SPECS)}" for path in SPECS.rglob("*") if path.is_file()}
+    assert shipped <= names, "entries of the shelf come with all their files"
     assert {"zoo/templates/plugin/pyproject.toml.tmpl", "zoo_torch/__init__.py", "zoo_classifier/resnet.py"} <= names
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"zoo", *builtin_plugins().values()}

@@ -11,7 +11,6 @@ from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import SpotCheck
 from zoo.publishing.shelf import Entry
 from zoo.publishing.spot_check import differences, spot_check, subset
-from zoo.training.run import Run
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (40, 3, 4, 4), dtype=np.uint8)
@@ -53,12 +52,10 @@ def test_it_is_that_of_the_images_given(published: Entry, builder: Builder) -> N
 
 
 def test_another_network_is_told_apart(published: Entry, published_gan: Entry, builder: Builder) -> None:
-    for entry, run in ((published, "seed-1"), (published_gan, "gan")):
-        stated = entry.certificate.spot_check
-        trained = Trained.load(Run(type(entry.folder)(run)), builder)
-        if run == "gan":
-            for parameter in trained.networks["generator"].parameters():
-                torch.nn.init.normal_(parameter, std=0.2)
+    for entry, role in ((published, "classifier"), (published_gan, "generator")):
+        stated, trained = entry.certificate.spot_check, Trained.load(entry, builder)
+        for parameter in trained.networks[role].parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
         assert list(differences(stated, spot_check(trained, like=stated)))
 
 
@@ -72,6 +69,12 @@ def test_two_images_may_be_told_otherwise_and_no_three() -> None:
     assert list(differences(stated, check_of("test", 500, top1=0.506))) == [
         "top1 is 0.5060; the certificate says 0.5000"
     ]
+
+
+def test_a_loss_may_differ_by_a_thousandth_and_no_more() -> None:
+    stated = check_of("test", 10, loss=2.0)
+    assert list(differences(stated, check_of("test", 10, loss=2.001))) == []
+    assert list(differences(stated, check_of("test", 10, loss=2.003)))
 
 
 def test_half_a_grey_may_differ_and_no_whole_one() -> None:
