@@ -88,7 +88,7 @@ def test_a_wrong_statement_is_found(where: str, value: Any, message: str, publis
 
 
 def test_a_changed_byte_of_the_weights_is_found(published: Entry, builder: Builder) -> None:
-    path = published.weights()
+    path = published.folder / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -97,7 +97,7 @@ def test_a_changed_byte_of_the_weights_is_found(published: Entry, builder: Build
 
 
 def test_weights_that_were_cut_off_are_found(published: Entry, builder: Builder) -> None:
-    path = published.weights()
+    path = published.folder / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
     (problem,) = verify(published.folder, builder)
     assert re.match(r"weights\.safetensors has [\d,]+ bytes; the certificate says [\d,]+", problem)
@@ -116,7 +116,7 @@ def test_a_spec_that_cannot_work_is_found(published: Entry, builder: Builder) ->
 
 
 def test_weights_of_another_size_are_found_though_their_hash_is_right(published: Entry, builder: Builder) -> None:
-    path = published.weights()
+    path = published.folder / "weights.safetensors"
     rewrite(path, tensors=lambda name, one: one.repeat(2) if name.endswith("bias") else one)
     from zoo.publishing.certificate import sha256_of
 

@@ -148,9 +148,16 @@ def test_notes_stand_on_the_card(take: Take, builder: Builder) -> None:
 
 
 def test_a_run_of_several_seeds_is_published_whole(take: Take, builder: Builder) -> None:
-    for seed in range(3):
-        take(f"seed-{seed}", f"run/seed-{seed}")
-    assert publish([Path("run")], builder).certificate.seeds == [0, 1, 2]
+    assert publish([several(take).folder], builder).certificate.seeds == [0, 1, 2]
+
+
+def several(take: Take) -> Run:
+    """Return a run that consists of those of three seeds."""
+    parts = [take(f"seed-{seed}", f"run/seed-{seed}") for seed in range(3)]
+    run = Run(Path("run"))
+    shutil.copyfile(parts[0].spec_path, run.spec_path)
+    run.write_facts({**parts[0].facts(), "seeds": [0, 1, 2]})
+    return run
 
 
 def test_a_run_from_before_an_option_existed_is_published(take: Take, builder: Builder) -> None:
@@ -185,6 +192,12 @@ def test_a_run_that_is_not_finished_is_refused(take: Take, builder: Builder) -> 
     run = take("seed-0")
     (run.folder / "result.json").unlink()
     refused([run.folder], builder, RunError, "seed-0: it is not finished: .* step 6 of 6; repeat its `zoo train`")
+
+
+def test_a_run_of_several_seeds_that_lacks_one_is_refused(take: Take, builder: Builder) -> None:
+    run = several(take)
+    shutil.rmtree(run.folder / "seed-2")
+    refused([run.folder], builder, RunError, "run/seed-2: there is no such folder")
 
 
 def test_a_result_without_its_last_checkpoint_is_refused(take: Take, builder: Builder) -> None:
@@ -333,7 +346,13 @@ def test_entries_of_a_plugin_are_found(published: Entry, builder: Builder) -> No
 
 def test_an_entry_without_weights_says_so(published: Entry, builder: Builder) -> None:
     (published.folder / "weights.safetensors").unlink()
-    with pytest.raises(ShelfError, match="shelf/tiny: it holds no weights.safetensors; this entry is damaged"):
+    with pytest.raises(ShelfError, match="shelf/tiny: there is no weights.safetensors; this entry is damaged"):
+        Trained.load(published, builder)
+
+
+def test_weights_that_are_not_those_of_the_certificate_are_not_loaded(published: Entry, builder: Builder) -> None:
+    rewrite(published.folder / "weights.safetensors", facts={"step": 5})
+    with pytest.raises(ShelfError, match=r"shelf/tiny: weights.safetensors has .*; this entry is damaged"):
         Trained.load(published, builder)
 
 

@@ -17,12 +17,11 @@ from zoo.builder import Builder
 from zoo.checking import Report, check
 from zoo.errors import ShelfError, ZooError
 from zoo.files import write_text
-from zoo.spec.compose import content_hash
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
-from zoo.spec.shipped import CERTIFICATE
+from zoo.spec.schema import hash_of
+from zoo.spec.shipped import CERTIFICATE, SPEC
 
-SPEC = "spec.yaml"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
 CLOSE = 1e-9  # relative; a mean is read back as it was written
@@ -182,9 +181,9 @@ def verify(folder: Path, builder: Builder) -> list[str]:
     except ShelfError as error:
         return [str(error)]
     problems = list(_inconsistent(certificate))
-    problems += _weights_problems(folder / certificate.weights.file, certificate.weights)
+    problems += file_problems(folder, certificate.weights)
     try:
-        found = content_hash(read(folder / SPEC).data())
+        found = hash_of(read(folder / SPEC).data())
         report = check(load_spec(folder / SPEC, registry=builder.registry), builder)
     except (ZooError, OSError) as error:
         return [*problems, f"the spec cannot be checked: {error}"]
@@ -216,6 +215,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_problems(folder: Path, record: FileRecord) -> Iterator[str]:
+    """Yield, a sentence, what is not as a record says of a file in `folder`."""
+    path = folder / record.file
+    if not path.is_file():
+        yield f"there is no {record.file}"
+    elif path.stat().st_size != record.bytes:
+        yield f"{record.file} has {path.stat().st_size:,} bytes; the certificate says {record.bytes:,}"
+    elif (found := sha256_of(path)) != record.sha256:
+        yield f"{record.file} has the SHA-256 {found[:8]}...; the certificate says {record.sha256[:8]}..."
+
+
 def _inconsistent(certificate: Certificate) -> Iterator[str]:
     if certificate.shipped_seed not in certificate.seeds:
         yield f"the weights of seed {certificate.shipped_seed} ship, which is none of the seeds {certificate.seeds}"
@@ -239,15 +249,6 @@ def _close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) <= CLOSE * max(1.0, abs(other))
-
-
-def _weights_problems(path: Path, record: FileRecord) -> Iterator[str]:
-    if not path.is_file():
-        yield f"there is no {record.file}"
-    elif path.stat().st_size != record.bytes:
-        yield f"{record.file} has {path.stat().st_size:,} bytes; the certificate says {record.bytes:,}"
-    elif (found := sha256_of(path)) != record.sha256:
-        yield f"{record.file} has the SHA-256 {found[:8]}...; the certificate says {record.sha256[:8]}..."
 
 
 def _count_problems(certificate: Certificate, report: Report) -> Iterator[str]:

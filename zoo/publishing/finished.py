@@ -15,10 +15,9 @@ from zoo.errors import BudgetError, RunError
 from zoo.evaluation.run import measured_spec
 from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import sha256_of
-from zoo.spec.compose import content_hash
 from zoo.spec.difference import differences
 from zoo.spec.reader import read
-from zoo.spec.schema import Spec
+from zoo.spec.schema import Spec, hash_of
 from zoo.training import checkpoint
 from zoo.training.run import Run
 from zoo.training.trainee import under
@@ -51,10 +50,10 @@ class Finished:
         run = Run.open(folder)
         facts, result = run.facts(), run.result()
         written = read(run.spec_path).data()
-        if content_hash(written) != facts.get("spec_hash"):
+        if (found := hash_of(written)) != facts["spec_hash"]:
             raise RunError(
-                f"{run.spec_path}: it was changed after the training began (found the hash "
-                f"{content_hash(written)[:8]}, wanted {str(facts.get('spec_hash'))[:8]}); put the old one back"
+                f"{run.spec_path}: it was changed after the training began (found the hash {found[:8]}, wanted "
+                f"{facts['spec_hash'][:8]}); put the old one back"
             )
         spec = run.spec(builder.registry)
         report = check(spec, builder)
@@ -135,8 +134,8 @@ class Finished:
 def members(folders: Iterable[Path]) -> Iterator[Path]:
     """Yield the run folders: of a run of several seeds those of its seeds, else the folder itself."""
     for folder in folders:
-        parts = sorted(path.parent for path in folder.glob("seed-*/spec.yaml"))
-        yield from parts or [folder]
+        seeds = Run.open(folder).facts().get("seeds", ())
+        yield from [folder / f"seed-{seed}" for seed in seeds] or [folder]
 
 
 def require_alike(runs: Sequence[Finished]) -> None:

@@ -20,7 +20,6 @@ from zoo.evaluation.trained import Trained
 from zoo.files import write_atomically, write_text
 from zoo.publishing.card import card
 from zoo.publishing.certificate import (
-    SPEC,
     WEIGHTS,
     Certificate,
     DataRecord,
@@ -98,7 +97,7 @@ def _require_free(name: str, to: Path, known: Sequence[Path]) -> None:
 def _fill(folder: Path, runs: Sequence[Finished], builder: Builder, name: str, notes: Sequence[str]) -> None:
     """Write all files of an entry into an empty folder."""
     first = runs[0]
-    shutil.copyfile(first.run.spec_path, folder / SPEC)
+    shutil.copyfile(first.run.spec_path, folder / shipped.SPEC)
     held = {"zoo": json.dumps(first.held)}
     write_atomically(folder / WEIGHTS, lambda path: save_file(first.weights(), path, held))
     trained = Trained.load(Entry(folder), builder)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zoo.errors import RunError, ShelfError, SpecError, closest
-from zoo.publishing.certificate import SPEC, WEIGHTS, Certificate
+from zoo.publishing.certificate import WEIGHTS, Certificate, file_problems
 from zoo.registry import Registry
 from zoo.spec import shipped
 from zoo.spec.load import load_spec
@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def spec_path(self) -> Path:
-        return self.folder / SPEC
+        return self.folder / shipped.SPEC
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         return load_spec(self.spec_path, overrides=overrides, registry=registry)
@@ -53,10 +53,11 @@ class Entry:
         return self.certificate.looks()
 
     def weights(self) -> Path:
-        path = self.folder / WEIGHTS
-        if not path.is_file():
-            raise ShelfError(f"{self.folder}: it holds no {WEIGHTS}; this entry is damaged")
-        return path
+        # Before the certificate is written, the entry is only being made.
+        if shipped.is_entry(self.folder):
+            for problem in file_problems(self.folder, self.certificate.weights):
+                raise ShelfError(f"{self.folder}: {problem}; this entry is damaged")
+        return self.folder / WEIGHTS
 
 
 def entries(folders: Sequence[Path] = ()) -> dict[str, Entry]:

@@ -162,9 +162,14 @@ class Spec:
     @property
     def hash(self) -> str:
         """SHA-256 of the resolved spec; two specs that say the same have one hash."""
-        from zoo.spec.compose import content_hash
+        return hash_of(self.to_data())
 
-        return content_hash(self.to_data())
+
+def hash_of(data: dict[str, Any]) -> str:
+    """Return the hash of a resolved spec's plain data, as it was written and whatever defaults came later."""
+    from zoo.spec.compose import content_hash
+
+    return content_hash(data)
 
 
 def to_data(value: Any) -> Any:
