@@ -78,13 +78,31 @@ def take(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return copied
 
 
-@pytest.fixture
-def published(take: Callable[[str], Run], builder: Builder) -> Entry:
-    """The classifier of three seeds on a shelf in the working folder."""
-    return publish([take(f"seed-{seed}").folder for seed in range(3)], builder)
+@pytest.fixture(scope="session")
+def stocked(finished: Path, builder: Builder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the finished runs, and both of what they make on its shelf."""
+    above = tmp_path_factory.mktemp("stocked") / "all"
+    shutil.copytree(finished, above)
+    publish([above / f"seed-{seed}" for seed in range(3)], builder, to=above / "shelf")
+    publish([above / "gan"], builder, to=above / "shelf")
+    return above
 
 
 @pytest.fixture
-def published_gan(take: Callable[[str], Run], builder: Builder) -> Entry:
-    """The generator on a shelf in the working folder."""
-    return publish([take("gan").folder], builder)
+def stock(stocked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of the test's own with the runs and the shelf."""
+    shutil.copytree(stocked, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def published(stock: Path) -> Entry:
+    """The classifier of three seeds on the shelf of the working folder."""
+    return Entry(Path("shelf/tiny"))
+
+
+@pytest.fixture
+def published_gan(stock: Path) -> Entry:
+    """The generator on the shelf of the working folder."""
+    return Entry(Path("shelf/tiny-gan"))
