@@ -327,6 +327,11 @@ def test_a_folder_is_what_lies_in_it(published: Entry, builder: Builder) -> None
     assert isinstance(find("tiny", builder.registry), Run)
 
 
+def test_a_run_that_an_earlier_version_measured_is_a_run(stock: Path, builder: Builder) -> None:
+    Path("seed-0/certificate.json").write_text("{}")
+    assert isinstance(find("seed-0", builder.registry), Run)
+
+
 def test_a_name_that_is_nothing_names_the_closest_entry(published: Entry, builder: Builder) -> None:
     with pytest.raises(RunError, match="tinny: there is no such folder and no published entry; did you mean 'tiny'?"):
         find("tinny", builder.registry)

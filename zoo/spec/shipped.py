@@ -17,6 +17,7 @@ DEFAULT = _PACKAGE / "shipped" if (_PACKAGE / "shipped").is_dir() else _PACKAGE.
 SUFFIXES = (".yaml", ".yml", ".json")
 CERTIFICATE = "certificate.json"
 SPEC = "spec.yaml"
+RUN = "run.json"
 #: Where `zoo publish` puts entries unless told otherwise; searched last.
 OWN_SHELF = Path("shelf")
 
@@ -27,8 +28,8 @@ def folders(extra: Iterable[Path] = ()) -> list[Path]:
 
 
 def is_entry(folder: Path) -> bool:
-    """Whether a folder is a published entry."""
-    return (folder / CERTIFICATE).is_file()
+    """Whether a folder is a published entry; a run that an earlier version measured holds a certificate too."""
+    return (folder / CERTIFICATE).is_file() and not (folder / RUN).is_file()
 
 
 def spec_files(folder: Path) -> Iterator[Path]:
