@@ -180,11 +180,12 @@ def evaluate(
     splits: _Sequence[str] | None = None,
     overrides: _Sequence[str] = (),
     registry: Registry | None = None,
-) -> dict[str, dict[str, _Any]]:
+) -> dict[str, _Any]:
     """Return the figures of what `load` loads on each of `splits` (train, validation, test), by split.
 
     splits: train and test unless given; test alone for a task that makes images. Those of a run are written into its
-    folder, where looks at the test images are counted. Raises RunError when there is no run, or one without a
+    folder, where looks at the test images are counted. Of a run of several seeds: `n`, and by split under `mean`, `std`
+    and, for each, `seeds`. Raises RunError when there is no run, or one without a
     checkpoint.
     """
     from zoo.evaluation.run import evaluate as measure

@@ -155,3 +155,34 @@ def test_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch)
 def test_the_setting_is_taken(python: Callable[..., subprocess.Popen[str]]) -> None:
     process = python("from zoo.training.allocator import keep_memory; print(keep_memory())")
     assert process.communicate()[0] == "True\n"
+
+
+def test_several_seeds_end_with_mean_deviation_and_n(zoo_command: Zoo, tiny: Path) -> None:
+    code, out, err = zoo_command("train", tiny, "--set", "train.seeds=2", "--run", "run")
+    assert code == 0
+    first, head, _, columns, *rows = out.splitlines()
+    assert re.fullmatch(r"trained 6 steps from each of 2 seeds in .* on cpu, fp32, eager", first)
+    assert head == "test, mean ± standard deviation over seeds, n = 2"
+    assert columns.split() == ["test", "mean", "±", "std", "seed", "0", "seed", "1"]
+    assert re.fullmatch(r"top1 +\d\.\d{4} ± \d\.\d{4}  \d\.\d{4}  \d\.\d{4}", rows[1])
+    assert rows[-2:] == ["run:  run", "next: zoo evaluate run"]
+    assert "training tiny, seed 1 (2 of 2) on cpu, fp32, eager: 6 steps of 16 images" in err.splitlines()
+
+
+def test_a_run_of_several_seeds_is_evaluated_seed_by_seed(zoo_command: Zoo, tiny: Path) -> None:
+    assert zoo_command("train", tiny, "--set", "train.seeds=2", "--run", "run").code == 0
+    found = json.loads(zoo_command("evaluate", "run", "--split", "test", "--json").out)["figures"]
+    one = json.loads(zoo_command("evaluate", "run/seed-1", "--split", "test", "--json").out)["figures"]
+    assert found["n"] == 2
+    assert found["seeds"]["1"] == one
+    both = [figures["test"]["top1"] for figures in found["seeds"].values()]
+    assert found["mean"]["test"]["top1"] == pytest.approx(sum(both) / 2)
+    out = zoo_command("evaluate", "run", "--split", "test").out
+    assert out.startswith("test, mean ± standard deviation over seeds, n = 2\n")
+
+
+def test_a_run_of_several_seeds_has_no_network_of_its_own(zoo_command: Zoo, tiny: Path) -> None:
+    assert zoo_command("train", tiny, "--set", "train.seeds=2", "--run", "run").code == 0
+    code, _, err = zoo_command("sample", "run")
+    assert code == 6
+    assert "run: it holds runs of several seeds; wanted one of them, such as run/seed-0" in err

@@ -55,6 +55,7 @@ HEAVY = {
     "zoo.training.graph",
     "zoo.training.loop",
     "zoo.training.profile",
+    "zoo.training.seeds",
     "zoo.training.trainee",
     "zoo_dcgan.modules",
     "zoo_diffusion.modules",

@@ -22,9 +22,9 @@ from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import verify
 from zoo.publishing.publish import publish
 from zoo.publishing.shelf import Entry, find
-from zoo.spec.compose import content_hash
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
+from zoo.spec.schema import hash_of
 from zoo.training.loop import train
 from zoo.training.run import Run
 
@@ -148,26 +148,30 @@ def test_notes_stand_on_the_card(take: Take, builder: Builder) -> None:
 
 
 def test_a_run_of_several_seeds_is_published_whole(take: Take, builder: Builder) -> None:
-    assert publish([several(take).folder], builder).certificate.seeds == [0, 1, 2]
+    certificate = publish([several(take, builder).folder], builder).certificate
+    assert certificate.seeds == [0, 1, 2]
+    assert certificate.test_looks == {"0": {"train": 1, "publish": 1}, "1": {"train": 1}, "2": {"train": 1}}
 
 
-def several(take: Take) -> Run:
-    """Return a run that consists of those of three seeds."""
-    parts = [take(f"seed-{seed}", f"run/seed-{seed}") for seed in range(3)]
+def several(take: Take, builder: Builder) -> Run:
+    """Return a run of three seeds, which were trained before."""
+    one = take("seed-0", "run/seed-0")
+    for seed in (1, 2):
+        take(f"seed-{seed}", f"run/seed-{seed}")
+    spec = load_spec(one.spec_path, overrides=["train.seeds=3"], registry=builder.registry)
     run = Run(Path("run"))
-    shutil.copyfile(parts[0].spec_path, run.spec_path)
-    run.write_facts({**parts[0].facts(), "seeds": [0, 1, 2]})
+    run.begin(spec, {"data": one.facts()["data"], "seeds": [0, 1, 2]})
     return run
 
 
 def test_a_run_from_before_an_option_existed_is_published(take: Take, builder: Builder) -> None:
     run = take("seed-0")
     written = read(run.spec_path).data()
-    del written["task"]["classify"]["test_flip"]
+    del written["task"]["classify"]["normalize"]
     run.spec_path.write_text(json.dumps(written))
-    reseal(run, content_hash(written))
+    reseal(run, hash_of(written))
     entry = publish([run.folder], builder)
-    assert entry.certificate.spec_hash == content_hash(written) != entry.spec(builder.registry).hash
+    assert entry.certificate.spec_hash == hash_of(written) != entry.spec(builder.registry).hash
     assert verify(entry.folder, builder) == []
 
 
@@ -195,7 +199,7 @@ def test_a_run_that_is_not_finished_is_refused(take: Take, builder: Builder) -> 
 
 
 def test_a_run_of_several_seeds_that_lacks_one_is_refused(take: Take, builder: Builder) -> None:
-    run = several(take)
+    run = several(take, builder)
     shutil.rmtree(run.folder / "seed-2")
     refused([run.folder], builder, RunError, "run/seed-2: there is no such folder")
 
@@ -218,7 +222,7 @@ def test_a_run_that_breaks_its_budget_now_is_refused(take: Take, builder: Builde
     written = read(run.spec_path).data()
     written["budget"]["parameters"]["bound"] = 100
     run.spec_path.write_text(json.dumps(written))
-    reseal(run, content_hash(written))
+    reseal(run, hash_of(written))
     with pytest.raises(BudgetError, match="tiny: parameters: .* of 100") as caught:
         publish([run.folder], builder)
     assert caught.value.exit_code == 10

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from stand_in import recorder
 from support import changed
 
 from zoo.builder import Builder
 from zoo.registry import Registry
 from zoo.spec.load import load_spec
 from zoo.spec.schema import Spec
+from zoo.training import loop, seeds
+from zoo.training.graph import Graphs
 from zoo.training.loop import train
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
@@ -65,3 +69,23 @@ def run(spec: Callable[..., Spec], builder: Builder, tmp_path: Path) -> Callable
         return train(spec(**parts), builder, tmp_path / folder, reporter)
 
     return go
+
+
+@pytest.fixture
+def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let every training from now on capture its steps with the stand-in."""
+
+    def begin() -> None:
+        choose = loop.choose
+        for module in (loop, seeds):
+            monkeypatch.setattr(module, "choose", lambda *given: replace(choose(*given), captured=True))
+        chosen = loop.Training._recorder
+
+        def stood_in(training: Any) -> Graphs | None:
+            found = chosen(training)
+            random = list(training._random.values())
+            return found and Graphs(recorder(training.trainees, random), training.trainees)
+
+        monkeypatch.setattr(loop.Training, "_recorder", stood_in)
+
+    return begin

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from host import HostForbidden
-from stand_in import recorder
 from support import builtin_registry
 
 from zoo.builder import Builder
@@ -26,25 +25,6 @@ from zoo.training.run import Run
 
 NAMES = ["cifar100-resnet-silu", "cifar100-resnet8", "cifar100-dcgan", "cifar100-cgan", "cifar100-diffusion"]
 ADAMW = {"adamw": {"lr": 0.01}}
-
-
-@pytest.fixture
-def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let every training from now on capture its steps with the stand-in."""
-
-    def begin() -> None:
-        choose = loop.choose
-        monkeypatch.setattr(loop, "choose", lambda *given: replace(choose(*given), captured=True))
-        chosen = loop.Training._recorder
-
-        def stood_in(training: Any) -> Graphs | None:
-            found = chosen(training)
-            random = list(training._random.values())
-            return found and Graphs(recorder(training.trainees, random), training.trainees)
-
-        monkeypatch.setattr(loop.Training, "_recorder", stood_in)
-
-    return begin
 
 
 def tensors(run: Run) -> dict[str, torch.Tensor]:

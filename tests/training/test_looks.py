@@ -69,5 +69,12 @@ def test_a_run_of_an_earlier_version_is_known_by_its_result(run: RunSpec, builde
     assert (made.looks(), made.counts_looks) == ({"train": 1, "evaluate": 1}, False)
 
 
+def test_a_run_of_several_seeds_counts_the_looks_of_each(run: RunSpec, builder: Builder) -> None:
+    made = run(train__seeds=2)
+    evaluate_run(made, builder, ["test"])
+    assert made.looks() == {"train": 2, "evaluate": 2}
+    assert made.of_seed(1).looks() == {"train": 1, "evaluate": 1}
+
+
 def test_a_run_of_this_version_counts(run: RunSpec) -> None:
     assert run().counts_looks

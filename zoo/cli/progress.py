@@ -36,6 +36,7 @@ class TrainingDisplay(Reporter):
     def begin(self, *, name: str, first_step: int, steps: int, batch_size: int, engine: str) -> None:
         self._step, self._steps, self._batch_size = first_step, steps, batch_size
         self._pace = Pace(first_step, time.monotonic())
+        self._figures, self._validation = {}, ""
         self._due = time.monotonic() + LINE_SECONDS
         self._say(f"training {name} on {engine}: {units.count(steps)} steps of {batch_size} images")
         if self._terminal.is_terminal:

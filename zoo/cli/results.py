@@ -22,6 +22,25 @@ def headline(task: Task, figures: Figures) -> str:
     return ", ".join(parts)
 
 
+def show_seeds(found: Mapping[str, Any], each: Mapping[str, Figures], terminal: Terminal) -> None:
+    """Print what `over_seeds` gives, a table for each split: mean, standard deviation, and each seed's own figures."""
+    for split, means in found["mean"].items():
+        seeds = [f"seed {seed}" for seed in each]
+        rows = [
+            (
+                name,
+                f"{mean:.4f} ± {found['std'][split][name]:.4f}",
+                *(units.figure(one[split][name]) for one in each.values()),
+            )
+            for name, mean in means.items()
+            if name != "images"
+        ]
+        terminal.line(f"{split}, mean ± standard deviation over seeds, n = {found['n']}", style="bold")
+        terminal.line()
+        terminal.table((split, "mean ± std", *seeds), rows, right=("mean ± std", *seeds))
+        terminal.line()
+
+
 def show_figures(figures: Figures, terminal: Terminal) -> None:
     """Print the figures that are single numbers, a line for each split; where names are long, a column."""
     names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, (int, float))]

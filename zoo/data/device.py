@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,13 @@ class DeviceSet:
         self._mapped = images.images
         if images.images.nbytes <= SHARE * _free_bytes(device):
             self._resident = torch.from_numpy(np.array(images.images)).to(device)
+
+    def choose(self, chosen: np.ndarray) -> DeviceSet:
+        """Return the set of these rows of it, which shares the images."""
+        found = copy.copy(self)
+        found._chosen = chosen if self._chosen is None else self._chosen[chosen]
+        found.length = len(chosen)
+        return found
 
     @property
     def resident(self) -> bool:

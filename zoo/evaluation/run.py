@@ -12,6 +12,7 @@ from zoo.data.sampler import validation_split
 from zoo.errors import RunError
 from zoo.evaluation.measure import evaluate_networks
 from zoo.evaluation.metric import Evidence, Measurement
+from zoo.evaluation.spread import over_seeds
 from zoo.evaluation.trained import Trained
 from zoo.spec.schema import Spec
 from zoo.training.run import Run, environment, now
@@ -70,12 +71,17 @@ def evaluate(trained: Trained, splits: Sequence[str]) -> Evaluation:
 
 def evaluate_run(
     run: Run, builder: Builder, splits: Sequence[str] | None = None, overrides: Sequence[str] = ()
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     """Return the figures of a run's newest checkpoint by split, and write them into the run.
 
     A look at the test images is counted there. What was measured before of the same checkpoint under the same spec
     stays beside it. Raises RunError when the run has no checkpoint or held out no images.
+
+    Of a run of several seeds each is evaluated: `n`, `mean` and `std` by split, and under `seeds` each one's figures.
     """
+    if parts := run.seeds():
+        each = {seed: evaluate_run(one, builder, splits, overrides) for seed, one in parts.items()}
+        return {**over_seeds(each), "seeds": {str(seed): figures for seed, figures in each.items()}}
     trained = Trained.load(run, builder, overrides)
     splits = splits_of(trained, splits)
     if "test" in splits:

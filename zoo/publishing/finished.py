@@ -134,8 +134,7 @@ class Finished:
 def members(folders: Iterable[Path]) -> Iterator[Path]:
     """Yield the run folders: of a run of several seeds those of its seeds, else the folder itself."""
     for folder in folders:
-        seeds = Run.open(folder).facts().get("seeds", ())
-        yield from [folder / f"seed-{seed}" for seed in seeds] or [folder]
+        yield from [one.folder for one in Run.open(folder).seeds().values()] or [folder]
 
 
 def require_alike(runs: Sequence[Finished]) -> None:

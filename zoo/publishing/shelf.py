@@ -48,6 +48,10 @@ class Entry:
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         return load_spec(self.spec_path, overrides=overrides, registry=registry)
 
+    def seeds(self) -> dict[int, Run]:
+        """Return nothing: one training's weights ship."""
+        return {}
+
     def looks(self) -> dict[str, int]:
         """Return how often test images were measured on before it was published, by occasion, over all trainings."""
         return self.certificate.looks()

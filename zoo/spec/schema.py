@@ -31,6 +31,9 @@ TaskOption: TypeAlias = Annotated[Any, Nested("task")]
 MetricOption: TypeAlias = Annotated[Any, Nested("metric")]
 TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
+#: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
+#: that what was begun before is still known by its own.
+LATER_KEYS = {"train.seeds": 1, "task.classify.test_flip": False}
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 
@@ -109,6 +112,9 @@ class TrainSpec:
     steps: Annotated[PositiveInt, Field(description="Steps of the loop; each updates every network at least once.")]
     batch_size: Annotated[int, Field(ge=1, le=2**20, description="Images per step.")] = 64
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seeds: Annotated[
+        int, Field(ge=1, le=1000, description="Trainings, from this seed and those that follow it, one run each.")
+    ] = 1
     accumulate: Annotated[int, Field(ge=1, description="Parts that a batch is cut into to save memory.")] = 1
     validation: Annotated[int, Field(ge=0, description="Training images held out to choose by.")] = 0
     evaluate_every: Annotated[int, Field(ge=0, description="Steps between validations; 0: never.")] = 0
@@ -169,7 +175,19 @@ def hash_of(data: dict[str, Any]) -> str:
     """Return the hash of a resolved spec's plain data, as it was written and whatever defaults came later."""
     from zoo.spec.compose import content_hash
 
+    for path, default in LATER_KEYS.items():
+        data = _without(data, path.split("."), default)
     return content_hash(data)
+
+
+def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, Any]:
+    """Return `data` without the value that `keys` lead to, where it is the default."""
+    first, *rest = keys
+    if first not in data:
+        return data
+    if rest:
+        return {**data, first: _without(data[first], rest, default)}
+    return {key: one for key, one in data.items() if key != first} if data[first] == default else data
 
 
 def to_data(value: Any) -> Any:

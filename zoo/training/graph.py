@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -64,7 +65,7 @@ def cuda_recorder(generators: Sequence[torch.Generator]) -> Record:
             graph.register_generator_state(generator)
         torch.cuda.synchronize()
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, stream=_own_stream()):
                 figures = work()
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
@@ -74,3 +75,37 @@ def cuda_recorder(generators: Sequence[torch.Generator]) -> Record:
         return graph.replay, figures
 
     return record
+
+
+def _own_stream() -> torch.cuda.Stream | None:
+    """Return the stream of the lane, None outside of one, where any will do.
+
+    Libraries keep their scratch memory by stream, and recordings that are replayed at once must not share it.
+    """
+    stream = torch.cuda.current_stream()
+    return None if stream == torch.cuda.default_stream() else stream
+
+
+def lane(device: torch.device) -> Callable[[], AbstractContextManager[None]]:
+    """Return what opens a lane of the device for all that one training does there, beside the lanes of others.
+
+    On a CUDA device it is a stream of its own with a state of its own for the device's default generator, which a
+    replay reads while other lanes may have seeded theirs. Other devices have one lane.
+    """
+    if device.type != "cuda":
+        return nullcontext
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    default, own = torch.cuda.default_generators[device.index or 0], torch.Generator(device)
+
+    @contextmanager
+    def enter() -> Iterator[None]:
+        before = default.graphsafe_get_state()
+        default.graphsafe_set_state(own)
+        try:
+            with torch.cuda.stream(stream):
+                yield
+        finally:
+            default.graphsafe_set_state(before)
+
+    return enter

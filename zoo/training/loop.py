@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,7 +38,7 @@ from zoo.training.task import Batch, GenerativeTask, Task, Turn, Update
 from zoo.training.trainee import Trainee
 
 WATCHED = 64  # pictures at fixed latents
-_NO_CLOCK = nullcontext()
+_NOTHING = nullcontext()
 
 
 def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -55,25 +56,64 @@ def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Re
         if run.result() is not None:
             reporter.message(f"{run.folder} is finished; its result stands. To train again, choose another --run.")
             return run
-        Training(spec, report, builder, run, reporter).go()
+        if spec.train.seeds == 1:
+            training = Training(spec, report, builder, run, reporter)
+            with stopping() as stopped:
+                training.go(stopped)
+        else:
+            from zoo.training.seeds import train_seeds
+
+            train_seeds(spec, report, builder, run, reporter)
     return run
 
 
-class Training:
-    """One training from its first or next step to its last."""
+@dataclass(frozen=True)
+class Material:
+    """The images of a spec on the device that trains, loaded once for as many trainings as there are."""
 
-    def __init__(self, spec: Spec, report: Report, builder: Builder, run: Run, reporter: Reporter) -> None:
+    dataset: Dataset
+    train: DeviceSet
+
+    @classmethod
+    def load(cls, spec: Spec, builder: Builder, device: torch.device) -> Material:
+        """Load the data of `spec`. Raises DataError when they are not on this machine."""
+        dataset: Dataset = builder.bind(spec.data).load()
+        return cls(dataset, DeviceSet(dataset.train, device))
+
+    @cached_property
+    def test(self) -> DeviceSet:
+        return DeviceSet(self.dataset.test, self.train.device)
+
+
+class Training:
+    """One training from its first or next step to its last. `material` is loaded unless it is given."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        report: Report,
+        builder: Builder,
+        run: Run,
+        reporter: Reporter,
+        material: Material | None = None,
+    ) -> None:
         self.spec, self.run, self.reporter = spec, run, reporter
         self.task: Task = builder.bind(spec.task)
         self.engine: Engine = choose(spec.train, len(report.networks))
-        dataset: Dataset = builder.bind(spec.data).load()
-        self.info: DataInfo = dataset.info
+        self.material = material or Material.load(spec, builder, self.engine.device)
+        self.info: DataInfo = self.material.dataset.info
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.augment = [builder.bind(one) for one in spec.augment]
-        self._load(dataset)
+        self._choose()
         device = self.engine.device
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=device)
-        self._random = {purpose: torch.Generator(device) for purpose in ("augment", "noise")}
+        purposes = ("augment", "noise") if self.augment else ("noise",)
+        self._random = {purpose: torch.Generator(device) for purpose in purposes}
+        self._networks = {role: one.compiled for role, one in self.trainees.items()}
+        sizes = [len(one) for one in self._indices.chunk(spec.train.accumulate)]
+        self._updaters = [
+            self._updater(size / sum(sizes), final=index + 1 == len(sizes)) for index, size in enumerate(sizes)
+        ]
         self._graphs = self._recorder()
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
@@ -84,46 +124,54 @@ class Training:
         self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched  # what a profile puts its clock into
         if not run.spec_path.exists():
             facts = {
-                "data": dataset.fingerprint,
+                "data": self.material.dataset.fingerprint,
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
             }
             run.begin(spec, facts)
 
-    def _load(self, dataset: Dataset) -> None:
-        train, device = self.spec.train, self.engine.device
-        chosen = held = None
+    def _choose(self) -> None:
+        """Take the images to train on and those to validate on."""
+        train = self.spec.train
+        self.images, self.validation = self.material.train, None
         if train.validation:
-            chosen, held = validation_split(dataset.train.labels, train.validation, train.seed)
-        self.images = DeviceSet(dataset.train, device, chosen)
-        self.validation = None if held is None else DeviceSet(dataset.train, device, held)
-        self.test = dataset.test
+            labels = self.material.dataset.train.labels
+            chosen, held = validation_split(labels, train.validation, train.seed)
+            self.images, self.validation = self.images.choose(chosen), self.images.choose(held)
         self.sampler = Sampler(self.images.length, train.batch_size * self.task.batches(), train.seed)
 
-    def go(self) -> None:
-        """Run all remaining steps, then evaluate."""
+    def go(self, stopped: Callable[[], str]) -> None:
+        """Run all remaining steps, then evaluate. Raises Interrupted when `stopped` names a signal before the end."""
         train = self.spec.train
+        self.restore()
+        try:
+            self.reporter.begin(
+                name=self.spec.name,
+                first_step=self.step,
+                steps=train.steps,
+                batch_size=train.batch_size,
+                engine=self.engine.describe(),
+            )
+            while not self.ended:
+                self.advance()
+                if stopped() and not self.ended:
+                    self._stop(stopped())
+            self.finish()
+        finally:
+            self.reporter.end()
+
+    @property
+    def ended(self) -> bool:
+        """Whether all steps are done."""
+        return self.step >= self.spec.train.steps
+
+    def restore(self) -> None:
+        """Go back to the newest checkpoint, if there is one."""
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
             self.step, self._before = checkpoint.restore(last, self.trainees, self.spec.hash)
             self.run.rewind(self.step)
             self.reporter.message(f"going on at step {self.step} from {last}")
-        try:
-            with stopping() as stopped:
-                self.reporter.begin(
-                    name=self.spec.name,
-                    first_step=self.step,
-                    steps=train.steps,
-                    batch_size=train.batch_size,
-                    engine=self.engine.describe(),
-                )
-                while self.step < train.steps:
-                    self.advance()
-                    if stopped() and self.step < train.steps:
-                        self._stop(stopped())
-            self._finish()
-        finally:
-            self.reporter.end()
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
@@ -170,15 +218,13 @@ class Training:
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
         """Train on one batch; return the figures of each of its parts, on the device."""
-        train = self.spec.train
         images, labels = self._batch(fetch)
-        networks = {role: one.compiled for role, one in self.trainees.items()}
-        parts = list(zip(images.chunk(train.accumulate), labels.chunk(train.accumulate), strict=True))
+        parts = len(self._updaters)
+        cut = [(images, labels)] if parts == 1 else zip(images.chunk(parts), labels.chunk(parts), strict=True)
         figures = []
-        for index, (part, part_labels) in enumerate(parts):
-            update = self._updater(len(part) / len(images), final=index + 1 == len(parts))
-            batch = Batch(part, part_labels)
-            turn = Turn(networks, batch, self.info, update, self._random["noise"], self.step, train.steps)
+        for part, update in zip(cut, self._updaters, strict=True):
+            batch, random = Batch(*part), self._random["noise"]
+            turn = Turn(self._networks, batch, self.info, update, random, self.step, self.spec.train.steps)
             with self.engine.autocast(), self.phase("forward"):
                 figures.append(self.task.step(turn))
         return figures
@@ -189,8 +235,8 @@ class Training:
             pixels, labels = fetch()
             images = pixels.to(torch.float32).div_(255)
         with self.phase("augment"):
-            random = self._random["augment"]
             for augmentation in self.augment:
+                random = self._random["augment"]
                 if isinstance(augmentation, Mixing):
                     images, labels = augmentation.mix(images, labels, self.info.classes, random)
                 else:
@@ -199,6 +245,7 @@ class Training:
 
     def _updater(self, share: float, final: bool) -> Update:
         """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
+        kind = self.engine.device.type
 
         def update(role: str, loss: Tensor) -> Tensor:
             trainee = self.trainees[role]
@@ -208,7 +255,7 @@ class Training:
                     f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
                 )
             # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
-            with torch.autocast(self.engine.device.type, enabled=False):
+            with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else _NOTHING:
                 with self.phase("backward"):
                     (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
                 with self.phase("optimizer"):
@@ -231,7 +278,7 @@ class Training:
         if train.sample_every and (step % train.sample_every == 0 or due):
             self._sample()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
-            self._save()
+            self.save()
 
     def _read(self) -> None:
         """Read what the steps since the last reading left on the device. Raises TrainingError when it is not finite."""
@@ -239,7 +286,8 @@ class Training:
             return
         pending, self._pending = self._pending, []
         names = list(pending[0])
-        table = torch.stack([torch.stack([one[name].float() for name in names]) for one in pending]).cpu()
+        # A stack of each figure's values, not of each step's figures: as many operations as there are names.
+        table = torch.stack([torch.stack([one[name] for one in pending]).float() for name in names], 1).cpu()
         bad = ~torch.isfinite(table).all(1)
         if bool(bad.any()):
             row = int(bad.nonzero()[0, 0])
@@ -276,7 +324,7 @@ class Training:
         self.run.log(record)
         self.reporter.metrics(record)
 
-    def _save(self) -> Path:
+    def save(self) -> Path:
         """Write a checkpoint, but never one that training could not go on from."""
         self._read()
         for role, trainee in self.trainees.items():
@@ -311,14 +359,15 @@ class Training:
                 trainee.module.train()
 
     def _stop(self, name: str) -> None:
-        path = self._save()
+        path = self.save()
         raise Interrupted(
             f"stopped by {name} at step {self.step} of {self.spec.train.steps}; saved as {path}; "
             "the same command goes on from there",
             name,
         )
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Evaluate, and write the result."""
         result: dict[str, Any] = {
             "finished": now(),
             "steps": self.step,
@@ -327,10 +376,10 @@ class Training:
             "seconds": self._seconds(),
             "engine": self.engine.describe(),
         }
-        if self.spec.train.test_at_end and len(self.test.labels):
+        if self.spec.train.test_at_end and len(self.material.dataset.test.labels):
             self.reporter.message("evaluating on the test images")
             self.run.looked("train")
-            result["test"] = self._evaluate(DeviceSet(self.test, self.engine.device))
+            result["test"] = self._evaluate(self.material.test)
         self.run.write_result(result)
 
 
@@ -365,7 +414,7 @@ def seed_default(device: torch.device, seed: int) -> None:
 
 
 def _unwatched(phase: str) -> AbstractContextManager[None]:
-    return _NO_CLOCK
+    return _NOTHING
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from zoo.spec.load import load_spec
 from zoo.spec.reader import write_yaml
 from zoo.spec.schema import Spec
 
+FACTS = "run.json"
+LOCK = ".lock"  # left by a command that was killed before the run began, too
 LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
@@ -48,6 +51,15 @@ class Run:
     def samples(self) -> Path:
         return self.folder / "samples"
 
+    def seeds(self) -> dict[int, Run]:
+        """Return the runs of single seeds that this one consists of, by seed; none where it is one itself."""
+        facts = self.facts() if (self.folder / FACTS).exists() else {}
+        return {seed: self.of_seed(seed) for seed in facts.get("seeds", ())}
+
+    def of_seed(self, seed: int) -> Run:
+        """Return the run of one seed inside this one."""
+        return Run(self.folder / f"seed-{seed}")
+
     @property
     def metrics_path(self) -> Path:
         return self.folder / "metrics.jsonl"
@@ -67,6 +79,9 @@ class Run:
         from zoo.training import checkpoint
 
         last = checkpoint.newest(self.checkpoints)
+        if last is None and self.seeds():
+            first = next(iter(self.seeds().values())).folder
+            raise RunError(f"{self.folder}: it holds runs of several seeds; wanted one of them, such as {first}")
         if last is None:
             raise RunError(f"{self.folder}: it holds no checkpoint yet; train it first with `zoo train`")
         return last
@@ -88,7 +103,7 @@ class Run:
                     "choose another folder with --run, or delete this one"
                 )
             return run
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
             raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
         _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
         return run
@@ -116,10 +131,10 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """Return what run.json holds. Raises RunError when it is missing or damaged."""
-        return self._read_json("run.json")
+        return self._read_json(FACTS)
 
     def write_facts(self, facts: dict[str, Any]) -> None:
-        self._write_json("run.json", facts)
+        self._write_json(FACTS, facts)
 
     def result(self) -> dict[str, Any] | None:
         """Return the figures of the final evaluation, or None when the run is not finished."""
@@ -141,7 +156,9 @@ class Run:
         return (self.folder / LOOKS).exists() and not self._read_json(LOOKS).get(UNCOUNTED)
 
     def looks(self) -> dict[str, int]:
-        """Return how often test images were measured on, by occasion: train, evaluate, publish."""
+        """Return how often test images were measured on, by occasion: train, evaluate, publish; over all its seeds."""
+        if parts := self.seeds():
+            return dict(sum((Counter(one.looks()) for one in parts.values()), Counter()))
         if (self.folder / LOOKS).exists():
             return {name: count for name, count in self._read_json(LOOKS).items() if name != UNCOUNTED}
         return {"train": 1} if "test" in (self.result() or {}) else {}
@@ -181,7 +198,7 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process. Raises RunError when another process trains in it."""
-        lock = FileLock(self.folder / ".lock")
+        lock = FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli import options
+
+if TYPE_CHECKING:
+    from zoo.cli.terminal import Terminal
 
 SPLITS = ("train", "validation", "test")
 
@@ -29,26 +33,36 @@ def evaluate(name: str, splits: Sequence[str], overrides: Sequence[str], as_json
     NAME is the folder that `zoo train` named at its end, or an entry of the shelf. Every image counts once, without
     augmentation. For a classifier, the first line is the paper's form: mean and standard deviation of the accuracy over
     batches of 64 images. For a generator, the metrics of the spec are measured; --set metrics=... chooses others. What
-    was found of a run is written into its folder, and so is how often its test images were measured on.
+    was found of a run is written into its folder, and so is how often its test images were measured on. A run of
+    several seeds gives each one's figures, their mean and deviation.
     """
     from zoo.training.allocator import keep_memory
 
     keep_memory()
     from zoo import api
-    from zoo.cli.results import headline, show_figures
+    from zoo.cli.results import headline, show_figures, show_seeds
     from zoo.cli.terminal import Terminal
     from zoo.plugins import installed
 
     registry = installed().registry
     splits = tuple(dict.fromkeys(splits))
     source = api.source(name)
-    weights = source.weights()
-    Terminal("status").line(f"evaluating {weights}")
+    seeds = source.seeds()
+    weights = [one.weights() for one in seeds.values() or [source]]
+    for path in weights:
+        Terminal("status").line(f"evaluating {path}")
     figures = api.evaluate(name, splits=splits or None, overrides=overrides)
-    line = headline(api.Builder(registry).bind(source.spec(registry).task), figures)
     looks = source.looks()
+    if seeds:
+        if as_json:
+            options.print_json({"run": source.label, "figures": figures, "test_looks": looks})
+        else:
+            show_seeds(figures, figures["seeds"], Terminal())
+            _tell(looks, Terminal())
+        return
+    line = headline(api.Builder(registry).bind(source.spec(registry).task), figures)
     if as_json:
-        found = {"run": source.label, "checkpoint": str(weights), "headline": line, "figures": figures}
+        found = {"run": source.label, "checkpoint": str(weights[0]), "headline": line, "figures": figures}
         options.print_json({**found, "test_looks": looks})
         return
     terminal = Terminal()
@@ -57,6 +71,12 @@ def evaluate(name: str, splits: Sequence[str], overrides: Sequence[str], as_json
         terminal.line()
     show_figures(figures, terminal)
     if looks:
-        told = ", ".join(f"{occasion} {count}" for occasion, count in looks.items())
         terminal.line()
+    _tell(looks, terminal)
+
+
+def _tell(looks: dict[str, int], terminal: Terminal) -> None:
+    """Print how often test images were measured on."""
+    if looks:
+        told = ", ".join(f"{occasion} {count}" for occasion, count in looks.items())
         terminal.line(f"looks at the test images: {sum(looks.values())} ({told})")

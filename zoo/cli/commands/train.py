@@ -101,11 +101,15 @@ def _registry() -> Any:
 
 def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> None:
     from zoo.cli import units
-    from zoo.cli.results import headline, show_figures
+    from zoo.cli.results import headline, show_figures, show_seeds
     from zoo.training.task import GenerativeTask
 
     steps, seconds = units.count(result["steps"]), units.duration(result["seconds"])
-    terminal.line(f"trained {steps} steps in {seconds} on {result['engine']}")
+    seeds = list(result.get("seeds", ()))
+    each = f" from each of {len(seeds)} seeds" if seeds else ""
+    terminal.line(f"trained {steps} steps{each} in {seconds} on {result['engine']}")
+    if seeds:
+        show_seeds(result, result["seeds"], terminal)
     if "test" in result:
         line = headline(task, {"test": result["test"]})
         if line:
@@ -116,4 +120,5 @@ def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> N
     terminal.line(f"run:  {run.folder}")
     terminal.line(f"next: zoo evaluate {run.folder}")
     if isinstance(task, GenerativeTask):
-        terminal.line(f"      zoo sample {run.folder}")
+        one = next(iter(run.seeds().values()), run)
+        terminal.line(f"      zoo sample {one.folder}")
