@@ -178,6 +178,18 @@ class Training:
         self._take_step()
         self._after_step()
 
+    @contextmanager
+    def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
+        """Take steps one operation after another meanwhile, for who wants to watch them."""
+        graphs, networks = self._graphs, self._networks
+        self._graphs = None
+        if not compiled:
+            self._networks = {role: one.module for role, one in self.trainees.items()}
+        try:
+            yield
+        finally:
+            self._graphs, self._networks = graphs, networks
+
     def _recorder(self) -> Graphs | None:
         """Return what captures the steps, where they are to be captured and can be."""
         if not self.engine.captured:

@@ -82,29 +82,32 @@ class PhaseClock:
 
 
 def profile(spec: Spec, builder: Builder, *, steps: int = STEPS) -> Profile:
-    """Train `spec` for a few steps in a folder that is thrown away, and return where their time went.
+    """Train `spec` for its first steps in a folder that is thrown away, and return where their time went.
 
     Half of the steps are timed as a whole and half phase by phase, since on a GPU the phases can only be told apart
-    by waiting for each. Raises what training raises.
+    by waiting for each, and not at all in a captured step, which is taken apart for them. Raises what training raises.
     """
-    train = replace(spec.train, steps=WARM_STEPS + 2 * steps + 1, checkpoint_every=0, sample_every=0, evaluate_every=0)
-    short = replace(spec, train=train)
+    # As many steps as the spec has: the engine is chosen by them.
+    least = max(spec.train.steps, WARM_STEPS + 2 * steps + 1)
+    train = replace(spec.train, steps=least, checkpoint_every=0, sample_every=0, evaluate_every=0, seeds=1)
+    watched = replace(spec, train=train)
     with tempfile.TemporaryDirectory(prefix="zoo-profile-") as folder:
-        run = Run.prepare(Path(folder) / "run", short)
-        training = Training(short, check(short, builder), builder, run, Reporter())
-        for _ in range(WARM_STEPS):
+        run = Run.prepare(Path(folder) / "run", watched)
+        training = Training(watched, check(watched, builder), builder, run, Reporter())
+        with training.uncaptured(compiled=False), FlopCounterMode(display=False) as flops:
             training.advance()
-        with FlopCounterMode(display=False) as flops:
+        for _ in range(WARM_STEPS):
             training.advance()
         whole, faults = _timed(training, steps)
         clock = PhaseClock(training.engine.device)
         training.phase = clock
         table = []
-        for _ in range(steps):
-            clock.seconds = {}
-            with clock("rest"):
-                training.advance()
-            table.append(clock.seconds)
+        with training.uncaptured():
+            for _ in range(steps):
+                clock.seconds = {}
+                with clock("rest"):
+                    training.advance()
+                table.append(clock.seconds)
     milliseconds = {name: 1000 * statistics.median(one.get(name, 0.0) for one in table) for name in PHASES}
     return Profile(
         engine=training.engine.describe(),

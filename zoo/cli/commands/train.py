@@ -69,6 +69,7 @@ def _profile(spec: Spec, as_json: bool) -> None:
     from zoo.cli.terminal import Terminal
     from zoo.training.profile import profile
 
+    Terminal("status").line("taking the first steps; where they are compiled, that comes first")
     found = profile(spec, api.Builder(_registry()))
     if as_json:
         options.print_json(found.to_data())
