@@ -12,6 +12,8 @@ from pydantic import Field
 
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
+from zoo.challenges.judging import Judgement, Ruling
+from zoo.challenges.schema import Challenge
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing
@@ -91,6 +93,40 @@ def check(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Regis
     from zoo.checking import check as check_spec
 
     return check_spec(load_spec(source, overrides=overrides, registry=registry), _builder(registry))
+
+
+def load_challenge(source: str | _Path, *, registry: Registry | None = None) -> Challenge:
+    """Read and resolve a challenge: a file, or the name of one that ships.
+
+    Raises SpecError with every problem found.
+    """
+    from zoo.challenges.load import load_challenge as load
+    from zoo.plugins import installed
+
+    found = installed()
+    return load(source, registry=registry or found.registry, folders=found.spec_folders())
+
+
+def judge_submission(
+    challenge: str | _Path | Challenge,
+    submission: str | _Path,
+    *,
+    overrides: _Sequence[str] = (),
+    registry: Registry | None = None,
+) -> Judgement:
+    """Return which rules of a challenge a submission keeps: a spec by file or name, or the folder of a run.
+
+    Raises SpecError when the spec or the challenge cannot work, RunError when the folder is damaged.
+    """
+    from zoo.challenges.judging import judge_submission as judge
+    from zoo.challenges.submission import read_submission
+    from zoo.plugins import installed
+
+    builder = _builder(registry)
+    if not isinstance(challenge, Challenge):
+        challenge = load_challenge(challenge, registry=builder.registry)
+    folders = installed().spec_folders()
+    return judge(challenge, read_submission(submission, builder, folders=folders, overrides=overrides), builder)
 
 
 def fit(
@@ -248,6 +284,7 @@ __all__ = [
     "BudgetError",
     "Builder",
     "Candidate",
+    "Challenge",
     "Child",
     "Component",
     "Condition",
@@ -266,6 +303,7 @@ __all__ = [
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Judgement",
     "Layer",
     "LayerOption",
     "Loss",
@@ -283,6 +321,7 @@ __all__ = [
     "Repeat",
     "Report",
     "Residual",
+    "Ruling",
     "RunError",
     "ScheduleOption",
     "Sequence",
@@ -310,7 +349,9 @@ __all__ = [
     "hookimpl",
     "image",
     "judge",
+    "judge_submission",
     "load",
+    "load_challenge",
     "load_spec",
     "make_dataset",
     "publish",

@@ -15,7 +15,7 @@ from zoo.cli.group import Lazy, PluginGroup
 
 #: Help texts stand here as well, so that `zoo --help` imports no command; a test holds them equal.
 COMMANDS: dict[str, Lazy] = {
-    "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, and the specs that ship."),
+    "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, and what ships."),
     "show": Lazy("zoo.cli.commands.show:show", "Show a component with its options, or a spec with its networks."),
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
     "diff": Lazy("zoo.cli.commands.diff:diff", "Show what changed between two specs, and what that costs."),

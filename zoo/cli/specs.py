@@ -22,6 +22,11 @@ def shelf_entries() -> list[dict[str, str]]:
     return _described({name: folder / shipped.SPEC for name, folder in entries.items()})
 
 
+def shipped_challenges() -> list[dict[str, str]]:
+    """Return the same of each shipped challenge."""
+    return _described(shipped.challenges(installed().spec_folders()))
+
+
 def _described(paths: dict[str, Path]) -> list[dict[str, str]]:
     return [
         {"name": name, "provider": _provider(path), "summary": _summary(path), "path": str(path)}

@@ -28,13 +28,14 @@ def compose(
     overrides: Sequence[str] = (),
     find: Find,
     names: Names | None = None,
+    noun: str = "spec",
 ) -> Node:
     """Return the document of `source`: a file, a shipped spec's name, or plain data; its variables stay.
 
     What it extends is laid under it, then `overrides` ("a.b.c=value") are applied. `find` gives a shipped spec's
-    file, `names` the names that exist, for a hint. Raises SpecError with all problems of the first step that has any.
+    file, `names` the names that exist, for a hint; `noun` is what messages call it. Raises SpecError with all problems of the first step that has any.
     """
-    sources = _Sources(find, names or tuple)
+    sources = _Sources(find, names or tuple, noun)
     document = sources.load(source)
     problems: list[Problem] = []
     for text in overrides:
@@ -60,9 +61,11 @@ def content_hash(data: Any) -> str:
 class _Sources:
     """Finds and reads specs with all that they extend; a file is read once."""
 
-    def __init__(self, find: Find, names: Names) -> None:
+    def __init__(self, find: Find, names: Names, noun: str) -> None:
         self._find = find
         self._names = names
+        self._noun = noun
+        self._wanted = f"a file or a shipped {noun}"
         self._loaded: dict[Path, Node] = {}
 
     def load(self, source: str | Path | Mapping[str, Any]) -> Node:
@@ -81,7 +84,7 @@ class _Sources:
             return path
         found = self._find(text)
         if found is None:
-            raise BadValue(f"found the unknown spec {text!r}", "a file or a shipped spec", closest(text, self._names()))
+            raise BadValue(f"found the unknown {self._noun} {text!r}", self._wanted, closest(text, self._names()))
         return found
 
     def _file(self, path: Path, below: tuple[Path, ...]) -> Node:
@@ -94,7 +97,7 @@ class _Sources:
         """Return the document laid over what it extends; `below` are the files that led here, itself last."""
         if not document.is_mapping:
             raise SpecError(
-                [Problem(document.at, "", f"found {kind(document.value)}", "a mapping: the keys of a spec")]
+                [Problem(document.at, "", f"found {kind(document.value)}", f"a mapping: the keys of a {self._noun}")]
             )
         parents = document.value.get("extends")
         own = replace(document, value={key: node for key, node in document.value.items() if key != "extends"})
@@ -117,14 +120,14 @@ class _Sources:
 
     def _parent(self, node: Node, folder: Path, below: tuple[Path, ...]) -> Node:
         if not isinstance(node.value, str):
-            raise BadValue(f"found {kind(node.value)}", "a file or a shipped spec")
+            raise BadValue(f"found {kind(node.value)}", self._wanted)
         path = self._locate(node.value, folder)
         if not path.exists():
-            raise BadValue(f"found no file {str(path)!r}", "a file or a shipped spec", nearest_file(path))
+            raise BadValue(f"found no file {str(path)!r}", self._wanted, nearest_file(path))
         real = path.resolve()
         if real in below:
             names = " extends ".join(file.name for file in (*below[below.index(real) :], real))
-            raise BadValue(f"found a spec that extends itself: {names}")
+            raise BadValue(f"found a {self._noun} that extends itself: {names}")
         if len(below) > _DEEPEST_EXTENDS:
-            raise BadValue(f"found more than {_DEEPEST_EXTENDS} specs that extend each other", "fewer")
+            raise BadValue(f"found more than {_DEEPEST_EXTENDS} {self._noun}s that extend each other", "fewer")
         return self._file(path, below)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import Problem, SpecError
 from zoo.registry import Registry
 from zoo.spec import shipped
 from zoo.spec.compose import compose
@@ -33,9 +34,13 @@ def load_document(
     source: str | Path | Mapping[str, Any], *, overrides: Sequence[str] = (), folders: Sequence[Path] = ()
 ) -> Node:
     """Return the document of a spec with what it extends and what is overridden, its variables as they are."""
-    return compose(
+    document = compose(
         source,
         overrides=overrides,
         find=lambda name: shipped.find(name, folders),
         names=lambda: shipped.names(folders),
     )
+    if "challenge" in document.value and "zoo" not in document.value:
+        hint = "`zoo check --challenge FILE SUBMISSION` judges a submission by it"
+        raise SpecError([Problem(document.at, "", "found a challenge", "a spec", hint)])
+    return document

@@ -1,4 +1,5 @@
-"""What ships with Zoo and with plugins: specs, each known by its file's stem, and published entries, by their folder's.
+"""What ships with Zoo and with plugins: specs and challenges, each known by its file's stem, and published entries, by
+their folder's.
 
 An entry is a folder with a certificate, a spec and weights. Its spec is known by the entry's name too, unless a spec
 to be trained has that name.
@@ -20,6 +21,7 @@ SPEC = "spec.yaml"
 RUN = "run.json"
 #: Where `zoo publish` puts entries unless told otherwise; searched last.
 OWN_SHELF = Path("shelf")
+CHALLENGES = "challenges"  # the folder, in one of specs, that holds challenges
 
 
 def folders(extra: Iterable[Path] = ()) -> list[Path]:
@@ -33,25 +35,24 @@ def is_entry(folder: Path) -> bool:
 
 
 def spec_files(folder: Path) -> Iterator[Path]:
-    """Yield the spec files in a folder and below, sorted, of a published entry its spec alone."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    yield from sorted(path for path in found if path.name == SPEC or not is_entry(path.parent))
+    """Yield the spec files in a folder and below, sorted, of a published entry its spec alone, and no challenges."""
+    for path in _documents(folder):
+        challenge = path.relative_to(folder).parts[0] == CHALLENGES
+        if not challenge and (path.name == SPEC or not is_entry(path.parent)):
+            yield path
 
 
 def names(extra: Iterable[Path] = ()) -> dict[str, Path]:
     """Return every shipped spec's file by its name. Raises SpecError when two files have one name."""
     extra = list(extra)
-    found: dict[str, Path] = {}
-    for folder in folders(extra):
-        for path in spec_files(folder):
-            if is_entry(path.parent):
-                continue
-            if path.stem in found:
-                raise SpecError(
-                    [Problem(None, "", f"found two shipped specs called {path.stem!r}: {found[path.stem]} and {path}")]
-                )
-            found[path.stem] = path
+    paths = (path for folder in folders(extra) for path in spec_files(folder))
+    found = _by_stem("specs", (path for path in paths if not is_entry(path.parent)))
     return {name: folder / SPEC for name, folder in entries(extra).items()} | found
+
+
+def challenges(extra: Iterable[Path] = ()) -> dict[str, Path]:
+    """Return every shipped challenge's file by its name. Raises SpecError when two files have one name."""
+    return _by_stem("challenges", (path for folder in folders(extra) for path in _documents(folder / CHALLENGES)))
 
 
 def entries(extra: Iterable[Path] = ()) -> dict[str, Path]:
@@ -71,3 +72,18 @@ def entries(extra: Iterable[Path] = ()) -> dict[str, Path]:
 def find(name: str, extra: Iterable[Path] = ()) -> Path | None:
     """Return the file of the shipped spec `name`, or None."""
     return names(extra).get(name)
+
+
+def _documents(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def _by_stem(noun: str, paths: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise SpecError(
+                [Problem(None, "", f"found two shipped {noun} called {path.stem!r}: {found[path.stem]} and {path}")]
+            )
+        found[path.stem] = path
+    return found

@@ -17,19 +17,35 @@ if TYPE_CHECKING:
 @click.command(short_help="Check specs and their limits, without data or GPU.")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @options.overrides
+@click.option("--challenge", metavar="NAME", help="Judge submissions by the rules of a challenge, by name or file.")
 @click.option("--layers", is_flag=True, help="Show each layer with its shape and cost.")
 @click.option("--lint", is_flag=True, help="Say what could be saved, with the exact number of parameters.")
 @options.as_json
 @click.pass_context
 def check(
-    context: click.Context, specs: Sequence[str], overrides: Sequence[str], layers: bool, lint: bool, as_json: bool
+    context: click.Context,
+    specs: Sequence[str],
+    overrides: Sequence[str],
+    challenge: str | None,
+    layers: bool,
+    lint: bool,
+    as_json: bool,
 ) -> None:
     """Check specs and their limits, without data or GPU.
 
     SPEC is a file, a folder (every spec in it and below), or the name of a shipped spec. All are checked; the exit
     code is the first that is not 0: 3 for a spec that cannot work, 5 for data that is not known, 10 to 15 for a
     broken limit. What --lint finds is advice and changes no exit code.
+
+    With --challenge, SPEC may also be the folder of a run or a published entry; each rule is kept, broken, or not
+    checked, and a broken rule that is no limit exits with 16.
     """
+    if challenge is not None:
+        if layers or lint:
+            raise click.UsageError("--challenge judges by rules alone; leave --layers and --lint out")
+        from zoo.cli.judging import judge
+
+        context.exit(judge(challenge, specs, overrides, as_json))
     from zoo import api
     from zoo.cli.specs import expand
     from zoo.errors import ZooError

@@ -1,70 +1,69 @@
-"""`zoo list`: what a spec can name, the specs that ship, and the trained networks on the shelf."""
+"""`zoo list`: what a spec can name, and what ships: specs, trained networks, challenges."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from zoo.cli import options, units
-from zoo.cli.specs import shelf_entries, shipped_specs
+from zoo.cli.specs import shelf_entries, shipped_challenges, shipped_specs
 from zoo.cli.terminal import Terminal
 from zoo.errors import closest
 from zoo.plugins import installed
 from zoo.registry import KINDS
 
-SPECS, SHELF = "specs", "shelf"
-MEANINGS = {
-    SPECS: "what `zoo check` and `zoo train` know by name",
-    SHELF: "trained networks that `zoo evaluate`, `predict` and `sample` know by name",
+#: What ships, by the heading that it is listed under.
+SHIPPED: dict[str, tuple[str, str, Callable[[], list[dict[str, str]]]]] = {
+    "specs": ("spec", "what `zoo check` and `zoo train` know by name", shipped_specs),
+    "shelf": (
+        "published",
+        "trained networks that `zoo evaluate`, `predict` and `sample` know by name",
+        shelf_entries,
+    ),
+    "challenges": ("challenge", "what `zoo check --challenge` knows by name", shipped_challenges),
 }
 
 
 class Kind(click.ParamType[str]):
-    """A kind of component, in singular or plural, `specs` or `shelf`."""
+    """A kind of component, in singular or plural, or what ships."""
 
     name = "kind"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        for kind in (*KINDS, *MEANINGS):
+        for kind in (*KINDS, *SHIPPED):
             if value.lower() in (kind, units.plural(kind), kind.removesuffix("s")):
                 return kind
-        names = [*KINDS, *MEANINGS]
+        names = [*KINDS, *SHIPPED]
         hint = closest(value, names) or f"wanted one of {', '.join(names)}"
         raise click.UsageError(f"found {value!r}; {hint}", ctx)
 
 
-@click.command("list", short_help="List what a spec can name, and the specs that ship.")
+@click.command("list", short_help="List what a spec can name, and what ships.")
 @click.argument("kind", type=Kind(), required=False)
 @options.as_json
 def list_components(kind: str | None, as_json: bool) -> None:
-    """List what a spec can name, and the specs that ship.
+    """List what a spec can name, and what ships.
 
-    KIND is a kind of component (layer, activation, optimizer, ...), `specs`, or `shelf` for the trained networks that
-    are published; without it, all are listed.
+    KIND is a kind of component (layer, activation, optimizer, ...), `specs`, `shelf` for the trained networks that are
+    published, or `challenges`; without it, all are listed.
     """
-    components = [] if kind in MEANINGS else _components(kind)
-    specs = shipped_specs() if kind in (None, SPECS) else []
-    entries = shelf_entries() if kind in (None, SHELF) else []
+    components = [] if kind in SHIPPED else _components(kind)
+    ships = {heading: SHIPPED[heading][2]() for heading in SHIPPED if kind in (None, heading)}
     if as_json:
-        found = [{"kind": "spec", **one} for one in specs] + [{"kind": "published", **one} for one in entries]
+        found = [{"kind": SHIPPED[heading][0], **one} for heading, part in ships.items() for one in part]
         options.print_json(components + found)
         return
     terminal = Terminal()
-    for heading in KINDS if kind is None else (kind,):
+    for heading in KINDS:
         part = [one for one in components if one["kind"] == heading]
-        if heading in MEANINGS or (kind is None and not part):
-            continue
-        _section(
-            terminal,
-            heading,
-            KINDS[heading],
-            [(one["name"], one["provider"]["plugin"], one["summary"]) for one in part],
-        )
-    for heading, listed in ((SPECS, specs), (SHELF, entries)):
-        if kind == heading or (kind is None and listed):
-            rows = [(one["name"], one["provider"], one["summary"]) for one in listed]
-            _section(terminal, heading, MEANINGS[heading], rows)
+        if part or kind == heading:
+            rows = [(one["name"], one["provider"]["plugin"], one["summary"]) for one in part]
+            _section(terminal, heading, KINDS[heading], rows)
+    for heading, shipped in ships.items():
+        rows = [(one["name"], one["provider"], one["summary"]) for one in shipped]
+        _section(terminal, heading, SHIPPED[heading][1], rows)
 
 
 def _components(kind: str | None) -> list[dict[str, Any]]:

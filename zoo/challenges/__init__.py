@@ -1,0 +1,1 @@
+"""Competitions: their rules as data, and submissions judged by them."""
