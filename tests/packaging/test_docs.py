@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from support import ROOT, builtin_registry
 
 import zoo
+from zoo.challenges.load import load_challenge
 from zoo.cli.main import cli
 from zoo.errors import SpecError
 from zoo.spec.load import load_spec
@@ -42,7 +43,8 @@ def blocks(page: Path) -> Iterator[Block]:
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 CONSOLE = [block for block in BLOCKS if block.language == "console" and "no-test" not in block.note]
-YAML = [block for block in BLOCKS if block.language == "yaml"]
+YAML = [block for block in BLOCKS if block.language == "yaml" and not block.text.startswith("challenge:")]
+CHALLENGES = [block for block in BLOCKS if block.text.startswith("challenge:")]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 
 
@@ -95,6 +97,13 @@ def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
                 load_spec(path, registry=builtin_registry())
         except SpecError as error:
             raise AssertionError(f"{block.page}:\n{text}\n{error}") from error
+
+
+@pytest.mark.parametrize("block", CHALLENGES, ids=str)
+def test_examples_of_challenges_are_right(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "challenge.yaml"
+    path.write_text(block.text)
+    assert load_challenge(path, registry=builtin_registry()).references
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,12 +12,10 @@ from zoo.checking import Report, check
 from zoo.errors import RunError
 from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
-from zoo.publishing.certificate import Certificate, sha256_of, verify
+from zoo.publishing.certificate import sha256_of, verify
 from zoo.spec import shipped
 from zoo.spec.load import load_spec
 from zoo.training.run import Run
-
-CERTIFICATE = "certificate.json"  # of a run, beside the checkpoint that it is about
 
 
 class Finding(NamedTuple):
@@ -58,11 +55,9 @@ def read_submission(
         return Submission("spec", check(spec, builder))
     if overrides:
         raise RunError(f"{folder}: it holds what was trained already; --set is for specs")
-    if not folder.is_dir():
-        return from_entry(entries[str(source)], builder)
-    return (
-        from_entry(shelf.Entry(folder), builder) if shipped.is_entry(folder) else _from_run(Run.open(folder), builder)
-    )
+    if folder.is_dir() and not shipped.is_entry(folder):
+        return from_run(Run.open(folder), builder)
+    return from_entry(shelf.Entry(folder) if folder.is_dir() else entries[str(source)], builder)
 
 
 def is_submission(folder: Path) -> bool:
@@ -74,28 +69,26 @@ def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
     """Return a published entry as a submission, verified. Raises ShelfError when its certificate cannot be read."""
     certificate = entry.certificate
     report = check(entry.spec(builder.registry), builder)
-    agree = "spec, weights, counts and figures as its certificate says"
-    problems = verify(entry.folder, builder)
-    findings = [Finding("entry", False, problem, agree) for problem in problems]
-    return Submission(
-        "entry",
-        report,
-        tuple(_certified(certificate, report, builder)),
-        tuple(findings) or (Finding("entry", True, "verified", agree),),
-    )
-
-
-def _certified(certificate: Certificate, report: Report, builder: Builder) -> Iterator[Measurement]:
-    """Yield the figures over trainings, those about generated images with what they were measured with."""
-    about = {one["name"]: measurement(one).facts for one in certificate.measurements}
+    wanted = "spec, weights, counts and figures as its certificate says"
+    findings = [Finding("entry", False, problem, wanted) for problem in verify(entry.folder, builder)]
+    about = _facts(certificate.measurements)
     images = {"test": builder.bind(report.spec.data).info().test_images}
-    for split, figures in certificate.figures.items():
-        for name, one in figures.items():
-            facts = {"images": images.get(split), **about.get(name, {}), "split": split}
-            yield Measurement(name, tuple(one.values.values()), tuple(map(int, one.values)), facts)
+    measured = [
+        Measurement(
+            name,
+            tuple(one.values.values()),
+            tuple(map(int, one.values)),
+            {"split": split, "images": images.get(split), **about.get((split, name), {})},
+        )
+        for split, figures in certificate.figures.items()
+        for name, one in figures.items()
+    ]
+    findings = findings or [Finding("entry", True, "verified", wanted)]
+    return Submission("entry", report, tuple(measured), tuple(findings))
 
 
-def _from_run(run: Run, builder: Builder) -> Submission:
+def from_run(run: Run, builder: Builder) -> Submission:
+    """Return a run as a submission, with the figures that were measured in it. Raises RunError when it is damaged."""
     spec = run.spec(builder.registry)
     report, result = check(spec, builder), run.result()
     recorded = str(run.facts().get("spec_hash", ""))
@@ -105,41 +98,39 @@ def _from_run(run: Run, builder: Builder) -> Submission:
         findings.append(Finding("training", None, "not finished", wanted))
     else:
         findings.append(Finding("training", result["steps"] == spec.train.steps, f"{result['steps']:,} steps", wanted))
-    measured = list(_last_evaluation(result or {}, spec.train.seed))
-    path = run.folder / CERTIFICATE
-    if path.exists():
-        certificate = read_json(path)
-        findings.append(_checkpoint(run, certificate))
-        measured += [measurement(one) for one in certificate["measurements"]]
+    figures = {"test": (result or {}).get("test", {})}
+    evaluation = run.evaluation()
+    if evaluation is not None:
+        findings.append(_checkpoint(run, evaluation))
+        figures |= evaluation["figures"]
+    about = _facts((evaluation or {}).get("measurements", []))
+    measured = [
+        Measurement(
+            name,
+            (value,),
+            (spec.train.seed,),
+            {"split": split, "images": one.get("images"), **about.get((split, name), {})},
+        )
+        for split, one in figures.items()
+        for name, value in one.items()
+        if isinstance(value, float)
+    ]
     return Submission("run", report, tuple(measured), tuple(findings))
 
 
-def _last_evaluation(result: dict[str, Any], seed: int) -> Iterator[Measurement]:
-    test = result.get("test", {})
-    facts = {"split": "test", "images": test.get("images")}
-    for name, value in test.items():
-        if isinstance(value, float):
-            yield Measurement(name, (value,), (seed,), facts)
+def _facts(measurements: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return with what each figure of generated images was measured, by split and name."""
+    figure = ("name", "mean", "standard_deviation", "values", "seeds")
+    return {
+        (one.get("split", "test"), one["name"]): {key: value for key, value in one.items() if key not in figure}
+        for one in measurements
+    }
 
 
-def _checkpoint(run: Run, certificate: dict[str, Any]) -> Finding:
+def _checkpoint(run: Run, evaluation: Mapping[str, Any]) -> Finding:
     """Return whether the checkpoint that was measured is the one that is there."""
-    path, wanted = run.checkpoints / certificate["checkpoint"], certificate["checkpoint_sha256"]
+    path, wanted = run.checkpoints / evaluation["checkpoint"], evaluation["checkpoint_sha256"]
     if not path.is_file():
         return Finding("weights", None, f"no {path.name}", wanted[:8])
     found = sha256_of(path)
     return Finding("weights", found == wanted, found[:8], wanted[:8])
-
-
-def measurement(data: dict[str, Any]) -> Measurement:
-    """Return the measurement that `Measurement.to_data` wrote down as `data`."""
-    facts = {key: value for key, value in data.items() if key not in ("name", "mean", "standard_deviation")}
-    return Measurement(data["name"], tuple(facts.pop("values")), tuple(facts.pop("seeds")), facts)
-
-
-def read_json(path: Path) -> Any:
-    """Return what the file at `path` holds. Raises RunError when it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: it cannot be read ({error}); this folder is damaged") from error

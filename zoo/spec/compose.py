@@ -33,7 +33,8 @@ def compose(
     """Return the document of `source`: a file, a shipped spec's name, or plain data; its variables stay.
 
     What it extends is laid under it, then `overrides` ("a.b.c=value") are applied. `find` gives a shipped spec's
-    file, `names` the names that exist, for a hint; `noun` is what messages call it. Raises SpecError with all problems of the first step that has any.
+    file, `names` the names that exist, for a hint; `noun` is what messages call it. Raises SpecError with all problems
+    of the first step that has any.
     """
     sources = _Sources(find, names or tuple, noun)
     document = sources.load(source)
