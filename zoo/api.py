@@ -12,8 +12,6 @@ from pydantic import Field
 
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
-from zoo.challenges.judging import Judgement, Ruling
-from zoo.challenges.schema import Challenge
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing
@@ -63,6 +61,9 @@ from zoo.training.task import Batch, GenerativeTask, Task, Terminals, Turn, Upda
 if TYPE_CHECKING:
     from torch import nn
 
+    from zoo.challenges.judging import Judgement
+    from zoo.challenges.leaderboard import Board
+    from zoo.challenges.schema import Challenge
     from zoo.evaluation.trained import Trained
     from zoo.publishing.shelf import Entry
     from zoo.training.reporter import Reporter
@@ -123,10 +124,24 @@ def judge_submission(
     from zoo.plugins import installed
 
     builder = _builder(registry)
-    if not isinstance(challenge, Challenge):
+    if isinstance(challenge, (str, _Path)):
         challenge = load_challenge(challenge, registry=builder.registry)
     folders = installed().spec_folders()
     return judge(challenge, read_submission(submission, builder, folders=folders, overrides=overrides), builder)
+
+
+def leaderboard(challenges: _Sequence[str | _Path] = (), *, registry: Registry | None = None) -> Board:
+    """Return every published entry, verified and ranked within each challenge whose rules it keeps.
+
+    challenges: by file or name; those that ship unless given. Raises SpecError when one of them cannot be read.
+    """
+    from zoo.challenges.leaderboard import board
+    from zoo.plugins import installed
+    from zoo.spec import shipped
+
+    builder, folders = _builder(registry), installed().spec_folders()
+    names = challenges or shipped.challenges(folders)
+    return board([load_challenge(one, registry=builder.registry) for one in names], builder, folders)
 
 
 def fit(
@@ -284,7 +299,6 @@ __all__ = [
     "BudgetError",
     "Builder",
     "Candidate",
-    "Challenge",
     "Child",
     "Component",
     "Condition",
@@ -303,7 +317,6 @@ __all__ = [
     "ImageSet",
     "InitializerOption",
     "Interrupted",
-    "Judgement",
     "Layer",
     "LayerOption",
     "Loss",
@@ -321,7 +334,6 @@ __all__ = [
     "Repeat",
     "Report",
     "Residual",
-    "Ruling",
     "RunError",
     "ScheduleOption",
     "Sequence",
@@ -350,6 +362,7 @@ __all__ = [
     "image",
     "judge",
     "judge_submission",
+    "leaderboard",
     "load",
     "load_challenge",
     "load_spec",

@@ -35,7 +35,7 @@ tasks: [classify]
 data: {shapes: {train_images: 200, test_images: 100}}
 budget: {parameters: 3000, steps: 100}
 units: {steps: updates of the weights}
-metric: {figure: top1, title: test accuracy, better: higher, images: 100}
+metric: {figure: top1, title: test accuracy, better: higher, images: 100, percent: true}
 forbidden: [augmentation/mixup, layer/conv]
 declarations: [No teacher.]
 references:

@@ -13,6 +13,7 @@ from support import changed
 
 import zoo
 from zoo.challenges.load import load_challenge
+from zoo.challenges.schema import Challenge
 from zoo.errors import RunError, SpecError, listing
 from zoo.registry import Registry
 from zoo.spec import shipped
@@ -84,7 +85,7 @@ def test_a_wrong_challenge_says_where(registry: Registry, challenge: Path, old: 
     with pytest.raises(SpecError) as error:
         load_challenge(challenge, registry=registry)
     wanted = {f"{kind}s": listing(registry.names(kind)) for kind in ("task", "limit", "augmentation")}
-    wanted["keys"] = ", ".join(zoo.Challenge.__dataclass_fields__)
+    wanted["keys"] = ", ".join(Challenge.__dataclass_fields__)
     assert f"{challenge}:{message.format(**wanted)}" in str(error.value).replace("\n/", "\n\n/").split("\n\n")
 
 
@@ -157,7 +158,7 @@ def test_a_run_is_judged_with_its_figures(registry: Registry, challenge: Path, t
     assert found["training"] == ("kept", "6 steps", "")
     assert found["spec"][0] == "kept"
     top1 = (run.result() or {})["test"]["top1"]
-    assert found["test accuracy"] == ("kept", f"{top1:.4f} (n = 1)", "")
+    assert found["test accuracy"] == ("kept", f"{top1:.2%} (n = 1)".replace("%", " %"), "")
     with pytest.raises(RunError, match="it holds what was trained already; --set is for specs"):
         zoo.judge_submission(challenge, run.folder, overrides=["train.steps=1"], registry=registry)
 
@@ -184,14 +185,14 @@ def test_figures_of_fewer_images_do_not_count(registry: Registry, challenge: Pat
     result = run.result() or {}
     result["test"] |= {"images": 90, "top1": 0.5}
     run.write_result(result)
-    assert rulings(challenge, run.folder, registry)["test accuracy"] == ("broken", "0.5000 (n = 1), images: 90", "")
+    assert rulings(challenge, run.folder, registry)["test accuracy"] == ("broken", "50.00 % (n = 1), images: 90", "")
 
 
 def test_a_published_entry_is_verified(registry: Registry, challenge: Path, tmp_path: Path) -> None:
     entry = publish(tmp_path / "shelf" / "tiny", SPEC_DATA, {"top1": {0: 0.25, 1: 0.5}})
     found = rulings(challenge, entry, registry)
     assert found["entry"] == ("kept", "verified", "")
-    assert found["test accuracy"] == ("kept", "0.3750 ± 0.1768 (n = 2)", "")
+    assert found["test accuracy"] == ("kept", "37.50 ± 17.68 % (n = 2)", "")
 
 
 def test_an_entry_is_known_by_its_name(
@@ -225,8 +226,8 @@ def test_a_distance_in_other_features_is_no_fid(registry: Registry, tmp_path: Pa
     about |= {"extractor": "inception", "generated_images": 40}
     measured = [{"name": "fid", "mean": 80.0, "standard_deviation": None, "values": [80.0], "seeds": [0], **about}]
     entry = publish(tmp_path / "two", GENERATOR_DATA, {"fid": {0: 80.0}}, measurements=measured)
-    assert rulings(challenge, entry, registry)["FID"] == ("broken", "80.0000 (n = 1), images: 40", "")
+    assert rulings(challenge, entry, registry)["FID"] == ("broken", "80.00 (n = 1), images: 40", "")
     shutil.rmtree(entry)
     measured[0]["generated_images"] = 50
     entry = publish(tmp_path / "two", GENERATOR_DATA, {"fid": {0: 80.0}}, measurements=measured)
-    assert rulings(challenge, entry, registry)["FID"] == ("kept", "80.0000 (n = 1)", "")
+    assert rulings(challenge, entry, registry)["FID"] == ("kept", "80.00 (n = 1)", "")

@@ -118,7 +118,7 @@ def test_shipped_challenges_are_listed(zoo_command: Zoo) -> None:
         "cifar100-generate-1m",
     ]
     found = json.loads(zoo_command("list", "challenge", "--json").out)
-    assert [(one["kind"], one["name"]) for one in found][0] == ("challenge", "cifar100-classify-100k")
+    assert (found[0]["kind"], found[0]["name"]) == ("challenge", "cifar100-classify-100k")
 
 
 def test_challenges_are_not_listed_as_specs(zoo_command: Zoo) -> None:

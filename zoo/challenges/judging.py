@@ -86,6 +86,17 @@ def counting(metric: MetricRule, measurements: tuple[Measurement, ...]) -> Measu
     return None
 
 
+def others_of(metric: MetricRule, measurements: tuple[Measurement, ...]) -> list[Measurement]:
+    """Return the measurements beside the one that counts that are ranked too, on its split."""
+    return [
+        one
+        for one in measurements
+        if one.name.partition("[")[0] in metric.also
+        and one.name.endswith("]")
+        and one.facts.get("split") == metric.split
+    ]
+
+
 def _task(challenge: Challenge, spec: Spec) -> Ruling:
     state: State = "kept" if spec.task.name in challenge.tasks else "broken"
     return Ruling("task", state, spec.task.name, " or ".join(challenge.tasks))
@@ -146,7 +157,7 @@ def _metric(metric: MetricRule, submission: Submission, figure: Measurement | No
     if submission.measurements is None:
         return Ruling(title, "not checked", "a spec has no figures", wanted)
     if figure is None:
-        others = [one.name for one in submission.measurements if one.name.partition("[")[0] in metric.also]
+        others = [one.name for one in others_of(metric, submission.measurements)]
         found = f"no {metric.figure}" + (f", but {', '.join(others)}" if others else "")
         return Ruling(title, "not checked", found, wanted)
     facts = figure.facts
@@ -154,14 +165,20 @@ def _metric(metric: MetricRule, submission: Submission, figure: Measurement | No
     measured |= {"reference_images": facts.get("reference_images"), "extractor": facts.get("extractor")}
     asked = {name: getattr(metric, name) for name in measured if getattr(metric, name) is not None}
     wrong = [f"{name.replace('_', ' ')}: {measured[name]}" for name in asked if measured[name] != asked[name]]
-    found = ", ".join([stated(figure), *wrong])
+    found = ", ".join([stated(metric, figure), *wrong])
     return Ruling(title, "broken" if wrong else "kept", found, wanted)
 
 
-def stated(figure: Measurement) -> str:
+def stated(metric: MetricRule, figure: Measurement) -> str:
     """Return a figure as mean, standard deviation where there is one, and number of values."""
-    spread = "" if figure.std is None else f" ± {figure.std:.4f}"
-    return f"{figure.mean:.4f}{spread} (n = {len(figure.values)})"
+    return f"{shown(metric, figure.mean, figure.std)} (n = {len(figure.values)})"
+
+
+def shown(metric: MetricRule, value: float, std: float | None = None) -> str:
+    """Return a value with its standard deviation as people read it: 51.69 ± 0.48 %, or 30.65."""
+    factor, unit = (100, " %") if metric.percent else (1, "")
+    spread = "" if std is None else f" ± {std * factor:.2f}"
+    return f"{value * factor:.2f}{spread}{unit}"
 
 
 def conditions(metric: MetricRule) -> str:

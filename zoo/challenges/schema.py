@@ -22,9 +22,10 @@ class MetricRule:
     images: Annotated[PositiveInt, Field(description="Images that it is measured on, or that are generated.")]
     reference_images: Annotated[PositiveInt, Field(description="Real images beside generated ones.")] | None = None
     extractor: Annotated[str, Field(description="Whose features are compared; null: it needs none.")] | None = None
-    also: Annotated[
-        list[str], Field(description="Figures of other extractors, each ranked apart where the one that counts lacks.")
-    ] = field(default_factory=list)
+    percent: Annotated[bool, Field(description="Shown as a percentage.")] = False
+    also: Annotated[list[str], Field(description="Figures that bear their extractor's name; each is ranked apart.")] = (
+        field(default_factory=list)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Lazy] = {
     "predict": Lazy("zoo.cli.commands.predict:predict", "Name the classes of image files."),
     "publish": Lazy("zoo.cli.commands.publish:publish", "Make finished runs an entry of the shelf."),
     "calibrate": Lazy("zoo.cli.commands.calibrate:calibrate", "Show how a metric answers to damaged real images."),
+    "leaderboard": Lazy("zoo.cli.commands.leaderboard:leaderboard", "Rank the published entries within their budgets."),
     "data": Lazy("zoo.cli.commands.data:data", "Bring in, show and remove data sets."),
     "schema": Lazy("zoo.cli.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("zoo.cli.commands.new:new", "Begin a spec or a plugin of your own."),

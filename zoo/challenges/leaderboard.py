@@ -1,0 +1,202 @@
+"""Published entries ranked within challenges: each verified first, and each only among figures of its own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zoo.builder import Builder
+from zoo.challenges.judging import counting, judge_submission, others_of
+from zoo.challenges.schema import Challenge
+from zoo.challenges.submission import Submission, from_entry
+from zoo.errors import ZooError
+from zoo.evaluation.metric import Measurement
+from zoo.publishing import shelf
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry with one figure, or a result of others.
+
+    `rank` is None for what is not ranked: a result of others, which has a `source`, and an entry with `problems`.
+    """
+
+    name: str
+    parameters: int
+    value: float
+    std: float | None = None
+    macs: int | None = None
+    steps: int | None = None
+    seeds: tuple[int, ...] = ()
+    rank: int | None = None
+    problems: tuple[str, ...] = ()
+    source: str = ""
+    remark: str = ""
+    entry: shelf.Entry | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rows of one challenge that have one figure, the best first, those with problems last."""
+
+    challenge: Challenge
+    figure: str
+    rows: tuple[Row, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is the figure that the challenge counts, and not one that is shown beside it."""
+        return self.figure == self.challenge.metric.figure
+
+    @property
+    def title(self) -> str:
+        return (self.challenge.metric.title or self.figure) if self.counts else self.figure
+
+    @property
+    def frontier(self) -> list[Row]:
+        """The ranked rows than which none is better with as few parameters, the smallest first."""
+        found: list[Row] = []
+        for row in sorted((row for row in self.rows if row.rank), key=lambda row: (row.parameters, row.rank)):
+            if not found or self.before(row) < self.before(found[-1]):
+                found.append(row)
+        return found
+
+    def before(self, row: Row) -> float:
+        """Return what rows are sorted by: less is better."""
+        return -row.value if self.challenge.metric.better == "higher" else row.value
+
+
+@dataclass(frozen=True)
+class Board:
+    """All rankings, and why an entry stands in none of them."""
+
+    rankings: tuple[Ranking, ...]
+    outside: dict[str, tuple[str, ...]]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every entry is what its certificate says."""
+        return not any(self.outside.values()) and not any(row.problems for one in self.rankings for row in one.rows)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the board as plain data."""
+        return {
+            "rankings": [
+                {
+                    "challenge": one.challenge.name,
+                    "title": one.challenge.title,
+                    "figure": one.figure,
+                    "counts": one.counts,
+                    "better": one.challenge.metric.better,
+                    "rows": [
+                        {
+                            "rank": row.rank,
+                            "name": row.name,
+                            "kind": "entry" if row.entry else "reference",
+                            "parameters": row.parameters,
+                            "macs": row.macs,
+                            "steps": row.steps,
+                            "mean": row.value,
+                            "standard_deviation": row.std,
+                            "n": len(row.seeds) or None,
+                            "seeds": list(row.seeds),
+                            "verified": not row.problems if row.entry else None,
+                            "problems": list(row.problems),
+                            "source": row.source,
+                            "remark": row.remark,
+                        }
+                        for row in one.rows
+                    ],
+                }
+                for one in self.rankings
+            ],
+            "outside": {name: list(problems) for name, problems in self.outside.items()},
+        }
+
+
+def board(challenges: Sequence[Challenge], builder: Builder, folders: Sequence[Path] = ()) -> Board:
+    """Return every entry of the shelf within each of `challenges` whose rules it keeps, and the results of others.
+
+    An entry that is not what its certificate says stands there without a rank. One that keeps the rules of no
+    challenge, or cannot be read, stands outside.
+    """
+    submissions: dict[str, tuple[shelf.Entry, Submission]] = {}
+    outside: dict[str, tuple[str, ...]] = {}
+    for name, entry in shelf.entries(folders).items():
+        try:
+            submissions[name] = entry, from_entry(entry, builder)
+        except ZooError as error:
+            outside[name] = (str(error),)
+    placed: set[str] = set()
+    rankings: list[Ranking] = []
+    for challenge in challenges:
+        tables: dict[str, list[Row]] = {challenge.metric.figure: _references(challenge)}
+        for name, (entry, submission) in submissions.items():
+            problems = _problems(challenge, submission, builder)
+            if problems is None:
+                continue
+            for figure in _figures(challenge, submission):
+                placed.add(name)
+                row = _row(name, entry, submission, figure, problems.get(figure.name, ()) + problems.get("", ()))
+                tables.setdefault(figure.name, []).append(row)
+        rankings += [_ranked(Ranking(challenge, figure, tuple(rows))) for figure, rows in tables.items()]
+    for name, (_, submission) in submissions.items():
+        if name not in placed:
+            outside[name] = _unsound(submission)
+    return Board(tuple(rankings), outside)
+
+
+def _problems(challenge: Challenge, submission: Submission, builder: Builder) -> dict[str, tuple[str, ...]] | None:
+    """Return what is wrong with an entry, under "", and with its figure; None where it has no part in a challenge."""
+    judgement = judge_submission(challenge, submission, builder)
+    broken = [one for one in judgement.rulings if one.state == "broken"]
+    title = challenge.metric.title or challenge.metric.figure
+    if any(one.rule not in ("entry", title) for one in broken):
+        return None
+    wrong = tuple(f"{one.found}; wanted {one.wanted}" for one in broken if one.rule == title)
+    return {"": _unsound(submission), challenge.metric.figure: wrong}
+
+
+def _unsound(submission: Submission) -> tuple[str, ...]:
+    return tuple(one.found for one in submission.findings if not one.sound)
+
+
+def _figures(challenge: Challenge, submission: Submission) -> list[Measurement]:
+    measurements = submission.measurements or ()
+    counted = counting(challenge.metric, measurements)
+    return ([counted] if counted else []) + others_of(challenge.metric, measurements)
+
+
+def _row(name: str, entry: shelf.Entry, submission: Submission, figure: Measurement, problems: tuple[str, ...]) -> Row:
+    total = submission.report.total
+    return Row(
+        name=name,
+        parameters=total.parameters,
+        value=figure.mean,
+        std=figure.std,
+        macs=total.macs,
+        steps=total.steps,
+        seeds=figure.seeds,
+        problems=problems,
+        entry=entry,
+    )
+
+
+def _references(challenge: Challenge) -> list[Row]:
+    return [
+        Row(name.replace("_", " "), one.parameters, one.value, steps=one.steps, source=one.source, remark=one.remark)
+        for name, one in challenge.references.items()
+    ]
+
+
+def _ranked(ranking: Ranking) -> Ranking:
+    """Return the ranking in its order, with ranks; of equal figures the smaller network comes first."""
+    rows, rank = [], 0
+    for row in sorted(ranking.rows, key=lambda row: (bool(row.problems), ranking.before(row), row.parameters)):
+        if row.entry and not row.problems:
+            rank += 1
+            row = replace(row, rank=rank)
+        rows.append(row)
+    return replace(ranking, rows=tuple(rows))
