@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from zoo.challenges.judging import shown
 from zoo.challenges.leaderboard import Ranking, Row
 
-WIDTH, HEIGHT = 560, 340
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 44  # margins around the plot
+WIDTH, HEIGHT = 460, 320
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 42  # margins around the plot
 RADIUS = 5
 LETTER, LINE = 6.6, 14  # pixels that a letter of a label takes, and a line of it
 
@@ -27,6 +28,14 @@ class Box(NamedTuple):
     def meets(self, other: Box) -> bool:
         apart = self.right < other.left or other.right < self.left
         return not (apart or self.bottom < other.top or other.bottom < self.top)
+
+
+class Label(NamedTuple):
+    """Where a text stands: its anchor ("" at its start, middle, end) with its place, and the room that it takes."""
+
+    anchor: str
+    at: float
+    box: Box
 
 
 class Axis(NamedTuple):
@@ -69,16 +78,21 @@ def svg(ranking: Ranking) -> str:
     x = Axis.over([float(row.parameters) for row in rows], LEFT, WIDTH - RIGHT)
     spread = [value for row in rows for value in (row.value - (row.std or 0), row.value + (row.std or 0))]
     y = Axis.over([value * factor for value in spread], HEIGHT - BOTTOM, TOP)
-    parts = [*_axes(ranking, x, y), *_frontier(ranking, x, y, factor)]
+    corners = _frontier(ranking, x, y, factor)
+    path = "L".join(f"{px:.1f} {py:.1f}" for px, py in corners)
+    parts = [*_axes(ranking, x, y), f'<path class="frontier" d="M{path}"/>' if path else ""]
     places = {row.name: (x.at(row.parameters), y.at(row.value * factor)) for row in rows}
     taken = [Box(px - RADIUS, py - RADIUS, px + RADIUS, py + RADIUS) for px, py in places.values()]
+    taken += [Box(min(a, c), min(b, d), max(a, c), max(b, d)) for (a, b), (c, d) in pairwise(corners)]
     for row in rows:
         px, py = places[row.name]
         parts += _mark(ranking, row, px, py, (row.std or 0) * abs(y.at(factor) - y.at(0)))
-        box = _free(row.name, px, py, taken)
-        taken.append(box)
-        kind = "label" if row.rank else "label faint"
-        parts.append(f'<text class="{kind}" x="{box.left:.1f}" y="{box.bottom - 4:.1f}">{escape(row.name)}</text>')
+        label = _free(row.name, px, py, taken)
+        taken.append(label.box)
+        kind = f"label {label.anchor}" if row.rank else f"label other {label.anchor}"
+        parts.append(
+            f'<text class="{kind}" x="{label.at:.1f}" y="{label.box.bottom - 4:.1f}">{escape(row.name)}</text>'
+        )
     title = f"{ranking.challenge.title}: {ranking.title} against parameters"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
@@ -96,29 +110,23 @@ def _axes(ranking: Ranking, x: Axis, y: Axis) -> Iterator[str]:
         yield f'<line class="grid" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
         yield f'<text class="tick middle" x="{place:.1f}" y="{HEIGHT - BOTTOM + 16}">{thousands(value)}</text>'
     unit = ", %" if ranking.challenge.metric.percent else ""
-    name = f"{ranking.title}{unit}, {ranking.challenge.metric.better} is better"
+    name = f"{ranking.short}{unit}, {ranking.challenge.metric.better} is better"
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    # A long name, with an extractor's in it, is cut; the table has it whole.
-    short = (
-        name
-        if len(name) <= 46
-        else f"{ranking.title.partition('[')[0].replace('_', ' ')}, {ranking.challenge.metric.better} is better"
-    )
     yield f'<text class="axis middle" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}">trained parameters</text>'
-    yield f'<text class="axis middle" transform="translate(13 {middle}) rotate(-90)">{escape(short)}</text>'
+    yield f'<text class="axis middle" transform="translate(13 {middle}) rotate(-90)">{escape(name)}</text>'
 
 
-def _frontier(ranking: Ranking, x: Axis, y: Axis, factor: int) -> Iterator[str]:
-    """Yield the line of the best figure that so many parameters reach: level, then a step at the next entry."""
-    best = ranking.frontier
-    if not best:
-        return
-    path, before = "", 0.0
-    for row in best:
-        px, py = x.at(row.parameters), y.at(row.value * factor)
-        path += f"L{px:.1f} {before:.1f}L{px:.1f} {py:.1f}" if path else f"M{px:.1f} {py:.1f}"
-        before = py
-    yield f'<path class="frontier" d="{path}L{WIDTH - RIGHT} {before:.1f}"/>'
+def _frontier(ranking: Ranking, x: Axis, y: Axis, factor: int) -> list[tuple[float, float]]:
+    """Return the corners of the line of the best figure that so many parameters reach: level, then a step at the next
+    entry.
+    """
+    corners: list[tuple[float, float]] = []
+    for row in ranking.frontier:
+        place = x.at(row.parameters)
+        if corners:
+            corners.append((place, corners[-1][1]))
+        corners.append((place, y.at(row.value * factor)))
+    return [*corners, (WIDTH - RIGHT, corners[-1][1])] if corners else []
 
 
 def _mark(ranking: Ranking, row: Row, px: float, py: float, spread: float) -> Iterator[str]:
@@ -132,18 +140,21 @@ def _mark(ranking: Ranking, row: Row, px: float, py: float, spread: float) -> It
     yield f'<circle class="entry" cx="{px:.1f}" cy="{py:.1f}" r="{RADIUS}">{title}</circle>'
 
 
-def _free(text: str, px: float, py: float, taken: list[Box]) -> Box:
+def _free(text: str, px: float, py: float, taken: list[Box]) -> Label:
     """Return where a label stands: beside its mark where it meets nothing, else where it meets least."""
-    width = len(text) * LETTER
-    away = RADIUS + 4
-    boxes = [
-        Box(left, middle - LINE / 2, left + width, middle + LINE / 2)
-        for middle in (py, py - LINE, py + LINE, py - 1.7 * LINE, py + 1.7 * LINE)
-        for left in (px + away, px - away - width, px - width / 2)
-        if middle != py or left != px - width / 2
+    width, away = len(text) * LETTER, RADIUS + 4
+    labels = []
+    for middle in (py, py - LINE, py + LINE, py - 1.8 * LINE, py + 1.8 * LINE):
+        for anchor, at, left in (("", px + away, px + away), ("end", px - away, px - away - width)):
+            labels.append(Label(anchor, at, Box(left, middle - LINE / 2, left + width, middle + LINE / 2)))
+        if middle != py:
+            labels.append(
+                Label("middle", px, Box(px - width / 2, middle - LINE / 2, px + width / 2, middle + LINE / 2))
+            )
+    inside = [
+        one for one in labels if one.box.left >= LEFT and one.box.right <= WIDTH and one.box.bottom < HEIGHT - BOTTOM
     ]
-    inside = [box for box in boxes if box.left >= LEFT and box.right <= WIDTH - 2 and box.top >= TOP - 8] or boxes
-    return min(inside, key=lambda box: sum(box.meets(other) for other in taken))
+    return min(inside or labels, key=lambda one: sum(one.box.meets(other) for other in taken))
 
 
 def thousands(value: float) -> str:

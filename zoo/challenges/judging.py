@@ -160,13 +160,24 @@ def _metric(metric: MetricRule, submission: Submission, figure: Measurement | No
         others = [one.name for one in others_of(metric, submission.measurements)]
         found = f"no {metric.figure}" + (f", but {', '.join(others)}" if others else "")
         return Ruling(title, "not checked", found, wanted)
-    facts = figure.facts
-    measured = {"images": facts.get("generated_images", facts.get("images"))}
-    measured |= {"reference_images": facts.get("reference_images"), "extractor": facts.get("extractor")}
-    asked = {name: getattr(metric, name) for name in measured if getattr(metric, name) is not None}
-    wrong = [f"{name.replace('_', ' ')}: {measured[name]}" for name in asked if measured[name] != asked[name]]
+    wrong = departures(metric, figure)
     found = ", ".join([stated(metric, figure), *wrong])
     return Ruling(title, "broken" if wrong else "kept", found, wanted)
+
+
+def departures(metric: MetricRule, figure: Measurement) -> list[str]:
+    """Say in what a figure was measured otherwise than a challenge asks; its extractor is its own beside the one that
+    counts.
+    """
+    facts = figure.facts
+    measured = {
+        "images": facts.get("generated_images", facts.get("images")),
+        "reference_images": facts.get("reference_images"),
+    }
+    if figure.name == metric.figure:
+        measured["extractor"] = facts.get("extractor")
+    asked = {name: getattr(metric, name) for name in measured if getattr(metric, name) is not None}
+    return [f"{name.replace('_', ' ')}: {measured[name]}" for name in asked if measured[name] != asked[name]]
 
 
 def stated(metric: MetricRule, figure: Measurement) -> str:
@@ -181,10 +192,10 @@ def shown(metric: MetricRule, value: float, std: float | None = None) -> str:
     return f"{value * factor:.2f}{spread}{unit}"
 
 
-def conditions(metric: MetricRule) -> str:
-    """Say in a line what a figure is measured on, and which way is better."""
+def conditions(metric: MetricRule, extractor: str | None = None) -> str:
+    """Say in a line what a figure is measured on, and which way is better. `extractor`: in place of the metric's."""
     against = f" generated against {metric.reference_images:,}" if metric.reference_images is not None else ""
     parts = [f"{metric.images:,} images{against} of {metric.split}"]
-    if metric.extractor is not None:
-        parts.append(f"in the features of {metric.extractor}")
+    if extractor or metric.extractor:
+        parts.append(f"in the features of {extractor or metric.extractor}")
     return ", ".join([*parts, f"{metric.better} is better"])

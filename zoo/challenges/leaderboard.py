@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.builder import Builder
-from zoo.challenges.judging import counting, judge_submission, others_of
+from zoo.challenges.judging import conditions, counting, departures, judge_submission, others_of
 from zoo.challenges.schema import Challenge
 from zoo.challenges.submission import Submission, from_entry
 from zoo.errors import ZooError
@@ -52,7 +52,18 @@ class Ranking:
 
     @property
     def title(self) -> str:
+        """What the figure is called, with the name of its extractor where it is not the one that counts."""
         return (self.challenge.metric.title or self.figure) if self.counts else self.figure
+
+    @property
+    def short(self) -> str:
+        """The same for the head of a column."""
+        return self.title if self.counts else self.figure.partition("[")[0].replace("_", " ")
+
+    @property
+    def conditions(self) -> str:
+        """What the figure is measured on and with, and which way is better."""
+        return conditions(self.challenge.metric, None if self.counts else self.figure.partition("[")[2].rstrip("]"))
 
     @property
     def frontier(self) -> list[Row]:
@@ -79,6 +90,12 @@ class Board:
     def sound(self) -> bool:
         """Whether every entry is what its certificate says."""
         return not any(self.outside.values()) and not any(row.problems for one in self.rankings for row in one.rows)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each entry outside stands there."""
+        none = "it keeps the rules of no challenge, or lacks the figure that counts"
+        return {name: "; ".join(problems) or none for name, problems in self.outside.items()}
 
     def to_data(self) -> dict[str, Any]:
         """Return the board as plain data."""
@@ -134,12 +151,11 @@ def board(challenges: Sequence[Challenge], builder: Builder, folders: Sequence[P
     for challenge in challenges:
         tables: dict[str, list[Row]] = {challenge.metric.figure: _references(challenge)}
         for name, (entry, submission) in submissions.items():
-            problems = _problems(challenge, submission, builder)
-            if problems is None:
+            if not _takes_part(challenge, submission, builder):
                 continue
             for figure in _figures(challenge, submission):
                 placed.add(name)
-                row = _row(name, entry, submission, figure, problems.get(figure.name, ()) + problems.get("", ()))
+                row = _row(name, entry, submission, figure, departures(challenge.metric, figure))
                 tables.setdefault(figure.name, []).append(row)
         rankings += [_ranked(Ranking(challenge, figure, tuple(rows))) for figure, rows in tables.items()]
     for name, (_, submission) in submissions.items():
@@ -148,15 +164,11 @@ def board(challenges: Sequence[Challenge], builder: Builder, folders: Sequence[P
     return Board(tuple(rankings), outside)
 
 
-def _problems(challenge: Challenge, submission: Submission, builder: Builder) -> dict[str, tuple[str, ...]] | None:
-    """Return what is wrong with an entry, under "", and with its figure; None where it has no part in a challenge."""
-    judgement = judge_submission(challenge, submission, builder)
-    broken = [one for one in judgement.rulings if one.state == "broken"]
-    title = challenge.metric.title or challenge.metric.figure
-    if any(one.rule not in ("entry", title) for one in broken):
-        return None
-    wrong = tuple(f"{one.found}; wanted {one.wanted}" for one in broken if one.rule == title)
-    return {"": _unsound(submission), challenge.metric.figure: wrong}
+def _takes_part(challenge: Challenge, submission: Submission, builder: Builder) -> bool:
+    """Return whether an entry keeps all rules but those about its figure and its certificate, which mark its row."""
+    marked = ("entry", challenge.metric.title or challenge.metric.figure)
+    rulings = judge_submission(challenge, submission, builder).rulings
+    return all(one.rule in marked for one in rulings if one.state == "broken")
 
 
 def _unsound(submission: Submission) -> tuple[str, ...]:
@@ -169,7 +181,7 @@ def _figures(challenge: Challenge, submission: Submission) -> list[Measurement]:
     return ([counted] if counted else []) + others_of(challenge.metric, measurements)
 
 
-def _row(name: str, entry: shelf.Entry, submission: Submission, figure: Measurement, problems: tuple[str, ...]) -> Row:
+def _row(name: str, entry: shelf.Entry, submission: Submission, figure: Measurement, departures: list[str]) -> Row:
     total = submission.report.total
     return Row(
         name=name,
@@ -179,7 +191,7 @@ def _row(name: str, entry: shelf.Entry, submission: Submission, figure: Measurem
         macs=total.macs,
         steps=total.steps,
         seeds=figure.seeds,
-        problems=problems,
+        problems=(*_unsound(submission), *(f"measured with {one}" for one in departures)),
         entry=entry,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from zoo.challenges.chart import svg
-from zoo.challenges.judging import conditions, shown
+from zoo.challenges.judging import shown
 from zoo.challenges.leaderboard import Board, Ranking, Row
 from zoo.challenges.schema import Challenge
 from zoo.publishing import shelf
@@ -26,20 +26,22 @@ h1 { font-size: 1.7rem; margin: 0 0 .5rem; } h2 { font-size: 1.3rem; margin: 2.5
 h3 { font-size: 1.05rem; margin: 1.75rem 0 0; overflow-wrap: anywhere; }
 p { margin: .25rem 0; } .faint, figcaption, footer { color: var(--faint); font-size: .9rem; }
 a { color: var(--line); } code { overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; } svg { display: block; width: 100%; min-width: 27rem; max-width: 44rem; margin: .5rem 0; }
+.scroll { overflow-x: auto; } svg { display: block; width: 100%; max-width: 36rem; margin: .5rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; margin: .5rem 0; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
   white-space: nowrap; }
 th { color: var(--faint); font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; }
-tr.reference td { color: var(--faint); } tr.reference td:nth-child(2)::before { content: "\\25c7  "; color: var(--mark); }
+tr.reference td { color: var(--faint); }
+tr.reference td:nth-child(2)::before { content: "\\25c7  "; color: var(--mark); }
 tr.unsound td { color: var(--mark); white-space: normal; }
-.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: .5rem 0; max-width: 100%; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: .5rem 0; max-width: min(100%, 27rem); }
 figure img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 details { background: var(--card); border-radius: 6px; padding: .5rem .8rem; margin: .6rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; } ul { margin: .25rem 0; padding-left: 1.2rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .75rem; }
 svg text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--ink); }
-svg .tick, svg .axis, svg .label.faint { fill: var(--faint); }
+svg .tick, svg .axis, svg .other { fill: var(--faint); }
+svg .label { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
 svg .grid { stroke: var(--rule); stroke-width: .7; } svg .entry { fill: var(--line); }
 svg .spread { stroke: var(--line); stroke-width: 1.5; }
@@ -51,21 +53,18 @@ svg .reference { fill: var(--paper); stroke: var(--mark); stroke-width: 1.6; }
 def page(board: Board) -> str:
     """Return the board as the text of an HTML file."""
     sections = "".join(_challenge(board, one) for one in _challenges(board))
-    outside = "".join(
-        f"<li><b>{escape(name)}</b>: {escape('; '.join(problems) or 'it keeps the rules of none, or lacks its figure')}</li>"
-        for name, problems in board.outside.items()
-    )
+    outside = "".join(f"<li><b>{escape(name)}</b>: {escape(why)}</li>" for name, why in board.reasons.items())
     if outside:
         sections += f"<section><h2>In no challenge</h2><ul>{outside}</ul></section>"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>
 <body><h1>Leaderboard</h1>
-<p>Trained networks within a budget. Each is ranked among those that keep the rules of one challenge, and among figures that
-were measured alike.</p>{sections}
-<footer>Spec, weights, counts, limits and figures of every entry were held against its certificate when this page was made; an
-entry that is not as its certificate says is marked and has no rank. ± is the standard deviation over trainings from
-different seeds. <code>zoo reproduce NAME</code> trains an entry again.</footer></body></html>
+<p>Trained networks within a budget. Each is ranked among those that keep the rules of one challenge, and among figures
+that were measured alike.</p>{sections}
+<footer>Spec, weights, counts, limits and figures of every entry were held against its certificate when this page was
+made; an entry that is not as its certificate says is marked and has no rank. ± is the standard deviation over trainings
+from different seeds. <code>zoo reproduce NAME</code> trains an entry again.</footer></body></html>
 """
 
 
@@ -100,17 +99,7 @@ def _rules(challenge: Challenge) -> str:
 
 
 def _ranking(ranking: Ranking) -> str:
-    head = (
-        "",
-        "name",
-        ranking.title if ranking.counts else "distance",
-        "parameters",
-        "multiply-adds",
-        "steps",
-        "n",
-        "seeds",
-    )
-    told = conditions(ranking.challenge.metric) if ranking.counts else f"{ranking.challenge.metric.better} is better"
+    head = ("", "name", ranking.short, "parameters", "multiply-adds", "steps", "n", "seeds")
     cells = "".join(f"<th{_kind(index)}>{escape(text)}</th>" for index, text in enumerate(head))
     remarks = "".join(
         f"<li>{escape(row.name)}: {escape(row.source)}. {escape(row.remark)}</li>" for row in ranking.rows if row.source
@@ -121,8 +110,8 @@ def _ranking(ranking: Ranking) -> str:
         else '<p class="faint">Compared with one another alone: no other figure has this scale.</p>'
     )
     return (
-        f'<h3>{escape(ranking.title)}</h3><p class="faint">{escape(told)}</p>{apart}'
-        f'<div class="scroll">{svg(ranking)}</div><div class="scroll"><table><thead><tr>{cells}</tr></thead>'
+        f'<h3>{escape(ranking.title)}</h3><p class="faint">{escape(ranking.conditions)}</p>{apart}'
+        f'{svg(ranking)}<div class="scroll"><table><thead><tr>{cells}</tr></thead>'
         f"<tbody>{''.join(_row(ranking, row, len(head)) for row in ranking.rows)}</tbody></table></div>"
         + (f'<ul class="faint">{remarks}</ul>' if remarks else "")
     )
@@ -150,19 +139,22 @@ def _row(ranking: Ranking, row: Row, columns: int) -> str:
     kind = ' class="reference"' if row.source else ""
     text = f"<tr{kind}>{cells}</tr>"
     if row.problems:
-        text += f'<tr class="unsound"><td></td><td colspan="{columns - 1}">not verified: {escape("; ".join(row.problems))}</td></tr>'
+        why = escape("; ".join(row.problems))
+        text += f'<tr class="unsound"><td></td><td colspan="{columns - 1}">not verified: {why}</td></tr>'
     return text
 
 
 def _entry(entry: shelf.Entry) -> str:
     certificate = entry.certificate
     pictures = "".join(_pictures(entry))
+    weights, looks = certificate.weights, sum(certificate.looks().values())
+    facts = (
+        f"Weights {weights.sha256[:16]}, {weights.bytes:,} bytes, of seed {certificate.shipped_seed} "
+        f"({certificate.shipped_because}). Test images were measured on {looks} times in all."
+    )
     body = (
-        f"<p>{escape(certificate.summary)}</p><p class='faint'>Weights {escape(certificate.weights.sha256[:16])}, "
-        f"{certificate.weights.bytes:,} bytes, of seed {certificate.shipped_seed} ({escape(certificate.shipped_because)}); "
-        f"test images were measured on {certificate.looks} times in {len(certificate.seeds)} trainings.</p>"
-        f"<p><code>{escape(certificate.command)}</code></p>"
-        f'<div class="pictures">{pictures}</div>'
+        f'<p>{escape(certificate.summary)}</p><p class="faint">{escape(facts)}</p>'
+        f'<p><code>{escape(certificate.command)}</code></p><div class="pictures">{pictures}</div>'
     )
     return f"<details{' open' if pictures else ''}><summary><b>{escape(entry.label)}</b></summary>{body}</details>"
 

@@ -14,7 +14,9 @@ from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
 from zoo.publishing.certificate import sha256_of, verify
 from zoo.spec import shipped
+from zoo.spec.compose import content_hash
 from zoo.spec.load import load_spec
+from zoo.spec.reader import read
 from zoo.training.run import Run
 
 
@@ -91,8 +93,8 @@ def from_run(run: Run, builder: Builder) -> Submission:
     """Return a run as a submission, with the figures that were measured in it. Raises RunError when it is damaged."""
     spec = run.spec(builder.registry)
     report, result = check(spec, builder), run.result()
-    recorded = str(run.facts().get("spec_hash", ""))
-    findings = [Finding("spec", recorded == spec.hash, spec.hash[:8], recorded[:8])]
+    recorded, written = str(run.facts().get("spec_hash", "")), content_hash(read(run.spec_path).data())
+    findings = [Finding("spec", recorded == written, written[:8], recorded[:8])]
     wanted = f"{spec.train.steps:,} steps"
     if result is None:
         findings.append(Finding("training", None, "not finished", wanted))
@@ -119,12 +121,16 @@ def from_run(run: Run, builder: Builder) -> Submission:
 
 
 def _facts(measurements: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return with what each figure of generated images was measured, by split and name."""
-    figure = ("name", "mean", "standard_deviation", "values", "seeds")
-    return {
-        (one.get("split", "test"), one["name"]): {key: value for key, value in one.items() if key not in figure}
-        for one in measurements
-    }
+    """Return with what each figure of generated images was measured, by split and name.
+
+    Of several trainings, what all were measured with.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in measurements:
+        facts = found.setdefault((one.get("split", "test"), one["name"]), dict(one))
+        for key in [key for key, value in facts.items() if one.get(key) != value]:
+            del facts[key]
+    return found
 
 
 def _checkpoint(run: Run, evaluation: Mapping[str, Any]) -> Finding:

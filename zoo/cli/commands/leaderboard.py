@@ -61,26 +61,26 @@ def leaderboard(context: click.Context, challenges: Sequence[str], html: Path | 
 
 
 def _show(board: Board, terminal: Terminal) -> None:
-    for index, ranking in enumerate(board.rankings):
-        if index:
+    told = ""
+    for ranking in board.rankings:
+        challenge = ranking.challenge
+        if told:
             terminal.line()
+        if told != challenge.name:
+            terminal.line(f"{challenge.name}: {challenge.title}", style="bold")
+        told = challenge.name
         _show_ranking(ranking, terminal)
     if board.outside:
         terminal.line()
         terminal.line("in no challenge", style="bold")
-        for name, problems in board.outside.items():
-            terminal.line(f"{name}: {'; '.join(problems) or 'it keeps the rules of none, or lacks its figure'}")
+        for name, reason in board.reasons.items():
+            terminal.line(f"{name}: {reason}")
 
 
 def _show_ranking(ranking: Ranking, terminal: Terminal) -> None:
-    from zoo.challenges.judging import conditions
-
-    challenge = ranking.challenge
-    terminal.line(f"{challenge.name}: {challenge.title}", style="bold")
-    told = conditions(challenge.metric) if ranking.counts else f"{challenge.metric.better} is better"
-    terminal.line(f"{ranking.title}: {told}")
-    columns = (*COLUMNS[:2], ranking.title, *COLUMNS[2:])
-    right = ("rank", ranking.title, "parameters", "MACs", "steps", "n")
+    terminal.line(f"{ranking.short}: {ranking.conditions}")
+    columns = (*COLUMNS[:2], ranking.short, *COLUMNS[2:])
+    right = ("rank", ranking.short, "parameters", "MACs", "steps", "n")
     terminal.table(columns, [_row(ranking, row) for row in ranking.rows], right=right, fold=("verified",))
     for row in ranking.rows:
         if row.source:
