@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as _Sequence
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from zoo.challenges.judging import Judgement
     from zoo.challenges.leaderboard import Board
+    from zoo.challenges.reproduction import Reproduction
     from zoo.challenges.schema import Challenge
     from zoo.evaluation.trained import Trained
     from zoo.publishing.shelf import Entry
@@ -142,6 +143,46 @@ def leaderboard(challenges: _Sequence[str | _Path] = (), *, registry: Registry |
     builder, folders = _builder(registry), installed().spec_folders()
     names = challenges or shipped.challenges(folders)
     return board([load_challenge(one, registry=builder.registry) for one in names], builder, folders)
+
+
+def reproduce(
+    name: str | _Path,
+    *,
+    seeds: int | _Sequence[int] = 1,
+    run: str | _Path | None = None,
+    challenges: _Sequence[str | _Path] = (),
+    overrides: _Sequence[str] = (),
+    registry: Registry | None = None,
+    reporter: Callable[[Report], Reporter] | None = None,
+) -> Reproduction:
+    """Train a published entry again and return whether its figures came within the spread that it states.
+
+    seeds: how many that were not used before, or which. challenges say which figures count: those that ship unless
+    given. Raises ShelfError when there is no such entry or it is damaged, and what `train` and `evaluate` raise.
+    """
+    from zoo.challenges.reproduction import reproduce as train_again
+    from zoo.challenges.reproduction import unused
+    from zoo.errors import closest
+    from zoo.plugins import installed
+    from zoo.publishing import shelf
+    from zoo.spec import shipped
+
+    builder, folders = _builder(registry), installed().spec_folders()
+    known = shelf.entries(folders)
+    entry = shelf.Entry(_Path(name)) if shipped.is_entry(_Path(name)) else known.get(str(name))
+    if entry is None:
+        near = closest(str(name), known) or "`zoo list shelf` lists them"
+        raise ShelfError(f"no published entry is called {str(name)!r}; {near}")
+    chosen = unused(entry.certificate.seeds, seeds) if isinstance(seeds, int) else seeds
+    return train_again(
+        entry,
+        builder,
+        [load_challenge(one, registry=builder.registry) for one in challenges or shipped.challenges(folders)],
+        seeds=chosen,
+        folder=None if run is None else _Path(run),
+        overrides=overrides,
+        reporter=reporter,
+    )
 
 
 def fit(
@@ -368,6 +409,7 @@ __all__ = [
     "load_spec",
     "make_dataset",
     "publish",
+    "reproduce",
     "source",
     "store",
     "train",

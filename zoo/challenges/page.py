@@ -150,7 +150,7 @@ def _entry(entry: shelf.Entry) -> str:
     weights, looks = certificate.weights, sum(certificate.looks().values())
     facts = (
         f"Weights {weights.sha256[:16]}, {weights.bytes:,} bytes, of seed {certificate.shipped_seed} "
-        f"({certificate.shipped_because}). Test images were measured on {looks} times in all."
+        f"({certificate.shipped_because}). Looks at the test images, of all trainings: {looks}."
     )
     body = (
         f'<p>{escape(certificate.summary)}</p><p class="faint">{escape(facts)}</p>'

@@ -22,7 +22,7 @@ class MetricRule:
     images: Annotated[PositiveInt, Field(description="Images that it is measured on, or that are generated.")]
     reference_images: Annotated[PositiveInt, Field(description="Real images beside generated ones.")] | None = None
     extractor: Annotated[str, Field(description="Whose features are compared; null: it needs none.")] | None = None
-    percent: Annotated[bool, Field(description="Shown as a percentage.")] = False
+    percent: Annotated[bool, Field(description="A share of the images, shown as a percentage.")] = False
     also: Annotated[list[str], Field(description="Figures that bear their extractor's name; each is ranked apart.")] = (
         field(default_factory=list)
     )

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Lazy] = {
     "publish": Lazy("zoo.cli.commands.publish:publish", "Make finished runs an entry of the shelf."),
     "calibrate": Lazy("zoo.cli.commands.calibrate:calibrate", "Show how a metric answers to damaged real images."),
     "leaderboard": Lazy("zoo.cli.commands.leaderboard:leaderboard", "Rank the published entries within their budgets."),
+    "reproduce": Lazy("zoo.cli.commands.reproduce:reproduce", "Train a published entry again and compare its figures."),
     "data": Lazy("zoo.cli.commands.data:data", "Bring in, show and remove data sets."),
     "schema": Lazy("zoo.cli.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("zoo.cli.commands.new:new", "Begin a spec or a plugin of your own."),
