@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from challenge_support import CHALLENGE, GENERATOR_CHALLENGE, GENERATOR_DATA, SPEC_DATA, publish
+from entries import CHALLENGE, GENERATOR_CHALLENGE, GENERATOR_DATA, SPEC_DATA, publish
 from support import changed
 
 import zoo

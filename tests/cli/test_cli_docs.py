@@ -12,6 +12,7 @@ from zoo import errors
 from zoo.budget import Cost, Figures, Verdict
 from zoo.builder import Builder
 from zoo.challenges.judging import Ruling
+from zoo.challenges.reproduction import OUTSIDE
 from zoo.cli.main import COMMANDS
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
@@ -29,7 +30,13 @@ def test_the_exit_codes_are_those_of_the_code(builder: Builder) -> None:
     stated = dict(re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit codes"), re.MULTILINE))
     codes = {one.exit_code for one in classes() if one.__module__.startswith("zoo.")}
     codes |= {errors.Interrupted("", name).exit_code for name in ("SIGINT", "SIGTERM")}
-    codes |= {0, click.UsageError.exit_code, Verdict("", 0, "", True, 0).exit_code, Ruling("", "broken").exit_code}
+    codes |= {
+        0,
+        click.UsageError.exit_code,
+        Verdict("", 0, "", True, 0).exit_code,
+        Ruling("", "broken").exit_code,
+        OUTSIDE,
+    }
     figures = Figures.of(Cost(parameters=1, tensors=1, macs=1, peak=1), steps=1)
     for name in builder.registry.names("limit"):
         limit = builder.bind(builder.resolver.component_from(("limit",), {name: 0}))

@@ -73,7 +73,7 @@ def test_the_help_says_what_the_command_says(name: str) -> None:
 OPTIONS = {
     "list": ["KIND", "--json"],
     "show": ["NAMES", "--svg", "--html", "--json"],
-    "check": ["SPECS", "--set", "--layers", "--lint", "--json"],
+    "check": ["SPECS", "--set", "--challenge", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
     "eject": ["SPEC", "--set", "--out", "--json"],
@@ -95,6 +95,8 @@ OPTIONS = {
     "publish": ["RUNS", "--name", "--to", "--note", "--json"],
     "interpolate": ["NAME", "--rows", "--columns", "--way", "--seed", "--label", "--out", "--set", "--json"],
     "calibrate": ["METRIC", "--data", "--images", "--json"],
+    "leaderboard": ["--challenge", "--html", "--json"],
+    "reproduce": ["NAME", "--run", "--seeds", "--seed", "--challenge", "--set", "--json"],
     "data": [],
     "data list": ["--json"],
     "data add": ["NAME", "--from", "--size", "--skip-corrupt", "--test-fraction"],
