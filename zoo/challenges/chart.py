@@ -69,9 +69,10 @@ def svg(ranking: Ranking) -> str:
     """Return the picture of a ranking as an SVG element; colours come from the page's style.
 
     Each label stands where it meets no other, as far as there is room. Entries that did not verify are left out.
+    Of a single result there is no picture.
     """
     rows = [row for row in ranking.rows if not row.problems]
-    if not rows:
+    if len(rows) < 2:
         return ""
     metric = ranking.challenge.metric
     factor = 100 if metric.percent else 1

@@ -34,9 +34,13 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Submission:
-    """A spec that was checked, and what a training of it left: figures (None for a spec alone) and findings."""
+    """A spec that was checked, and what a training of it left: figures (None for a spec alone) and findings.
+
+    `label`: the name of a spec or an entry, the folder of a run.
+    """
 
     kind: Literal["spec", "run", "entry"]
+    label: str
     report: Report
     measurements: tuple[Measurement, ...] | None = None
     findings: tuple[Finding, ...] = ()
@@ -54,7 +58,7 @@ def read_submission(
     entries = shelf.entries(folders)
     if not folder.is_dir() and (overrides or str(source) not in entries):
         spec = load_spec(source, overrides=overrides, registry=builder.registry, folders=folders)
-        return Submission("spec", check(spec, builder))
+        return Submission("spec", spec.name, check(spec, builder))
     if overrides:
         raise RunError(f"{folder}: it holds what was trained already; --set is for specs")
     if folder.is_dir() and not shipped.is_entry(folder):
@@ -86,7 +90,7 @@ def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
         for name, one in figures.items()
     ]
     findings = findings or [Finding("entry", True, "verified", wanted)]
-    return Submission("entry", report, tuple(measured), tuple(findings))
+    return Submission("entry", entry.label, report, tuple(measured), tuple(findings))
 
 
 def from_run(run: Run, builder: Builder) -> Submission:
@@ -117,7 +121,7 @@ def from_run(run: Run, builder: Builder) -> Submission:
         for name, value in one.items()
         if isinstance(value, float)
     ]
-    return Submission("run", report, tuple(measured), tuple(findings))
+    return Submission("run", run.label, report, tuple(measured), tuple(findings))
 
 
 def _facts(measurements: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

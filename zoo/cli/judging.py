@@ -58,7 +58,7 @@ def show_judgement(found: Judgement, terminal: Terminal) -> None:
     """Print the verdict in a line, each rule that was or could be checked, and what a person has to affirm."""
     numbers = Counter(one.state for one in found.rulings)
     parts = [f"{verb} {_rules(numbers[state])}" for state, verb in VERBS.items() if numbers[state]]
-    who = f"{found.submission.report.spec.name} ({found.submission.kind}) in {found.challenge.name}"
+    who = f"{found.submission.label} ({found.submission.kind}) in {found.challenge.name}"
     terminal.line(f"{who}: {', '.join(parts)}", style="bold green" if found.kept else "bold red")
     terminal.line()
     rows = [_row(one) for one in found.rulings if one.rule != "declaration"]
