@@ -24,6 +24,7 @@ COUNTS = {
     "cifar100-recnano": 99_148,
     "cifar100-resnet-silu": 99_364,
     "cifar100-resnet8": 83_892,
+    "cifar100-resnet8-wide": 97_092,
     "cifar100-rounds": 98_920,
 }
 NOISE = "data={noise: {image: [3, 32, 32], classes: 100, train_images: 16, test_images: 4}}"
