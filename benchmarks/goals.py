@@ -126,6 +126,14 @@ _HOST = (
         )
     ),
     Goal(
+        f"`{startup.TORCH_SPEC}`, whose networks are torch modules",
+        "× `import torch`",
+        "startup",
+        lambda result: startup.share(result, startup.TORCH_SPEC),
+        at_most=1.15,
+        digits=2,
+    ),
+    Goal(
         "specs checked, as options of `resnet`",
         "a second",
         "checking",

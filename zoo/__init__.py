@@ -6,7 +6,6 @@ The public names are those of `zoo.api`; each is imported when it is first used,
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,8 +20,11 @@ _LIGHT = {"Component": "zoo.registry", "hookimpl": "zoo.plugins"}
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
-    if importlib.util.find_spec(f"zoo.{name}") is not None:
+    try:
         return importlib.import_module(f"zoo.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"zoo.{name}":
+            raise
     module = importlib.import_module(_LIGHT.get(name, "zoo.api"))
     try:
         return getattr(module, name)

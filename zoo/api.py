@@ -8,8 +8,7 @@ from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from pydantic import Field
-
+from zoo.annotations import Field, Nested, Wanted
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
@@ -36,7 +35,6 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
-from zoo.options import Nested, Wanted
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry

@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, TypeAlias
 
-from pydantic import Field
-
+from zoo.annotations import Field, Wanted
 from zoo.network.layer import Cost
-from zoo.options import Wanted
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?) ?(k|M|G|KiB|MiB|GiB)?$"

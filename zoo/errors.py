@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -148,8 +147,10 @@ class ShapeError(ZooError):
 
 def closest(name: str, names: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the name nearest to `name`, or "" when none is near."""
+    from difflib import get_close_matches
+
     known = sorted(names)
-    matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    matches = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     # A word cut short or spelt out, such as convolution for conv, is near too.
     matches = matches or [
         one for one in known if min(len(one), len(name)) > 2 and (name.startswith(one) or one.startswith(name))

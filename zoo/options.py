@@ -1,7 +1,8 @@
 """Options come from signatures: what a target takes by keyword is what its spec can say.
 
 Positional-only arguments are what the core supplies. From the keyword-only ones (or the fields of a keyword-only
-dataclass) one strict pydantic model is derived, once; it gives validation, defaults, help texts and JSON Schema.
+dataclass) one strict pydantic model can be derived; it gives validation, defaults and JSON Schema. It is asked only for
+what `zoo.values` is not sure of, since to import pydantic takes longer than to check a spec.
 """
 
 from __future__ import annotations
@@ -12,41 +13,20 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from zoo.annotations import Nested, Section, describe, flatten, metadata_of
 from zoo.errors import PluginError
+from zoo.values import UNSURE, Take, taker
 
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel
 
 REQUIRED: Any = inspect.Parameter.empty
 Form = Literal["value", "one", "list", "mapping", "section", "sections"]
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """Marks an option whose value is a component of one of `kinds`."""
-
-    kinds: tuple[str, ...]
-
-    def __init__(self, *kinds: str) -> None:
-        object.__setattr__(self, "kinds", kinds)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Marks an option that is a fixed part of a spec, with the fields of `schema` as its keys."""
-
-    schema: type
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Says in words what an option's value should be, where its type says it badly."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +51,7 @@ class Option:
 
     @cached_property
     def description(self) -> str:
-        for part in _metadata(self.annotation):
+        for part in metadata_of(self.annotation):
             text = getattr(part, "description", None)
             if text:
                 return str(text)
@@ -94,7 +74,7 @@ class Option:
     def least(self) -> int:
         """The fewest items of a list of components."""
         metadata = self.annotation.__metadata__ if get_origin(self.annotation) is Annotated else ()
-        return max((getattr(part, "min_length", None) or 0 for part in _flatten(metadata)), default=0)
+        return max((getattr(part, "min_length", None) or 0 for part in flatten(metadata)), default=0)
 
 
 class Options:
@@ -117,6 +97,25 @@ class Options:
         return next(iter(self), None)
 
     @cached_property
+    def _takers(self) -> dict[str, Take]:
+        return {option.name: taker(option.annotation) for option in self if option.form == "value"}
+
+    def take(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the values of all plain options as the model would; None where it has to be asked."""
+        values: dict[str, Any] = {}
+        for name, take in self._takers.items():
+            option = self.by_name[name]
+            if name in given:
+                values[name] = take(given[name])
+                if values[name] is UNSURE:
+                    return None
+            elif option.required:
+                return None
+            else:
+                values[name] = deepcopy(option.default)
+        return values
+
+    @cached_property
     def model(self) -> type[BaseModel]:
         """A strict pydantic model of the plain options; those that hold components are checked elsewhere."""
         from pydantic import ConfigDict, create_model
@@ -127,86 +126,6 @@ class Options:
                 fields[option.name] = (option.annotation, ... if option.required else option.default)
         config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
         return create_model(self.name, __config__=config, **fields)
-
-
-def describe(annotation: Any) -> str:
-    """Say in words what values `annotation` allows."""
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-    if annotation in words:
-        return words[annotation]
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _described(arguments[0], arguments[1:])
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments)) if len(arguments) > 1 else str(arguments[0])
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe(one) for one in arguments)
-    if origin is tuple and arguments and arguments[-1] is not Ellipsis:
-        return f"a list of {len(arguments)}, each {describe(arguments[0])}"
-    if origin in (list, tuple):
-        return f"a list, each {describe(arguments[0])}"
-    if origin is dict:
-        return f"a mapping, each value {describe(arguments[1])}"
-    if annotation is Any:
-        return "any value"
-    return str(getattr(annotation, "__name__", annotation))
-
-
-def _described(base: Any, metadata: tuple[Any, ...]) -> str:
-    parts = list(_flatten(metadata))
-    for part in parts:
-        if isinstance(part, Wanted):
-            return part.text
-    bounds = {
-        name: getattr(part, name)
-        for part in parts
-        for name in ("gt", "ge", "lt", "le", "min_length", "max_length")
-        if getattr(part, name, None) is not None
-    }
-    least = bounds.get("min_length")
-    if least and base is not str and least == bounds.get("max_length"):
-        return describe(base).replace("a list", f"a list of {least}", 1)
-    if least and base is not str:
-        return describe(base).replace("a list", f"a list of {bounds['min_length']} or more", 1)
-    if "ge" in bounds and "le" in bounds:
-        return f"{describe(base)} from {_number(bounds['ge'])} to {_number(bounds['le'])}"
-    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    words = [f"{signs[name]} {_number(bound)}" for name, bound in bounds.items() if name in signs]
-    return " ".join([describe(base), " and ".join(words)]).strip()
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-
-
-def within(annotation: Any, part: Any) -> Any:
-    """Return what a type allows inside of it, at an index or a key; the type itself where that cannot be told."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        # A text that describes the whole also describes what is inside.
-        told = any(isinstance(one, Wanted) for one in arguments[1:])
-        return annotation if told else within(arguments[0], part)
-    if origin is tuple and Ellipsis not in arguments:
-        return arguments[part] if isinstance(part, int) and part < len(arguments) else annotation
-    if origin in (list, tuple):
-        return arguments[0]
-    if origin is dict:
-        return arguments[1]
-    return annotation
-
-
-def _flatten(metadata: tuple[Any, ...]) -> Iterator[Any]:
-    for part in metadata:
-        yield from getattr(part, "metadata", None) or [part]
-
-
-def _metadata(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__
-        annotation = annotation.__origin__
-    if get_origin(annotation) in (Union, types.UnionType):
-        for one in get_args(annotation):
-            yield from _metadata(one)
 
 
 def _options(target: Callable[..., Any]) -> Iterator[Option]:
@@ -270,7 +189,7 @@ def _classified(option: Option) -> Option:
         annotation, form = arguments[0], "list"
     elif origin is dict:
         annotation, form = arguments[1], "mapping"
-    for part in _metadata(annotation):
+    for part in metadata_of(annotation):
         if isinstance(part, Nested):
             return dataclasses.replace(option, form=form, kinds=part.kinds, optional=optional)
         if isinstance(part, Section):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from inspect import isroutine
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -38,6 +40,15 @@ class Hooks:
     @hookspec
     def zoo_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
         """Return click commands that the plugin adds to `zoo`."""
+
+
+class Manager(pluggy.PluginManager):
+    """pluggy's manager; of what stands in a module it looks at the functions alone, since each look takes long."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        if isinstance(plugin, ModuleType) and not isroutine(vars(plugin).get(name)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 @dataclass
@@ -92,7 +103,9 @@ def discover(points: Iterable[EntryPoint] | None = None) -> list[Plugin]:
     if unknown:
         known = ", ".join(point.name for point in found)
         raise PluginError(f"ZOO_PLUGINS names {', '.join(sorted(unknown))}; installed are: {known or 'none'}")
-    return [_load(point) for point in found if not wanted or point.name in wanted]
+    # Many plugins come in one package, whose metadata is parsed anew by each question for its name or version.
+    package = cache(_package)
+    return [_load(point, package) for point in found if not wanted or point.name in wanted]
 
 
 def assemble(plugins: list[Plugin]) -> Installed:
@@ -120,16 +133,19 @@ def installed() -> Installed:
     return assemble(plugins)
 
 
-def _load(point: EntryPoint) -> Plugin:
-    distribution = point.dist
-    provider = Provider(
-        point.name, distribution.name if distribution else "", distribution.version if distribution else ""
-    )
+def _package(distribution: Distribution) -> tuple[str, str]:
+    """Return name and version of what a plugin was installed with."""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
+
+
+def _load(point: EntryPoint, of: Callable[[Distribution], tuple[str, str]]) -> Plugin:
+    provider = Provider(point.name, *(of(point.dist) if point.dist else ()))
     try:
         module = point.load()
     except (Exception, SystemExit) as error:
         return Plugin(provider, error=f"its import failed: {_reason(error)}")
-    manager = pluggy.PluginManager(GROUP)
+    manager = Manager(GROUP)
     manager.add_hookspecs(Hooks)
     try:
         manager.register(module, name=point.name)

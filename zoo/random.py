@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 
 def derive_seed(seed: int, purpose: str, step: int = 0) -> int:
     """Return a seed below 2**63, a pure function of its arguments."""
+    import hashlib
+
     digest = hashlib.blake2b(f"{seed}/{purpose}/{step}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

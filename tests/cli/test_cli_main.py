@@ -49,8 +49,8 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
     ("arguments", "heavy"),
     [
         (["--help"], HEAVY),
-        (["list"], ("torch", "numpy")),
-        (["check", "quickstart", "cifar100-resnet-silu", "--layers"], ("torch", "torchvision")),
+        (["list"], ("torch", "numpy", "pydantic")),
+        (["check", "quickstart", "cifar100-resnet-silu", "--layers"], ("torch", "torchvision", "pydantic")),
         (["schema"], ("torch", "torchvision")),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,

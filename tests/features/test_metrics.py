@@ -22,7 +22,7 @@ from zoo.errors import DataError, RunError
 from zoo.evaluation.calibration import calibrate
 from zoo.evaluation.run import evaluate_run
 from zoo.spec.load import load_spec
-from zoo.spec.reader import write_yaml
+from zoo.spec.writer import write_yaml
 from zoo.training.loop import train
 from zoo.training.run import Run
 from zoo_features.distances import frechet, moments

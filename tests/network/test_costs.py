@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import builtin_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.builder import Builder
 from zoo.errors import ShapeError
@@ -280,3 +281,22 @@ def test_a_shape_error_names_the_layer(network: list[Any], input: Shape, message
     with pytest.raises(ShapeError) as caught:
         builder.layer(network).cost(input)
     assert str(caught.value) == message
+
+
+def test_what_is_measured_is_what_torch_counts() -> None:
+    class Mixed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(4, 8, 3, stride=2, groups=2)
+            self.up = torch.nn.ConvTranspose2d(8, 4, 4)
+            self.attention = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+            self.last = torch.nn.Bilinear(4, 4, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            tokens = self.up(self.conv(images)).flatten(2).transpose(1, 2)
+            attended = self.attention(tokens, tokens, tokens)[0] @ tokens.transpose(1, 2)
+            return torch.einsum("nij,njk->nik", attended, self.last(tokens, tokens))
+
+    with FlopCounterMode(display=False) as flops, torch.no_grad():
+        Mixed().to("meta").eval()(torch.zeros(1, 4, 9, 9, device="meta"))
+    assert measure(Mixed(), (4, 9, 9))[1].macs == flops.get_total_flops() // 2 > 0

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from zoo.annotations import describe
 from zoo.api import Activation, Component, LayerOption, Registry, SpecError
 from zoo.errors import PluginError
-from zoo.options import REQUIRED, Options, describe
+from zoo.options import REQUIRED, Options
 from zoo.spec.resolve import Resolver
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import zoo
 from zoo.checking import rows
 from zoo.errors import SpecError
 from zoo.linting import lint
-from zoo.spec.reader import write_yaml
+from zoo.spec.writer import write_yaml
 
 REGISTRY = builtin_registry()
 PHASES = tuple(set(Phase) - {Phase.explain})  # a failure is shown small, without minutes of looking for its cause

@@ -20,8 +20,9 @@ from zoo.checking import NetworkReport, rows
 from zoo.network.measure import measure
 from zoo.spec.json_schema import spec_schema
 from zoo.spec.load import load_spec
-from zoo.spec.reader import read, read_text, write_json, write_yaml
+from zoo.spec.reader import read, read_text
 from zoo.spec.schema import Spec
+from zoo.spec.writer import write_json, write_yaml
 
 REGISTRY = builtin_registry()
 a_few = settings(

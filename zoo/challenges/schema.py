@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
-from zoo.options import Section, Wanted
+from zoo.annotations import Field, Section, Wanted
 from zoo.spec.schema import DatasetOption, LimitOption, PositiveInt
 
 

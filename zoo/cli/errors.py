@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from typing import Any
 
 import click
@@ -64,6 +63,8 @@ def error_data(error: ZooError) -> dict[str, Any]:
 def print_traceback(error: BaseException) -> None:
     """Print the traceback where `ZOO_TRACEBACK` asks for it."""
     if os.environ.get("ZOO_TRACEBACK", "") not in ("", "0"):
+        import traceback
+
         traceback.print_exception(error)
 
 

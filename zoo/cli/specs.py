@@ -12,7 +12,7 @@ from zoo.spec.reader import FORMATS, read
 
 
 def shipped_specs() -> list[dict[str, str]]:
-    """Return name, provider, summary and path of each shipped spec; a broken one has its problem as its summary."""
+    """Return name, provider, summary and path of each shipped spec; a summary that cannot be read is the problem."""
     return _described(shipped.names(installed().spec_folders()))
 
 
@@ -66,7 +66,7 @@ def _provider(path: Path) -> str:
 
 def _summary(path: Path) -> str:
     try:
-        document = read(path)
+        document = read(path, last="summary")
     except SpecError as error:
         return f"broken: {error.problems[0]}"
     node = document.value.get("summary") if document.is_mapping else None

@@ -6,7 +6,6 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +29,8 @@ def decode_all(
     size: side in pixels that they are resized to. Raises DataError, in the name of `source`, when the images are not of
     one size or too many for the memory.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
 
     images, readable = np.empty((len(readers), 3, 0, 0), dtype=np.uint8), np.zeros(len(readers), dtype=bool)

@@ -5,7 +5,6 @@ It lies in `$ZOO_DATA`, else in `$XDG_CACHE_HOME/zoo/data`, else in `~/.cache/zo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -136,6 +135,8 @@ def remove(name: str) -> None:
 
 def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
     """Return the SHA-256 of images, with their shape, labels and names, in that order."""
+    import hashlib
+
     import numpy as np
 
     digest = hashlib.sha256()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,12 +26,16 @@ class Measurement:
 
     @property
     def mean(self) -> float:
-        return statistics.fmean(self.values)
+        from statistics import fmean
+
+        return fmean(self.values)
 
     @property
     def std(self) -> float | None:
         """The sample standard deviation over seeds; None for a single one."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
+        from statistics import stdev
+
+        return stdev(self.values) if len(self.values) > 1 else None
 
     def figures(self) -> dict[str, float]:
         """Return the mean, and the standard deviation where there is one, by name."""
@@ -81,5 +83,7 @@ class Evidence:
 
 def content_hash(images: Tensor) -> str:
     """Return the SHA-256 of uint8 images and their shape."""
+    import hashlib
+
     header = str(tuple(images.shape)).encode()
     return hashlib.sha256(header + images.contiguous().numpy().tobytes()).hexdigest()

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
-
+from zoo.annotations import Field, Wanted
 from zoo.errors import ShapeError
 from zoo.network.layer import Child, Cost, Layer, Shape, elements
-from zoo.options import Wanted
 from zoo.spec.schema import LayerOption
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from zoo.errors import ShapeError
 from zoo.network.layer import Condition, Cost, Shape
@@ -22,8 +22,7 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
 
     `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
     """
-    flops = FlopCounterMode(display=False)
-    output, uses, image = _traced(module, input, conditions, flops)
+    output, uses, image = _traced(module, input, conditions)
     if not isinstance(output, Tensor):
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
     peak, held_peak = uses.peaks(output)
@@ -33,7 +32,7 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
         parameters=sum(parameters.values()),
         buffers=sum(tensor.numel() for tensor in dict(module.named_buffers()).values()),
         tensors=len(saved),
-        macs=flops.get_total_flops() // 2,
+        macs=uses.flops // 2,
         peak=peak,
         held_peak=held_peak,
         alias=uses.key(output) == uses.key(image),
@@ -42,7 +41,7 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
 
 def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> dict[str, int]:
     """Return the sizes of the trainable weights, by name, that no operation of a forward pass reads."""
-    _, uses, _ = _traced(module, input, conditions, FlopCounterMode(display=False))
+    _, uses, _ = _traced(module, input, conditions)
     return {
         name: parameter.numel()
         for name, parameter in module.named_parameters()
@@ -50,16 +49,14 @@ def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = 
     }
 
 
-def _traced(
-    module: nn.Module, input: Shape, conditions: tuple[Condition, ...], flops: FlopCounterMode
-) -> tuple[Any, _Uses, Tensor]:
+def _traced(module: nn.Module, input: Shape, conditions: tuple[Condition, ...]) -> tuple[Any, _Uses, Tensor]:
     """Run `module` on the meta device; return its output, what its operations used, and the input."""
     module = module.to("meta").eval()
     image = torch.empty((1, *input), device="meta")
     beside = [torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions]
     uses = _Uses(image)
     try:
-        with torch.no_grad(), flops, uses:
+        with torch.no_grad(), uses:
             output = module(image, *beside)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = str(error).splitlines()[0]
@@ -68,10 +65,19 @@ def _traced(
 
 
 class _Uses(TorchDispatchMode):
-    """Records which storages each operation reads and writes; from that follows what must be held, and when."""
+    """Records which storages each operation reads and writes; from that follows what must be held, and when.
+
+    `flops` are what torch's FlopCounterMode counts; that itself would load the compiler.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch loads its compiler at the first operation, to keep it away from this mode.
+        return False
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
+        self.flops = 0
         self.sizes: dict[int, int] = {}
         self.operations: list[set[int]] = []
         self.read: set[int] = set()  # weights included
@@ -86,7 +92,10 @@ class _Uses(TorchDispatchMode):
         return self._names.setdefault(storage._cdata, len(self._names))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if func._overloadpacket in flop_registry:
+            self.flops += flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
         reads = {self.key(one) for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)}
         self.read |= reads
         writes = {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,6 +54,8 @@ def content_hash(data: Any) -> str:
     Two values have one hash if their JSON with sorted keys is the same: the order of keys does not count, the
     type of a number does (1 is not 1.0).
     """
+    import hashlib
+
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -10,9 +10,6 @@ from typing import Any, Literal
 from zoo.errors import Position, Problem, SpecError, closest
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, kind, place
 from zoo.spec.scalars import string
-from zoo.spec.writer import write_json, write_yaml
-
-__all__ = ["nearest_file", "read", "read_data", "read_text", "write_json", "write_yaml"]
 
 Format = Literal["yaml", "json"]
 
@@ -21,10 +18,10 @@ LARGEST_FILE_BYTES = 2**20
 _WANTED = "a spec file (.yaml, .yml or .json)"
 
 
-def read(path: Path, *, name: str | None = None) -> Node:
+def read(path: Path, *, name: str | None = None, last: str | None = None) -> Node:
     """Read the spec file at `path`; its places carry `name`, or else the path as it is given.
 
-    Raises SpecError with all problems.
+    last: a key after which the rest of the file need not be read. Raises SpecError with all problems.
     """
     name = name or str(path)
     content = _content(path, name)
@@ -32,11 +29,14 @@ def read(path: Path, *, name: str | None = None) -> Node:
     if format is None:
         found = f"found the extension {path.suffix!r}" if path.suffix else "found a file without an extension"
         raise _refusal(name, found, _WANTED)
-    return read_text(_decoded(content, name), name, format)
+    return read_text(_decoded(content, name), name, format, last)
 
 
-def read_text(text: str, name: str, format: Format) -> Node:
-    """Read a spec from `text`; its places carry `name`. Raises SpecError with all problems."""
+def read_text(text: str, name: str, format: Format, last: str | None = None) -> Node:
+    """Read a spec from `text`; its places carry `name`. With `last`, what follows that key may be left out.
+
+    Raises SpecError with all problems.
+    """
     text = text.removeprefix("\ufeff")
     if format == "json":
         from zoo.spec.json_reader import read_json
@@ -44,7 +44,7 @@ def read_text(text: str, name: str, format: Format) -> Node:
         return read_json(text, name)
     from zoo.spec.yaml_reader import read_yaml
 
-    return read_yaml(text, name)
+    return read_yaml(text, name, last)
 
 
 def read_data(data: Mapping[str, Any], name: str = "<python>") -> Node:

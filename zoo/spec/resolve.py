@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from zoo.annotations import describe, within
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
-from zoo.options import Option, Options, describe, within
+from zoo.options import Option, Options
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node
@@ -254,11 +255,14 @@ class Resolver:
         }
 
     def _plain(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any]:
+        data = {key: node.data() for key, node in given.items()}
+        values = schema.take(data)
+        if values is not None:
+            return values
         from pydantic import ValidationError
 
-        text = json.dumps({key: node.data() for key, node in given.items()})
         try:
-            return dict(schema.model.model_validate_json(text))
+            return dict(schema.model.model_validate_json(json.dumps(data)))
         except ValidationError as error:
             seen: set[tuple[Position, str]] = set()
             for one in error.errors(include_url=False, include_context=False):

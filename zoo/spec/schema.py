@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
-
+from zoo.annotations import Field, Nested, Section, Wanted
 from zoo.errors import Position
-from zoo.options import Nested, Section, Wanted, canonical
+from zoo.options import canonical
 from zoo.registry import Component
 from zoo.spec.document import Node
 

@@ -30,9 +30,12 @@ from zoo.spec.scalars import plain, string
 NODE_LIMIT = 100_000
 
 
-def read_yaml(text: str, name: str) -> Node:
-    """Read the one YAML document in `text`. Raises SpecError with all problems."""
-    composer = _Composer(name, YAML(typ="safe", pure=True).parse(text))
+def read_yaml(text: str, name: str, last: str | None = None) -> Node:
+    """Read the one YAML document in `text`, or its top mapping up to the key `last`.
+
+    Raises SpecError with all problems.
+    """
+    composer = _Composer(name, YAML(typ="safe", pure=True).parse(text), last)
     try:
         document = composer.document()
     except _Stop:
@@ -69,9 +72,10 @@ class _Composer:
     Nodes and levels are counted through aliases, because that is how the document is walked later.
     """
 
-    def __init__(self, name: str, events: Iterator[Any]) -> None:
+    def __init__(self, name: str, events: Iterator[Any], last_key: str | None) -> None:
         self.name = name
         self.events = events
+        self.last_key = last_key
         self.problems: list[Problem] = []
         self.last = Position(name, 1, 1)  # where the latest event begins
         self._anchors: dict[str, _Anchored | None] = {}
@@ -89,6 +93,8 @@ class _Composer:
         if _is_empty(root):
             self._stop(top, "found an empty document", "a spec")
         node, _ = self._node(root, "", 1)
+        if self.last_key is not None:
+            return node
         self._next()
         after = self._next()
         if isinstance(after, DocumentStartEvent):
@@ -150,6 +156,8 @@ class _Composer:
                 self._report(key_at, place, f"found the key {shorten(key)!r} twice", "each key once", hint)
             else:
                 items[key] = Node(node.value, node.at, key_at)
+            if depth == 1 and key == self.last_key:
+                break
         return items, deepest + 1
 
     def _key(self, event: Any, at: Position, path: str, depth: int) -> Any:

@@ -22,8 +22,8 @@ from zoo.errors import RunError
 from zoo.files import write_text
 from zoo.registry import Registry
 from zoo.spec.load import load_spec
-from zoo.spec.reader import write_yaml
 from zoo.spec.schema import Spec
+from zoo.spec.writer import write_yaml
 
 FACTS = "run.json"
 LOCK = ".lock"  # left by a command that was killed before the run began, too

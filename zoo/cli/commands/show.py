@@ -19,8 +19,8 @@ from zoo.errors import closest
 from zoo.options import REQUIRED, Option, canonical
 from zoo.plugins import installed
 from zoo.registry import KINDS, Component, Registry
-from zoo.spec.reader import write_yaml
 from zoo.spec.resolve import Resolver
+from zoo.spec.writer import write_yaml
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
