@@ -46,9 +46,9 @@ class Builder:
         return self._bind(spec)
 
     def _bind(self, spec: ComponentSpec) -> Any:
-        target = spec.component.load()
+        known = self.resolver.options(spec.component)
+        target, supplied = known.target, len(known.supplied)
         options = {name: self._bound(value) for name, value in spec.options.items()}
-        supplied = len(self.resolver.options(spec.component).supplied)
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
                 return _placed(self._made(target, options, spec), spec)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from zoo.annotations import Field, Wanted
 from zoo.errors import ShapeError
-from zoo.network.layer import Child, Cost, Layer, Shape, elements
+from zoo.network.layer import Child, Cost, Layer, Shape, elements, known_of
 from zoo.spec.schema import LayerOption
 
 if TYPE_CHECKING:
@@ -26,35 +26,41 @@ class Sequence(Layer):
     layers: list[LayerOption]
 
     def shape(self, input: Shape, /) -> Shape:
-        for child in self.children(input):
-            input = child.output()
-        return input
+        children = self.children(input)
+        return children[-1].output() if children else input
 
     def cost(self, input: Shape, /) -> Cost:
-        size = elements(input)
-        total = Cost.view(input)
+        parameters = buffers = tensors = macs = 0
+        peak = held_peak = size = elements(input)
+        alias = True
         for child in self.children(input):
             part = child.cost()
-            held = part.held_peak if total.alias else size + part.peak
-            total = _sum(
-                total,
-                part,
-                peak=max(total.peak, part.peak),
-                held_peak=max(total.held_peak, held),
-                alias=total.alias and part.alias,
-            )
-        return total
+            parameters += part.parameters
+            buffers += part.buffers
+            tensors += part.tensors
+            macs += part.macs
+            peak = max(peak, part.peak)
+            held_peak = max(held_peak, part.held_peak if alias else size + part.peak)
+            alias = alias and part.alias
+        return Cost(parameters, buffers, tensors, macs, peak, held_peak, alias)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
         return nn.Sequential(*(child.module() for child in self.children(input)))
 
-    def children(self, input: Shape, /) -> Iterator[Child]:
-        for index, layer in enumerate(self.layers):
-            child = Child(str(index), layer, input)
-            yield child
-            input = child.output()
+    def children(self, input: Shape, /) -> list[Child]:
+        # Shape and cost both ask, and so does each composite above.
+        known = known_of(self, "_children")
+        found: list[Child] | None = known.get(input)
+        if found is None:
+            found, reached = [], input
+            for index, layer in enumerate(self.layers):
+                if found:
+                    reached = found[-1].output()
+                found.append(Child(str(index), layer, reached))
+            known[input] = found
+        return found
 
 
 class Again(Layer):
@@ -166,26 +172,30 @@ class Branches(Layer):
         return _joined(_outputs(self.children(input)), self.join)
 
     def cost(self, input: Shape, /) -> Cost:
-        named = _outputs(self.children(input))
+        children = list(self.children(input))
+        named = _outputs(children)
         _joined(named, self.join)
         shapes = [shape for _, shape in named]
-        parts = [child.cost() for child in self.children(input)]
-        total = Cost(peak=0, held_peak=0, alias=len(parts) == 1 and parts[0].alias)
+        parts = [child.cost() for child in children]
+        peak = held_peak = 0
         outputs, kept = 0, False  # values of finished branches; whether one of them is the input itself
         for index, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
             needed = kept or index + 1 < len(parts)
-            total = _sum(
-                total,
-                part,
-                peak=max(total.peak, outputs + (part.held_peak if needed else part.peak)),
-                held_peak=max(total.held_peak, outputs + part.held_peak),
-                alias=total.alias,
-            )
+            peak = max(peak, outputs + (part.held_peak if needed else part.peak))
+            held_peak = max(held_peak, outputs + part.held_peak)
             outputs += 0 if part.alias else elements(shape)
             kept = kept or part.alias
         operands = [0 if part.alias else elements(shape) for part, shape in zip(parts, shapes, strict=True)]
         free, held = self._join_peaks(elements(input), shapes, operands)
-        return total._replace(peak=max(total.peak, free), held_peak=max(total.held_peak, held))
+        return Cost(
+            parameters=sum(part.parameters for part in parts),
+            buffers=sum(part.buffers for part in parts),
+            tensors=sum(part.tensors for part in parts),
+            macs=sum(part.macs for part in parts),
+            peak=max(peak, free),
+            held_peak=max(held_peak, held),
+            alias=len(parts) == 1 and parts[0].alias,
+        )
 
     def _join_peaks(self, input: int, shapes: list[Shape], operands: list[int]) -> tuple[int, int]:
         """Return the most values held while the outputs are joined, when the input may be freed and when it must stay.
@@ -304,15 +314,3 @@ def _joined(shapes: list[tuple[str, Shape]], join: str) -> Shape:
 
 def _broadcast(one: Shape, other: Shape) -> bool:
     return all(a == b or 1 in (a, b) for a, b in zip(one, other, strict=True))
-
-
-def _sum(total: Cost, part: Cost, *, peak: int, held_peak: int, alias: bool) -> Cost:
-    return Cost(
-        total.parameters + part.parameters,
-        total.buffers + part.buffers,
-        total.tensors + part.tensors,
-        total.macs + part.macs,
-        peak,
-        held_peak,
-        alias,
-    )

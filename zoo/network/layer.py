@@ -6,7 +6,7 @@ Shapes leave out the batch: an image is (channels, height, width), a vector is (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from zoo.errors import Position, ShapeError
@@ -96,28 +96,26 @@ class Child(NamedTuple):
     uses: int = 1
 
     def output(self) -> Shape:
-        known = _known(self.layer)
-        key = ("output", self.input)
-        if key not in known:
+        known = known_of(self.layer, "_outputs")
+        found: Shape | None = known.get(self.input)
+        if found is None:
             try:
-                output = tuple(self.layer.shape(self.input))
-                if elements(output) > MOST_VALUES:
+                found = tuple(self.layer.shape(self.input))
+                if elements(found) > MOST_VALUES:
                     raise ShapeError(f"{self.layer.label} gives more than 2**63 values for one input")
             except ShapeError as error:
                 raise error.inside(self.name, self.layer.at) from None
-            known[key] = output
-        found: Shape = known[key]
+            known[self.input] = found
         return found
 
     def cost(self) -> Cost:
-        known = _known(self.layer)
-        key = ("cost", self.input)
-        if key not in known:
+        known = known_of(self.layer, "_costs")
+        found: Cost | None = known.get(self.input)
+        if found is None:
             try:
-                known[key] = self.layer.cost(self.input)
+                found = known[self.input] = self.layer.cost(self.input)
             except ShapeError as error:
                 raise error.inside(self.name, self.layer.at) from None
-        found: Cost = known[key]
         return found
 
     def module(self) -> nn.Module:
@@ -127,9 +125,11 @@ class Child(NamedTuple):
             raise error.inside(self.name, self.layer.at) from None
 
 
-def _known(layer: Layer) -> dict[tuple[str, Shape], Any]:
-    """Return what is known of a layer; it is kept with the layer itself, and so for as long as that."""
-    known: dict[tuple[str, Shape], Any] = layer.__dict__.setdefault("_known", {})
+def known_of(layer: Layer, what: str) -> dict[Shape, Any]:
+    """Return what is known of a layer by input; it is kept with the layer itself, and so for as long as that."""
+    known: dict[Shape, Any] | None = layer.__dict__.get(what)
+    if known is None:
+        known = layer.__dict__[what] = {}
     return known
 
 
@@ -171,6 +171,6 @@ class Layer:
         """Return whether what is the same in a whole channel is taken away, as a norm over the batch does."""
         return False
 
-    def children(self, input: Shape, /) -> Iterator[Child]:
-        """Yield the layers inside, in the order in which they run; their names are those of their modules."""
-        yield from ()
+    def children(self, input: Shape, /) -> Iterable[Child]:
+        """Return the layers inside, in the order in which they run; their names are those of their modules."""
+        return ()

@@ -12,7 +12,6 @@ from zoo.errors import Position, Problem, SpecError
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, shorten
 from zoo.spec.scalars import integer, real, string
 
-_SPACE = re.compile(r"[ \t\r\n]*")
 _WORD = re.compile(r"[-+.\w]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"null": None, "true": True, "false": False}
@@ -53,20 +52,21 @@ class _JsonReader:
             self._stop(self.index, f"found {self._show()} after the end", "one spec in each file")
         return node
 
-    def _node(self, path: str, depth: int) -> Node:
+    def _node(self, path: str, depth: int, key_at: Position | None = None) -> Node:
         character = self._peek()
         start = self.index
+        at = self._at(start)
         if depth > DEPTH_LIMIT:
             self._stop(start, f"found more than {DEPTH_LIMIT} levels, one inside the other", "fewer levels")
         if character == "{":
-            return Node(self._mapping(path, depth), self._at(start))
+            return Node(self._mapping(path, depth), at, key_at)
         if character == "[":
-            return Node(self._list(path, depth), self._at(start))
+            return Node(self._list(path, depth), at, key_at)
         try:
-            return Node(self._scalar(), self._at(start))
+            return Node(self._scalar(character), at, key_at)
         except BadValue as error:
-            self.problems.append(error.problem(self._at(start), path))
-            return Node(None, self._at(start))
+            self.problems.append(error.problem(at, path))
+            return Node(None, at, key_at)
 
     def _mapping(self, path: str, depth: int) -> dict[str, Node]:
         items: dict[str, Node] = {}
@@ -81,14 +81,14 @@ class _JsonReader:
             if self._peek() != ":":
                 self._stop(self.index, f"found {self._show()} after a key", "':'")
             self.index += 1
-            node = self._node(place, depth + 1)
+            node = self._node(place, depth + 1, key_at)
             if key in items:
                 first = items[key].key_at
                 hint = f"the first stands in line {first.line}" if first else ""
                 found = f"found the key {shorten(key)!r} twice"
                 self.problems.append(Problem(key_at, place, found, "each key once", hint))
             else:
-                items[key] = Node(node.value, node.at, key_at)
+                items[key] = node
         return items
 
     def _list(self, path: str, depth: int) -> list[Node]:
@@ -118,8 +118,8 @@ class _JsonReader:
             self._stop(comma, f"found ',' before {closing!r}", "no comma after the last value")
         return True
 
-    def _scalar(self) -> Any:
-        if self._peek() == '"':
+    def _scalar(self, first: str) -> Any:
+        if first == '"':
             return string(self._string())
         match = _WORD.match(self.text, self.index)
         word = match[0] if match else ""
@@ -148,9 +148,11 @@ class _JsonReader:
 
     def _peek(self) -> str:
         """Return the next character that is no space, or "" at the end."""
-        match = _SPACE.match(self.text, self.index)
-        self.index = match.end() if match else self.index
-        return self.text[self.index : self.index + 1]
+        character = self.text[self.index : self.index + 1]
+        while character and character in " \t\r\n":
+            self.index += 1
+            character = self.text[self.index : self.index + 1]
+        return character
 
     def _show(self) -> str:
         character = self._peek()

@@ -108,10 +108,11 @@ class Resolver:
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
-        if target not in self._options:
+        found = self._options.get(target)
+        if found is None:
             loaded = target.load() if isinstance(target, Component) else target
-            self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
-        return self._options[target]
+            found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
+        return found
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None, and they are told once."""
@@ -153,10 +154,11 @@ class Resolver:
         if values is None:
             return None
         found = ComponentSpec(component, values, at)
-        if found.size > MOST_COMPONENTS:
+        size, depth = found.extent
+        if size > MOST_COMPONENTS:
             self._report(at, path, f"found more than {MOST_COMPONENTS:,} components, blocks written out", "fewer")
             return None
-        if found.depth > DEEPEST:
+        if depth > DEEPEST:
             self._report(
                 at, path, f"found layers more than {DEEPEST} deep inside each other, blocks written out", "fewer"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
@@ -54,14 +55,10 @@ class ComponentSpec:
         return self.component.name
 
     @cached_property
-    def size(self) -> int:
-        """How many components it consists of, itself included."""
-        return 1 + sum(map(_size, self.options.values()))
-
-    @cached_property
-    def depth(self) -> int:
-        """How many components stand inside each other, itself included."""
-        return 1 + max(map(_depth, self.options.values()), default=0)
+    def extent(self) -> tuple[int, int]:
+        """How many components it consists of, and how many of them stand inside each other, itself included."""
+        size, depth = _extent(self.options.values())
+        return 1 + size, 1 + depth
 
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
@@ -72,18 +69,18 @@ class ComponentSpec:
         return {key: to_data(value) for key, value in self.options.items()}
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, ComponentSpec):
-        return value.size
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return sum(map(_size, parts))
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, ComponentSpec):
-        return value.depth
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return max(map(_depth, parts), default=0)
+def _extent(values: Iterable[Any]) -> tuple[int, int]:
+    size = depth = 0
+    for value in values:
+        if isinstance(value, ComponentSpec):
+            own, deep = value.extent
+        elif isinstance(value, (list, tuple, dict)):
+            own, deep = _extent(value.values() if isinstance(value, dict) else value)
+        else:
+            continue
+        size += own
+        depth = max(depth, deep)
+    return size, depth
 
 
 @dataclass(frozen=True, kw_only=True)
