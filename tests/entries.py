@@ -24,7 +24,8 @@ from zoo.publishing.certificate import (
     sha256_of,
 )
 from zoo.spec.compose import content_hash
-from zoo.spec.reader import read, write_yaml
+from zoo.spec.reader import read
+from zoo.spec.writer import write_yaml
 
 CHALLENGE = """\
 challenge: 1
