@@ -23,8 +23,8 @@ from zoo.publishing.certificate import (
     limits,
     sha256_of,
 )
-from zoo.spec.compose import content_hash
 from zoo.spec.reader import read
+from zoo.spec.schema import hash_of
 from zoo.spec.writer import write_yaml
 
 CHALLENGE = """\
@@ -104,7 +104,7 @@ def publish(
         name=folder.name,
         summary=f"{folder.name}, made up.",
         task=report.spec.task.name,
-        spec_hash=content_hash(read(folder / SPEC).data()),
+        spec_hash=hash_of(read(folder / SPEC).data()),
         weights=FileRecord(file=WEIGHTS, sha256=sha256_of(weights), bytes=weights.stat().st_size),
         parameters=by_role(report, "parameters"),
         macs=by_role(report, "macs"),

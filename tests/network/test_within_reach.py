@@ -39,7 +39,7 @@ def squeeze_excitation() -> nn.Module:
 
 SQUEEZE_EXCITATION = """
 blocks:
-  squeeze_excitation:
+  excited:
     parameters: {channels: null, squeeze: "${channels // 4}"}
     layers:
       - branches:
@@ -59,7 +59,7 @@ layers:
       - relu
       - conv: {channels: 16, bias: false}
       - batch_norm
-      - squeeze_excitation: 16
+      - excited: 16
   - relu
   - flatten
   - linear: 10

@@ -14,9 +14,9 @@ from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
 from zoo.publishing.certificate import sha256_of, verify
 from zoo.spec import shipped
-from zoo.spec.compose import content_hash
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
+from zoo.spec.schema import hash_of
 from zoo.training.run import Run
 
 
@@ -97,7 +97,7 @@ def from_run(run: Run, builder: Builder) -> Submission:
     """Return a run as a submission, with the figures that were measured in it. Raises RunError when it is damaged."""
     spec = run.spec(builder.registry)
     report, result = check(spec, builder), run.result()
-    recorded, written = str(run.facts().get("spec_hash", "")), content_hash(read(run.spec_path).data())
+    recorded, written = str(run.facts().get("spec_hash", "")), hash_of(read(run.spec_path).data())
     findings = [Finding("spec", recorded == written, written[:8], recorded[:8])]
     wanted = f"{spec.train.steps:,} steps"
     if result is None:

@@ -33,7 +33,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS = {"train.seeds": 1, "task.classify.test_flip": False}
+LATER_KEYS = {"train.seeds": 1}
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 
