@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from zoo.api import (
@@ -182,7 +182,7 @@ class Gan(GenerativeTask):
         images = batch.images.detach().float().requires_grad_()
         # What torch.compile makes has no second derivative; the module inside it has.
         networks = {role: getattr(one, "_orig_mod", one) for role, one in turn.networks.items()}
-        logits, _ = self._judged(replace(turn, networks=networks), Batch(images, batch.labels))
+        logits, _ = self._judged(turn._replace(networks=networks), Batch(images, batch.labels))
         (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return slope.flatten(1)
 

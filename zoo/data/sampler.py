@@ -32,7 +32,7 @@ class Sampler:
             part = self._permutation(epoch)[at : at + end - start]
             parts.append(part)
             start += len(part)
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _permutation(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:

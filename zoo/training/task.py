@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from zoo.network.layer import Condition, Shape
@@ -38,8 +37,7 @@ class Batch(NamedTuple):
 Update = Callable[[str, "Tensor"], "Tensor"]
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """One step of training as the loop hands it to a task. `step` counts from 0 to `steps` - 1.
 
     All randomness of a step comes from `random`, a generator on the device, or from torch's own, seeded alike.
