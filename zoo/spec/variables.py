@@ -86,19 +86,21 @@ class Template:
 
     def _names(self, node: Node) -> frozenset[str] | None:
         """Return the names that a node mentions; None when there is no `${` in it."""
+        value = node.value
+        if not isinstance(value, (dict, list)):
+            return _names_in(value) if isinstance(value, str) and "${" in value else None
         if id(node) not in self._mentioned:
-            found: frozenset[str] | None = None
-            if node.is_mapping or node.is_list:
-                parts = [self._names(one) for one in (node.value.values() if node.is_mapping else node.value)]
-                told = [names for names in parts if names is not None]
-                found = frozenset().union(*told) if told else None
-            elif isinstance(node.value, str) and "${" in node.value:
-                try:
-                    found = frozenset(names_used(node.value))
-                except ExpressionError:
-                    found = frozenset()  # it is told where the text is filled
-            self._mentioned[id(node)] = found
+            parts = map(self._names, value.values() if isinstance(value, dict) else value)
+            told = [names for names in parts if names is not None]
+            self._mentioned[id(node)] = frozenset().union(*told) if told else None
         return self._mentioned[id(node)]
+
+
+def _names_in(text: str) -> frozenset[str]:
+    try:
+        return frozenset(names_used(text))
+    except ExpressionError:
+        return frozenset()  # it is told where the text is filled
 
 
 def _as_it_is(node: Node) -> Node:
