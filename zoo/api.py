@@ -34,7 +34,9 @@ from zoo.evaluation.metric import Evidence, Measurement, content_hash
 from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network.from_module import FromModule
 from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
+from zoo.network.tape import Handle, Tape
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -352,7 +354,9 @@ __all__ = [
     "Field",
     "Figures",
     "Fit",
+    "FromModule",
     "GenerativeTask",
+    "Handle",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
@@ -381,6 +385,7 @@ __all__ = [
     "ShelfError",
     "Spec",
     "SpecError",
+    "Tape",
     "Task",
     "Terminals",
     "TrainingError",

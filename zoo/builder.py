@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
 from zoo.network.composites import Sequence
+from zoo.network.from_module import FromModule
 from zoo.network.layer import Condition, Cost, Layer, Shape
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.resolve import Resolver
@@ -153,7 +154,7 @@ class Expanded(Layer):
             result = self._made_on_meta(input)
             torch = sys.modules.get("torch")
             if torch is not None and isinstance(result, torch.nn.Module):
-                self._inner[input] = FromModule(result, partial(self._make, input), self.conditions)
+                self._inner[input] = FromModule(partial(self._make, input), conditions=self.conditions, look=result)
             else:
                 try:
                     with self._builder.toward(self._output):
@@ -188,38 +189,6 @@ class Expanded(Layer):
 
     def children(self, input: Shape, /) -> Any:
         yield from self.inner(input).children(input)
-
-
-class FromModule(Layer):
-    """A layer that is a torch module: measured on the meta device, made anew for each use."""
-
-    def __init__(self, look: nn.Module, make: Callable[[], nn.Module], conditions: tuple[Condition, ...] = ()) -> None:
-        self._look = look
-        self._make = make
-        self._conditions = conditions
-        self._measured: dict[Shape, tuple[Shape, Cost]] = {}
-
-    def _measure(self, input: Shape) -> tuple[Shape, Cost]:
-        from zoo.network.measure import measure
-
-        if input not in self._measured:
-            self._measured[input] = measure(self._look, input, self._conditions)
-        return self._measured[input]
-
-    def unread(self, input: Shape) -> dict[str, int]:
-        """Return the sizes of the trainable weights that a forward pass does not read, by name."""
-        from zoo.network.measure import unread
-
-        return unread(self._look, input, self._conditions)
-
-    def shape(self, input: Shape, /) -> Shape:
-        return self._measure(input)[0]
-
-    def cost(self, input: Shape, /) -> Cost:
-        return self._measure(input)[1]
-
-    def module(self, input: Shape, /) -> nn.Module:
-        return self._make()
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:

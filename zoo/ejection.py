@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.builder import Expanded, FromModule
+from zoo.builder import Expanded
 from zoo.checking import NetworkReport, Report
 from zoo.errors import ZooError
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network.from_module import FromModule
 from zoo.network.layer import Child, Layer, Shape
 from zoo.network.source import WIDTH, Code, call, module_code
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, is_dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-from zoo.builder import Expanded, FromModule
+from zoo.builder import Expanded
 from zoo.checking import NetworkReport, Report
 from zoo.errors import Position
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network.from_module import FromModule
 from zoo.network.layer import Child, Layer, Shape, elements
 from zoo.spec.schema import ComponentSpec, Spec
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Condition, Field, Shape
+from zoo.api import Condition, Field, FromModule, Shape
+from zoo_dcgan import forward
 from zoo_dcgan.plain import SpectralNorm, Widths, side_of, vector_of
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def conditional_generator(
         Field(description="Where the label enters: beside the latent values, in every norm, or both."),
     ] = "both",
     spectral_norm: SpectralNorm = False,
-) -> nn.Module:
+) -> FromModule:
     """Return a generator: a linear layer to 4x4 pixels, transposed convolutions, a 3x3 convolution to the image.
 
     input: (latent,); output: (channels, height, width), the side of it 2^(len(widths) - 1) times that of the first
@@ -38,19 +40,23 @@ def conditional_generator(
     classes = _classes(conditions, "conditional_generator", "dcgan_generator")
     side = side_of(output, len(widths) - 1, "conditional_generator")
     vector_of(input, "conditional_generator", "takes")
-    from zoo_dcgan.modules import ConditionalGenerator
+    options: dict[str, Any] = {
+        "channels": output[0],
+        "side": side,
+        "classes": classes,
+        "widths": widths,
+        "embedding": embedding,
+        "in_latent": label != "norm",
+        "in_norm": label != "latent",
+        "spectral_norm": spectral_norm,
+    }
 
-    return ConditionalGenerator(
-        latent=input[0],
-        channels=output[0],
-        side=side,
-        classes=classes,
-        widths=widths,
-        embedding=embedding,
-        in_latent=label != "norm",
-        in_norm=label != "latent",
-        spectral_norm=spectral_norm,
-    )
+    def make() -> nn.Module:
+        from zoo_dcgan.modules import ConditionalGenerator
+
+        return ConditionalGenerator(latent=input[0], **options)
+
+    return FromModule(make, partial(forward.conditional_generator, **options), conditions=conditions)
 
 
 def projection_discriminator(
@@ -62,7 +68,7 @@ def projection_discriminator(
     widths: Annotated[Widths, Field(description="Channels after each halving of the image.")],
     stem: Annotated[int, Field(ge=1, le=1_000_000, description="Channels of the 3x3 layer before them.")] = 32,
     spectral_norm: SpectralNorm = True,
-) -> nn.Module:
+) -> FromModule:
     """Return a discriminator: strided convolutions, features summed over the image, a linear logit plus the inner
     product of the features with the label's embedding.
 
@@ -77,11 +83,14 @@ def projection_discriminator(
         raise ValueError(
             f"projection_discriminator gives one logit, but {output[0]} are wanted; use dcgan_discriminator"
         )
-    from zoo_dcgan.modules import ProjectionDiscriminator
+    options: dict[str, Any] = {"classes": classes, "stem": stem, "widths": widths, "spectral_norm": spectral_norm}
 
-    return ProjectionDiscriminator(
-        channels=input[0], classes=classes, stem=stem, widths=widths, spectral_norm=spectral_norm
-    )
+    def make() -> nn.Module:
+        from zoo_dcgan.modules import ProjectionDiscriminator
+
+        return ProjectionDiscriminator(channels=input[0], **options)
+
+    return FromModule(make, partial(forward.projection_discriminator, **options), conditions=conditions)
 
 
 def _classes(conditions: tuple[Condition, ...], own: str, other: str) -> int:

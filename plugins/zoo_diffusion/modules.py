@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FREQUENCIES = 16
+from zoo_diffusion.forward import FREQUENCIES
+
 HIGHEST = 1000.0  # radians over the whole of time, of the fastest of the frequencies
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.api import Condition, Field, Shape
+from zoo.api import Condition, Field, FromModule, Shape
+from zoo_diffusion import forward
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +27,7 @@ def unet(
     groups: Annotated[int, Field(ge=1, le=1024, description="Groups of the norms.")] = 8,
     embedding: Annotated[int, Field(ge=2, le=4096, description="Values that time and label become.")] = 64,
     attention_heads: Annotated[int, Field(ge=0, le=64, description="At the smallest size; 0: no attention.")] = 4,
-) -> nn.Module:
+) -> FromModule:
     """Return a U-Net of depthwise blocks that time and label scale and shift.
 
     input and output: (channels, height, width). Raises ValueError without a time, when the image cannot be halved once
@@ -47,17 +49,21 @@ def unet(
             raise ValueError(f"unet: {groups} groups do not divide the width {width}")
     if attention_heads and widths[-1] % attention_heads:
         raise ValueError(f"unet: {attention_heads} attention heads do not divide the width {widths[-1]}")
-    from zoo_diffusion.modules import UNet
+    options: dict[str, Any] = {
+        "given": output[0],
+        "classes": conditions[1].classes if len(conditions) > 1 else 0,
+        "widths": widths,
+        "blocks": blocks,
+        "expansion": expansion,
+        "kernel": kernel,
+        "groups": groups,
+        "embedding": embedding,
+        "heads": attention_heads,
+    }
 
-    return UNet(
-        channels=input[0],
-        given=output[0],
-        classes=conditions[1].classes if len(conditions) > 1 else 0,
-        widths=widths,
-        blocks=blocks,
-        expansion=expansion,
-        kernel=kernel,
-        groups=groups,
-        embedding=embedding,
-        heads=attention_heads,
-    )
+    def make() -> nn.Module:
+        from zoo_diffusion.modules import UNet
+
+        return UNet(channels=input[0], **options)
+
+    return FromModule(make, partial(forward.unet, **options), conditions=conditions)

@@ -47,7 +47,8 @@ class SpectralNorm(Layer):
         inner: Cost = self.layer.cost(input)
         # To find the value, torch copies both vectors, and a weight whose rows do not lie in order; then the divided
         # weight is a tensor of its own while the layer runs.
-        copied = rows * columns if isinstance(self.layer, ConvTranspose) and rows > 1 and input[0] > 1 else 0
+        turned = isinstance(self.layer, ConvTranspose) and rows > 1 and input[0] > 1 and columns > input[0]
+        copied = rows * columns * turned
         estimate = elements(input) + copied + 2 * rows + columns
         peak = max(estimate, inner.peak + rows * columns)
         return inner._replace(

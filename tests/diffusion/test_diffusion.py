@@ -102,7 +102,7 @@ def test_times_lie_within_0_and_1_and_logit_normal_ones_in_the_middle() -> None:
 
 def network(**options: Any) -> nn.Module:
     torch.manual_seed(0)
-    made = unet((3, 8, 8), (3, 8, 8), (TIME, LABEL), **{"widths": [8, 16], "blocks": 1, **options})
+    made = unet((3, 8, 8), (3, 8, 8), (TIME, LABEL), **{"widths": [8, 16], "blocks": 1, **options}).module((3, 8, 8))
     for parameter in made.parameters():  # those that begin at zero hide what is before them
         nn.init.normal_(parameter, std=0.2)
     return made
@@ -154,7 +154,7 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch() -> None:
 
 
 def test_a_new_network_gives_no_velocity() -> None:
-    made = unet((3, 8, 8), (3, 8, 8), (TIME,), widths=[8], blocks=1)
+    made = unet((3, 8, 8), (3, 8, 8), (TIME,), widths=[8], blocks=1).module((3, 8, 8))
     found = made(torch.randn(2, 3, 8, 8), torch.rand(2))
     assert float((found - made.last.bias.view(1, -1, 1, 1)).abs().max()) == 0
 

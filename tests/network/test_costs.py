@@ -152,6 +152,7 @@ leaves = st.sampled_from(
         {"reshape": [4, -1, 1]},
         {"spectral_norm": {"layer": {"conv": {"channels": 3, "kernel": 1}}}},
         {"spectral_norm": {"layer": {"conv_transpose": {"channels": 2, "stride": 2}}}},
+        {"spectral_norm": {"layer": {"conv_transpose": {"channels": 50, "kernel": 1}}}},
         {"spectral_norm": {"layer": {"linear": {"features": 1}}}},
     ]
 )

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import flop_registry
 
 from zoo.errors import ShapeError
 from zoo.network.layer import Condition, Cost, Shape
+from zoo.network.tape import Ledger
 
 
 def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> tuple[Shape, Cost]:
@@ -25,7 +26,7 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
     output, uses, image = _traced(module, input, conditions)
     if not isinstance(output, Tensor):
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
-    peak, held_peak = uses.peaks(output)
+    peak, held_peak = uses.ledger.peaks(uses.key(output))
     parameters = {parameter: parameter.numel() for parameter in module.parameters() if parameter.requires_grad}
     saved = {id(tensor) for tensor in module.state_dict(keep_vars=True).values()}
     return tuple(output.shape[1:]), Cost(
@@ -65,7 +66,7 @@ def _traced(module: nn.Module, input: Shape, conditions: tuple[Condition, ...]) 
 
 
 class _Uses(TorchDispatchMode):
-    """Records which storages each operation reads and writes; from that follows what must be held, and when.
+    """Writes each operation into a ledger; storages go by the order in which they were met.
 
     `flops` are what torch's FlopCounterMode counts; that itself would load the compiler.
     """
@@ -78,13 +79,10 @@ class _Uses(TorchDispatchMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.flops = 0
-        self.sizes: dict[int, int] = {}
-        self.operations: list[set[int]] = []
         self.read: set[int] = set()  # weights included
         self._storages: list[Any] = []
         self._names: dict[int, int] = {}
-        self.input = self.key(image)
-        self.sizes[self.input] = image.numel()
+        self.ledger = Ledger(self.key(image), image.numel())
 
     def key(self, tensor: Tensor) -> int:
         storage = tensor.untyped_storage()
@@ -98,38 +96,7 @@ class _Uses(TorchDispatchMode):
             self.flops += flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
         reads = {self.key(one) for one in tree_flatten((args, kwargs))[0] if isinstance(one, Tensor)}
         self.read |= reads
-        writes = {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}
-        for key, size in writes.items():
-            if key not in reads:
-                self.sizes[key] = max(self.sizes.get(key, 0), size)
-        # Weights are read too, but they are no activations: only what an operation wrote has a size here.
-        self.operations.append({key for key in reads | writes.keys() if key in self.sizes})
+        self.ledger.add(
+            reads, {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}
+        )
         return result
-
-    def peaks(self, output: Tensor) -> tuple[int, int]:
-        """Return the most values held at one time, when the input may be freed and when it must stay.
-
-        What an operation writes and nothing reads, as the statistics of a norm in inference, is not held at all.
-        """
-        end = len(self.operations)
-        first: dict[int, int] = {self.input: 0}
-        last: dict[int, int] = {self.input: 0}
-        for index, keys in enumerate(self.operations):
-            for key in keys:
-                first.setdefault(key, index)
-                last[key] = index
-        last[self.key(output)] = end
-        held = {key for key in last if last[key] > first[key]} | {self.input}
-        return self._peak(held, first, last), self._peak(held, first, last | {self.input: end})
-
-    def _peak(self, held: set[int], first: dict[int, int], last: dict[int, int]) -> int:
-        # Sums of sizes by prefix: what comes into being at an operation, less what was last used before it.
-        change = [0] * (len(self.operations) + 2)
-        for key in held:
-            change[first[key]] += self.sizes[key]
-            change[last[key] + 1] -= self.sizes[key]
-        live, peak = 0, self.sizes[self.input]
-        for difference in change[: len(self.operations)]:
-            live += difference
-            peak = max(peak, live)
-        return peak

@@ -1,0 +1,67 @@
+"""A layer that is a torch module of a plugin's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from zoo.network.layer import Condition, Cost, Layer, Shape
+from zoo.network.tape import Forward, record
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class FromModule(Layer):
+    """A layer that is a torch module, made anew for each use; `conditions` are what it is called with beside its input.
+
+    `forward` records the module's forward pass on a tape, from the input to the output that it returns, and shape and
+    cost follow without torch. Without it the module is measured on the meta device; `look` may be one made for that.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], nn.Module],
+        forward: Forward | None = None,
+        *,
+        conditions: tuple[Condition, ...] = (),
+        look: nn.Module | None = None,
+    ) -> None:
+        self._make = make
+        self._forward = forward
+        self._conditions = conditions
+        self._look = look
+        self._counted: dict[Shape, tuple[Shape, Cost]] = {}
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self._count(input)[0]
+
+    def cost(self, input: Shape, /) -> Cost:
+        return self._count(input)[1]
+
+    def module(self, input: Shape, /) -> nn.Module:
+        return self._make()
+
+    def unread(self, input: Shape) -> dict[str, int]:
+        """Return the sizes of the trainable weights that a forward pass does not read, by name."""
+        from zoo.network.measure import unread
+
+        return unread(self._looked_at(), input, self._conditions)
+
+    def _count(self, input: Shape) -> tuple[Shape, Cost]:
+        if input not in self._counted:
+            self._counted[input] = self._measured(input) if self._forward is None else record(self._forward, input)
+        return self._counted[input]
+
+    def _measured(self, input: Shape) -> tuple[Shape, Cost]:
+        from zoo.network.measure import measure
+
+        return measure(self._looked_at(), input, self._conditions)
+
+    def _looked_at(self) -> nn.Module:
+        if self._look is None:
+            import torch
+
+            with torch.device("meta"):
+                self._look = self._make()
+        return self._look
