@@ -66,7 +66,6 @@ def _attention(tape: Tape, images: Handle, *, heads: int, groups: int) -> Handle
     width, pixels = images.shape[0], elements(images.shape[1:])
     mixed = tape.conv(tape.group_norm(images, groups), 3 * width, 1)
     query = key = value = tape.view(mixed, (heads, pixels, width // heads))  # the thirds of one tensor
-    seen = tape.attention(query, key, value)
-    if pixels > 1 and heads < width:  # else its values lie in the order of an image's
-        seen = tape.pointwise(seen)
-    return tape.pointwise(images, tape.conv(tape.view(seen, images.shape), width, 1))
+    # torch copies what was seen into the order of an image; far more than that is held when `mixed` is written.
+    seen = tape.view(tape.attention(query, key, value), images.shape)
+    return tape.pointwise(images, tape.conv(seen, width, 1))

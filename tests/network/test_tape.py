@@ -116,8 +116,24 @@ METHODS: dict[str, tuple[Shape, Callable[[], nn.Module], Callable[[Tape, Handle]
     ),
     "conv_transpose": (
         (4, 5, 3),
-        lambda: spectral_norm(nn.ConvTranspose2d(4, 60, 1, 2)),
-        lambda tape, x: tape.conv_transpose(x, 60, 1, stride=2, spectral_norm=True),
+        lambda: nn.ConvTranspose2d(4, 6, 3, 2, 1, bias=False),
+        lambda tape, x: tape.conv_transpose(x, 6, 3, stride=2, padding=1, bias=False),
+    ),
+    # Of one pixel, so that finding the largest singular value takes the most memory.
+    "conv_transpose, normed": (
+        (40, 1, 1),
+        lambda: spectral_norm(nn.ConvTranspose2d(40, 50, 2)),
+        lambda tape, x: tape.conv_transpose(x, 50, 2, spectral_norm=True),
+    ),
+    "conv_transpose of one pixel, normed": (
+        (40, 1, 1),
+        lambda: spectral_norm(nn.ConvTranspose2d(40, 50, 1)),
+        lambda tape, x: tape.conv_transpose(x, 50, 1, spectral_norm=True),
+    ),
+    "conv, normed": (
+        (4, 1, 1),
+        lambda: spectral_norm(nn.Conv2d(4, 5, 3, padding=1)),
+        lambda tape, x: tape.conv(x, 5, 3, padding=1, spectral_norm=True),
     ),
     "batch_norm": ((6, 2, 3), lambda: nn.BatchNorm2d(6), lambda tape, x: tape.batch_norm(x)),
     "group_norm": (
@@ -133,6 +149,8 @@ METHODS: dict[str, tuple[Shape, Callable[[], nn.Module], Callable[[Tape, Handle]
 
 
 class Doubled(nn.Module):
+    """Images and what is positive in them, as twice the channels."""
+
     def forward(self, images: Tensor) -> Tensor:
         return torch.cat([images, images.relu()], 1)
 

@@ -66,10 +66,10 @@ class Handle(NamedTuple):
 
 
 class Tape:
-    """Records a forward pass for one input, an operation at a time; every method returns what torch's would, as a Handle.
+    """Records a forward pass for one input, operation by operation; every method returns the Handle of what is written.
 
-    Each call of a method with weights counts weights of its own. `spectral_norm` divides them as torch.nn.utils.
-    parametrizations.spectral_norm does.
+    Each call of a method with weights counts weights of its own. `spectral_norm` divides a weight as
+    torch.nn.utils.parametrizations.spectral_norm does.
     """
 
     def __init__(self, input: Shape) -> None:
