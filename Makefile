@@ -42,7 +42,7 @@ test-wheel: $(STAMP) $(OWN_UV) ## Run the test suite against the built wheel in 
 	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python $(PYTEST) -m "not slow and not install"
 	rm -rf $(WHEEL_ENV)
 
-bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance.md; some 25 minutes
+bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance.md; some 20 minutes
 	$(BIN)/python -m benchmarks all --docs
 
 bench-short: $(BENCH_STAMP) ## A first look at the same; some 5 minutes, writes nothing
