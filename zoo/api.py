@@ -142,7 +142,8 @@ def leaderboard(challenges: _Sequence[str | _Path] = (), *, registry: Registry |
 
     builder, folders = _builder(registry), installed().spec_folders()
     names = challenges or shipped.challenges(folders)
-    return board([load_challenge(one, registry=builder.registry) for one in names], builder, folders)
+    loaded = [load_challenge(one, registry=builder.registry) for one in names]
+    return board(loaded, builder, folders, chosen=bool(challenges))
 
 
 def reproduce(

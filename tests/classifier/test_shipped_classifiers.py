@@ -13,7 +13,7 @@ from zoo.checking import Report, check
 from zoo.evaluation.trained import Trained
 from zoo.network.measure import measure
 from zoo.spec.load import load_spec
-from zoo.spec.shipped import names
+from zoo.spec.shipped import DEFAULT, names
 from zoo.training.loop import train
 
 torch.set_num_threads(1)
@@ -38,7 +38,7 @@ def report(name: str, *overrides: str) -> Report:
 
 def test_every_classifier_of_the_budget_is_tested() -> None:
     registry = builtin_registry()
-    shipped = {name for name, path in names().items() if path.parent.name == "specs" and name.startswith("cifar100-")}
+    shipped = {name for name, path in names().items() if path.parent == DEFAULT and name.startswith("cifar100-")}
     assert {name for name in shipped if load_spec(name, registry=registry).task.name == "classify"} == COUNTS.keys()
 
 

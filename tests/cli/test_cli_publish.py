@@ -89,7 +89,8 @@ def test_a_run_that_is_not_finished_exits_6(zoo_command: Zoo, runs: None) -> Non
 def test_the_shelf_is_listed(zoo_command: Zoo, shelf: None) -> None:
     lines = zoo_command("list", "shelf").out.splitlines()
     assert lines[0].startswith("shelf: trained networks")
-    assert [line.split() for line in lines[1:4]] == [["name", "from", "summary"], ["tiny", "you"], ["tiny-gan", "you"]]
+    assert lines[1].split() == ["name", "from", "summary"]
+    assert [line.split() for line in lines[2:] if " you" in line] == [["tiny", "you"], ["tiny-gan", "you"]]
     found = json.loads(zoo_command("list", "shelf", "--json").out)
     assert [(one["kind"], one["name"]) for one in found][-1] == ("published", "tiny-gan")
     assert "\nshelf: " in zoo_command("list").out

@@ -179,7 +179,7 @@ def test_refusing_to_mix_labels_loads_no_torch() -> None:
 
 def test_judging_a_submission_loads_no_torch() -> None:
     code = f"sys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom support import builtin_registry\nimport zoo\n"
-    code += "challenge, spec = 'cifar100-classify-100k', 'cifar100-resnet-silu'\n"
+    code += "challenge, spec = 'cifar100-classify-100k', 'cifar100-resnet8'\n"
     code += "assert zoo.judge_submission(challenge, spec, registry=builtin_registry()).kept"
     assert loaded(code) & {"torch", "torchvision", "numpy", "scipy"} == set()
 

@@ -133,11 +133,13 @@ class Board:
         }
 
 
-def board(challenges: Sequence[Challenge], builder: Builder, folders: Sequence[Path] = ()) -> Board:
+def board(
+    challenges: Sequence[Challenge], builder: Builder, folders: Sequence[Path] = (), *, chosen: bool = False
+) -> Board:
     """Return every entry of the shelf within each of `challenges` whose rules it keeps, and the results of others.
 
     An entry that is not what its certificate says stands there without a rank. One that keeps the rules of no
-    challenge, or cannot be read, stands outside.
+    challenge, or cannot be read, stands outside; where the challenges were `chosen`, only if something is wrong with it.
     """
     submissions: dict[str, tuple[shelf.Entry, Submission]] = {}
     outside: dict[str, tuple[str, ...]] = {}
@@ -159,7 +161,7 @@ def board(challenges: Sequence[Challenge], builder: Builder, folders: Sequence[P
                 tables.setdefault(figure.name, []).append(row)
         rankings += [_ranked(Ranking(challenge, figure, tuple(rows))) for figure, rows in tables.items()]
     for name, (_, submission) in submissions.items():
-        if name not in placed:
+        if name not in placed and (_unsound(submission) or not chosen):
             outside[name] = _unsound(submission)
     return Board(tuple(rankings), outside)
 
