@@ -139,7 +139,7 @@ def board(
     """Return every entry of the shelf within each of `challenges` whose rules it keeps, and the results of others.
 
     An entry that is not what its certificate says stands there without a rank. One that keeps the rules of no
-    challenge, or cannot be read, stands outside; where the challenges were `chosen`, only if something is wrong with it.
+    challenge, or cannot be read, stands outside; where the challenges were `chosen`, only if it is not sound.
     """
     submissions: dict[str, tuple[shelf.Entry, Submission]] = {}
     outside: dict[str, tuple[str, ...]] = {}
