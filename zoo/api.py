@@ -228,7 +228,7 @@ def build(
     source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None
 ) -> dict[str, nn.Module]:
     """Return a spec's networks by role, on the CPU, initialised from the spec's seed, as training would begin with."""
-    from zoo.training.loop import make_networks
+    from zoo.training.trainee import make_networks
 
     builder = _builder(registry)
     report = check(source, overrides=overrides, registry=builder.registry)

@@ -25,10 +25,9 @@ from zoo.errors import Interrupted, SpecError, TrainingError
 from zoo.evaluation.trained import Trained
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
-from zoo.training.loop import make_networks
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
-from zoo.training.trainee import Trainee
+from zoo.training.trainee import Trainee, make_networks
 from zoo_gan.losses import BCE, LeastSquares, Relativistic, Wasserstein
 from zoo_gan.task import Gan
 from zoo_gan.watching import describe, diversity

@@ -57,6 +57,7 @@ HEAVY = {
     "zoo.training.loop",
     "zoo.training.profile",
     "zoo.training.seeds",
+    "zoo.training.stepper",
     "zoo.training.trainee",
     "zoo_dcgan.modules",
     "zoo_diffusion.modules",

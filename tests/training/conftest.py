@@ -83,7 +83,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         def stood_in(training: Any) -> Graphs | None:
             found = chosen(training)
-            random = list(training._random.values())
+            random = training.stepper.generators
             return found and Graphs(recorder(training.trainees, random), training.trainees)
 
         monkeypatch.setattr(loop.Training, "_recorder", stood_in)

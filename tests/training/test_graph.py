@@ -92,8 +92,8 @@ def test_steps_of_another_kind_are_captured_apart(
     training = prepared(spec, builder, tmp_path / "run")
     for _ in range(12):
         training.advance()
-    assert training._graphs is not None
-    assert set(training._graphs._recordings) == {True, False}
+    assert training.stepper.graphs is not None
+    assert set(training.stepper.graphs._recordings) == {True, False}
     eager = prepared(spec, builder, tmp_path / "eager", captured=False)
     for _ in range(12):
         eager.advance()
@@ -105,7 +105,7 @@ def test_steps_of_another_kind_are_captured_apart(
 def prepared(spec: Spec, builder: Builder, folder: Path, *, captured: bool = True) -> loop.Training:
     training = loop.Training(spec, check(spec, builder), builder, Run.prepare(folder, spec), Reporter())
     if not captured:
-        training._graphs = None
+        training.stepper.graphs = None
     return training
 
 
@@ -199,9 +199,10 @@ def test_a_real_capture_trains_as_eager_steps_do(name: str, builder: Builder, tm
         torch.cuda.set_sync_debug_mode("error" if engine == "graph" else "default")
         try:
             training = prepared(spec, builder, tmp_path / engine, captured=engine == "graph")
-            for _ in range(49):
-                training._take_step()
+            figures = []
+            for step in range(49):
+                figures += training.stepper.take(step)
         finally:
             torch.cuda.set_sync_debug_mode("default")
-        runs.append(torch.stack([next(iter(one.values())) for one in training._pending]).cpu())
+        runs.append(torch.stack([next(iter(one.values())) for one in figures]).cpu())
     torch.testing.assert_close(runs[0], runs[1], rtol=1e-2, atol=1e-3)

@@ -11,9 +11,10 @@ from host import HostForbidden
 from safetensors.torch import load_file
 
 from zoo.api import Batch
-from zoo.training import checkpoint, loop
+from zoo.training import checkpoint
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
+from zoo.training.stepper import Stepper
 
 AUGMENT: list[Any] = [
     "random_crop",
@@ -66,14 +67,14 @@ def test_the_task_is_given_shares_that_the_host_has_not_seen(
     run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Batch] = []
-    original = loop.Training._batch
+    original = Stepper._batch
 
     def watched(*given: Any) -> Batch:
         with HostForbidden():
             seen.append(original(*given))
         return seen[-1]
 
-    monkeypatch.setattr(loop.Training, "_batch", watched)
+    monkeypatch.setattr(Stepper, "_batch", watched)
     run(augment=AUGMENT, train__steps=2)
     for batch in seen:
         assert (batch.labels.shape, batch.labels.dtype) == ((16, 100), torch.float32)

@@ -20,8 +20,8 @@ from zoo.registry import Registry
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import choose
-from zoo.training.loop import make_networks
 from zoo.training.task import GenerativeTask, Task
+from zoo.training.trainee import make_networks
 
 
 class Source(Protocol):

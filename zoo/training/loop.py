@@ -1,4 +1,4 @@
-"""The training loop: it counts, times, logs, evaluates and saves; the task says what one step is."""
+"""The training loop: it counts, times, logs, evaluates and saves; the stepper says what one step is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,30 +15,28 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.augment import Mixing
 from zoo.data.dataset import DataInfo, Dataset
 from zoo.data.device import DeviceSet
-from zoo.data.sampler import Sampler, validation_split
+from zoo.data.sampler import validation_split
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
 from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
-from zoo.random import derive_seed
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run, default_folder, now
-from zoo.training.task import Batch, GenerativeTask, Task, Turn, Update
-from zoo.training.trainee import Trainee
+from zoo.training.stepper import Stepper
+from zoo.training.task import GenerativeTask, Task
+from zoo.training.trainee import make_trainees
 
 WATCHED = 64  # pictures at fixed latents
-_NOTHING = nullcontext()
 
 
 def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
@@ -103,25 +101,16 @@ class Training:
         self.material = material or Material.load(spec, builder, self.engine.device)
         self.info: DataInfo = self.material.dataset.info
         self.trainees = make_trainees(spec, report, builder, self.engine)
-        self.augment = [builder.bind(one) for one in spec.augment]
-        self._choose()
-        device = self.engine.device
-        self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=device)
-        purposes = ("augment", "noise") if self.augment else ("noise",)
-        self._random = {purpose: torch.Generator(device) for purpose in purposes}
-        self._networks = {role: one.compiled for role, one in self.trainees.items()}
-        sizes = [len(one) for one in self._indices.chunk(spec.train.accumulate)]
-        self._updaters = [
-            self._updater(size / sum(sizes), final=index + 1 == len(sizes)) for index, size in enumerate(sizes)
-        ]
-        self._graphs = self._recorder()
+        self.images, self.validation = self._split()
+        augment = [builder.bind(one) for one in spec.augment]
+        self.stepper = Stepper(spec, self.task, self.engine, self.trainees, self.images, self.info, augment)
+        self.stepper.graphs = self._recorder()
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
         self._figures: list[dict[str, float]] = []  # read, and not yet written
         self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
-        self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched  # what a profile puts its clock into
         if not run.spec_path.exists():
             facts = {
                 "data": self.material.dataset.fingerprint,
@@ -130,15 +119,13 @@ class Training:
             }
             run.begin(spec, facts)
 
-    def _choose(self) -> None:
-        """Take the images to train on and those to validate on."""
-        train = self.spec.train
-        self.images, self.validation = self.material.train, None
-        if train.validation:
-            labels = self.material.dataset.train.labels
-            chosen, held = validation_split(labels, train.validation, train.seed)
-            self.images, self.validation = self.images.choose(chosen), self.images.choose(held)
-        self.sampler = Sampler(self.images.length, train.batch_size * self.task.batches(), train.seed)
+    def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
+        """Return the images to train on, and those to validate on, if any are held out."""
+        train, images = self.spec.train, self.material.train
+        if not train.validation:
+            return images, None
+        chosen, held = validation_split(self.material.dataset.train.labels, train.validation, train.seed)
+        return images.choose(chosen), images.choose(held)
 
     def go(self, stopped: Callable[[], str]) -> None:
         """Run all remaining steps, then evaluate. Raises Interrupted when `stopped` names a signal before the end."""
@@ -175,20 +162,9 @@ class Training:
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
-        self._take_step()
+        self._pending += self.stepper.take(self.step)
+        self.step += 1
         self._after_step()
-
-    @contextmanager
-    def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
-        """Take steps one operation after another meanwhile, for who wants to watch them."""
-        graphs, networks = self._graphs, self._networks
-        self._graphs = None
-        if not compiled:
-            self._networks = {role: one.module for role, one in self.trainees.items()}
-        try:
-            yield
-        finally:
-            self._graphs, self._networks = graphs, networks
 
     def _recorder(self) -> Graphs | None:
         """Return what captures the steps, where they are to be captured and can be."""
@@ -207,76 +183,7 @@ class Training:
             return None
         for trainee in self.trainees.values():
             trainee.prepare_capture()
-        return Graphs(cuda_recorder(list(self._random.values())), self.trainees)
-
-    def _take_step(self) -> None:
-        """Do step `self.step`, a pure function of it, of the seed and of the networks' state.
-
-        What differs from step to step is put in place first; the rest is the device's, and may be a recording.
-        """
-        step, seed = self.step, self.spec.train.seed
-        for purpose, random in self._random.items():
-            random.manual_seed(derive_seed(seed, purpose, step))
-        seed_default(self.engine.device, derive_seed(seed, "dropout", step))
-        for trainee in self.trainees.values():
-            trainee.set_rate(step)
-        with self.phase("data"):
-            fetch = self.images.fetch(self.sampler.indices(step), self._indices)
-        if self._graphs is None:
-            self._pending += self._work(fetch)
-        else:
-            self._pending += self._graphs(self.task.variant(step), lambda: self._work(fetch))
-        self.step += 1
-
-    def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
-        """Train on one batch; return the figures of each of its parts, on the device."""
-        images, labels = self._batch(fetch)
-        parts = len(self._updaters)
-        cut = [(images, labels)] if parts == 1 else zip(images.chunk(parts), labels.chunk(parts), strict=True)
-        figures = []
-        for part, update in zip(cut, self._updaters, strict=True):
-            batch, random = Batch(*part), self._random["noise"]
-            turn = Turn(self._networks, batch, self.info, update, random, self.step, self.spec.train.steps)
-            with self.engine.autocast(), self.phase("forward"):
-                figures.append(self.task.step(turn))
-        return figures
-
-    def _batch(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Batch:
-        """Return the images of a step, augmented, and their labels."""
-        with self.phase("data"):
-            pixels, labels = fetch()
-            images = pixels.to(torch.float32).div_(255)
-        with self.phase("augment"):
-            for augmentation in self.augment:
-                random = self._random["augment"]
-                if isinstance(augmentation, Mixing):
-                    images, labels = augmentation.mix(images, labels, self.info.classes, random)
-                else:
-                    images = augmentation(images, random)
-            return Batch(images.contiguous(memory_format=torch.channels_last), labels)
-
-    def _updater(self, share: float, final: bool) -> Update:
-        """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
-        kind = self.engine.device.type
-
-        def update(role: str, loss: Tensor) -> Tensor:
-            trainee = self.trainees[role]
-            if trainee.updates >= (self.step + 1) * self.task.updates(role):
-                raise TrainingError(
-                    f"step {self.step}: the task {self.spec.task.name} updates {role} more often than the "
-                    f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
-                )
-            # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
-            with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else _NOTHING:
-                with self.phase("backward"):
-                    (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
-                with self.phase("optimizer"):
-                    norm = trainee.update() if final else loss.new_zeros(())
-            # Autocast keeps low-precision copies of the weights, which the update has just made stale.
-            torch.clear_autocast_cache()
-            return norm
-
-        return update
+        return Graphs(cuda_recorder(self.stepper.generators), self.trainees)
 
     def _after_step(self) -> None:
         train, step = self.spec.train, self.step
@@ -350,7 +257,7 @@ class Training:
 
     def _images(self) -> int:
         """Return how many training images were seen, each as often as it was."""
-        return self.step * self.sampler.batch_size
+        return self.step * self.stepper.sampler.batch_size
 
     def _sample(self) -> None:
         """Keep pictures at the same latents as before, by which the training can be watched."""
@@ -393,40 +300,6 @@ class Training:
             self.run.looked("train")
             result["test"] = self._evaluate(self.material.test)
         self.run.write_result(result)
-
-
-def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
-    """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
-    trainees = {}
-    for role, module in make_networks(spec, report, builder).items():
-        trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
-        trainee.compiled = engine.compile(trainee.module)
-        trainees[role] = trainee
-    return trainees
-
-
-def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.Module]:
-    """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
-    networks = {}
-    for role, one in report.networks.items():
-        torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
-        networks[role] = one.network.module(one.input)
-        builder.bind(spec.networks[role].init)(networks[role])
-    return networks
-
-
-def seed_default(device: torch.device, seed: int) -> None:
-    """Seed the generator that torch's own layers draw from on `device`; torch.manual_seed takes 0.3 ms for all."""
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
-    elif device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
-
-
-def _unwatched(phase: str) -> AbstractContextManager[None]:
-    return _NOTHING
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -94,15 +94,15 @@ def profile(spec: Spec, builder: Builder, *, steps: int = STEPS) -> Profile:
     with tempfile.TemporaryDirectory(prefix="zoo-profile-") as folder:
         run = Run.prepare(Path(folder) / "run", watched)
         training = Training(watched, check(watched, builder), builder, run, Reporter())
-        with training.uncaptured(compiled=False), FlopCounterMode(display=False) as flops:
+        with training.stepper.uncaptured(compiled=False), FlopCounterMode(display=False) as flops:
             training.advance()
         for _ in range(WARM_STEPS):
             training.advance()
         whole, faults = _timed(training, steps)
         clock = PhaseClock(training.engine.device)
-        training.phase = clock
+        training.stepper.phase = clock
         table = []
-        with training.uncaptured():
+        with training.stepper.uncaptured():
             for _ in range(steps):
                 clock.seconds = {}
                 with clock("rest"):

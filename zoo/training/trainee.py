@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from zoo.builder import Builder
-from zoo.spec.schema import NetworkSpec
+from zoo.checking import Report
+from zoo.random import derive_seed
+from zoo.spec.schema import NetworkSpec, Spec
 from zoo.training.average import Average
+from zoo.training.engine import Engine
 
 
 class Trainee:
@@ -102,6 +105,26 @@ class Trainee:
             optimizer.load_state_dict({"state": held, "param_groups": groups})
             _match_layout(optimizer)
         self.updates = updates
+
+
+def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
+    """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
+    trainees = {}
+    for role, module in make_networks(spec, report, builder).items():
+        trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
+        trainee.compiled = engine.compile(trainee.module)
+        trainees[role] = trainee
+    return trainees
+
+
+def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.Module]:
+    """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
+    networks = {}
+    for role, one in report.networks.items():
+        torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
+        networks[role] = one.network.module(one.input)
+        builder.bind(spec.networks[role].init)(networks[role])
+    return networks
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:
