@@ -412,7 +412,7 @@ def test_ways_as_json(zoo_command: Zoo, gan: Path) -> None:
 
 NO_CLASSES = "error: run: its generator takes no classes; draw without --label\n"
 NO_RUN = "it holds no spec.yaml; wanted the folder of a run, as `zoo train` names it at its end\n"
-NOWHERE = "there is no such folder; wanted the folder of a run, as `zoo train` names it at its end\n"
+NOWHERE = "there is no such folder and no published entry; wanted the folder of a run, or a name of `zoo list shelf`\n"
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate"])

@@ -118,7 +118,8 @@ def test_a_folder_without_a_run_exits_6(zoo_command: Zoo) -> None:
     assert zoo_command("evaluate", "nowhere") == (
         6,
         "",
-        "error: nowhere: there is no such folder; wanted the folder of a run, as `zoo train` names it at its end\n",
+        "error: nowhere: there is no such folder and no published entry; "
+        "wanted the folder of a run, or a name of `zoo list shelf`\n",
     )
 
 

@@ -85,6 +85,7 @@ def find(name: str | Path, registry: Registry, folders: Sequence[Path] = ()) -> 
     except SpecError:
         if folder.suffix.lower() in FORMATS:
             raise
-        if near := closest(str(name), known):
-            raise RunError(f"{name}: there is no such folder and no published entry; {near}") from None
+        if not folder.exists():
+            hint = closest(str(name), known) or "wanted the folder of a run, or a name of `zoo list shelf`"
+            raise RunError(f"{name}: there is no such folder and no published entry; {hint}") from None
     return Run.open(folder)
