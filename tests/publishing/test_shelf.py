@@ -76,6 +76,13 @@ def test_an_entry_gives_its_figures_again(name: str, builder: Builder, monkeypat
 
 
 @entry_by_name
+def test_an_entry_needs_no_bf16(name: str, builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.training.engine.bf16_units", lambda device: "")
+    trained = Trained.load(ENTRIES[name], builder, ["train.device=cpu"])
+    assert set(trained.networks) == set(ENTRIES[name].certificate.parameters) - {"total"}
+
+
+@entry_by_name
 def test_an_entry_is_small_and_has_its_card_with_pictures(name: str) -> None:
     folder = ENTRIES[name].folder
     card = (folder / "README.md").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has 
 @pytest.mark.parametrize(
     ("units", "reason"),
     [
-        ("AMX", "precision fp32: bf16, which this CPU has (AMX), is quicker and learns a little less"),
+        ("AMX", "precision fp32: bf16, which this CPU has (AMX), is quicker; name it to have it"),
         ("", "precision fp32: the default on cpu"),
     ],
 )

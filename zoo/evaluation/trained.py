@@ -70,7 +70,8 @@ class Trained:
         spec = source.spec(builder.registry, overrides)
         last = source.weights()
         digest = hashlib.sha256(last.read_bytes()).hexdigest()
-        engine = choose(replace(spec.train, engine="eager"))
+        # What was trained in bf16 is measured in fp32 as all else is, also on a machine that has no bf16.
+        engine = choose(replace(spec.train, engine="eager", precision="fp32"))
         networks = make_networks(spec, check(spec, builder), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}

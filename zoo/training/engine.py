@@ -78,12 +78,12 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
 
 
 def _precision(device: torch.device) -> tuple[str, str]:
-    """Return the precision that is quickest at no cost in what is learned, with the reason."""
+    """Return the precision that every machine of this kind has, with the reason; figures then repeat elsewhere."""
     if device.type == "cuda":
         return "tf32", "precision tf32: the default on cuda"
     units = bf16_units(device) if device.type == "cpu" else ""
     if units:
-        return "fp32", f"precision fp32: bf16, which this CPU has ({units}), is quicker and learns a little less"
+        return "fp32", f"precision fp32: bf16, which this CPU has ({units}), is quicker; name it to have it"
     return "fp32", f"precision fp32: the default on {device.type}"
 
 
