@@ -78,7 +78,7 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
 
 
 def _precision(device: torch.device) -> tuple[str, str]:
-    """Return the precision that every machine of this kind has, with the reason; figures then repeat elsewhere."""
+    """Return the default precision, with the reason: none that only some CPUs have, so that figures repeat."""
     if device.type == "cuda":
         return "tf32", "precision tf32: the default on cuda"
     units = bf16_units(device) if device.type == "cpu" else ""
