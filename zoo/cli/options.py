@@ -18,6 +18,21 @@ overrides = click.option(
     help="Change the spec for this command, such as train.seed=1; can be repeated.",
 )
 
+ground = click.option(
+    "--ground",
+    default="white",
+    show_default=True,
+    metavar="COLOUR",
+    help="The colour behind what is transparent, by name or as #rrggbb.",
+)
+levels = click.option(
+    "--range",
+    "levels",
+    type=(float, float),
+    metavar="BLACK WHITE",
+    help="Black and white in greys of more than 8 bits; without it 0 and 65535 in those of 16 bits.",
+)
+
 
 def print_json(data: Any) -> None:
     """Print `data` on stdout as one JSON document."""

@@ -38,7 +38,8 @@ def facts_of(name: str) -> dict[str, Any]:
         return {"name": name, "info": asdict(source.info()), "path": None}
     path = store.path_of(name)
     facts = store.read_facts(name)
-    return {"name": name, **facts, "path": str(path), "bytes": path.stat().st_size}
+    counts = {label: {"train": train, "test": test} for label, (train, test) in store.class_counts(name).items()}
+    return {"name": name, **facts, "class_counts": counts, "path": str(path), "bytes": path.stat().st_size}
 
 
 def is_here(name: str) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import check
-from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.dataset import DataInfo, Dataset, load_sound
 from zoo.errors import RunError
 from zoo.generation.draw import generate, latents
 from zoo.registry import Registry
@@ -80,8 +80,7 @@ class Trained:
 
     def dataset(self) -> Dataset:
         """Return the data that the run was trained on. Raises DataError when they are not on this machine."""
-        dataset: Dataset = self.builder.bind(self.spec.data).load()
-        return dataset
+        return load_sound(self.builder.bind(self.spec.data), self.spec.data.name)
 
     @property
     def class_names(self) -> tuple[str, ...]:

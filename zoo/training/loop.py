@@ -19,7 +19,7 @@ from torch import Tensor
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.dataset import DataInfo, Dataset, load_sound
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import BudgetError, Interrupted, TrainingError
@@ -75,7 +75,7 @@ class Material:
     @classmethod
     def load(cls, spec: Spec, builder: Builder, device: torch.device) -> Material:
         """Load the data of `spec`. Raises DataError when they are not on this machine."""
-        dataset: Dataset = builder.bind(spec.data).load()
+        dataset = load_sound(builder.bind(spec.data), spec.data.name)
         return cls(dataset, DeviceSet(dataset.train, device))
 
     @cached_property

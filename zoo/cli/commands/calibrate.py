@@ -22,6 +22,7 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
     from zoo import api
     from zoo.cli import units
     from zoo.cli.terminal import Terminal
+    from zoo.data.dataset import load_sound
     from zoo.evaluation.calibration import calibrate as measure
     from zoo.plugins import installed
     from zoo.spec.reader import read_text
@@ -35,7 +36,7 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
         builder.bind(builder.resolver.component_from((kind,), read_text(text, where, "yaml").data()))
         for kind, text, where in (("metric", metric, "METRIC"), ("dataset", data, "--data"))
     ]
-    dataset = parts[1].load()
+    dataset = load_sound(parts[1], data)
     status = Terminal("status")
     rows = []
     for row in measure(parts[0], dataset, images, choose(TrainSpec(steps=1)).device):

@@ -15,25 +15,39 @@ from zoo.cli import options
 @click.argument("name")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes of each image.")
+@options.ground
+@options.levels
 @options.overrides
 @options.as_json
-def predict(name: str, images: Sequence[Path], top: int, overrides: Sequence[str], as_json: bool) -> None:
+def predict(
+    name: str,
+    images: Sequence[Path],
+    top: int,
+    ground: str,
+    levels: tuple[float, float] | None,
+    overrides: Sequence[str],
+    as_json: bool,
+) -> None:
     """Name the classes of image files.
 
     NAME is a published entry or the folder of a run. Images of any size and mode are taken; those of another size are
     cut to the shape of the training images around their middle, scaled, and marked as such. The shares are the softmax
-    of the logits.
+    of the logits. --ground and --range are best as they were for the training images: `zoo data show` tells.
     """
     import numpy as np
     import torch
 
     from zoo import api
     from zoo.cli.terminal import Terminal
-    from zoo.data.decoding import decode_file
+    from zoo.data.decoding import Reading, decode_file
+    from zoo.data.files import require_image_file
 
+    how = Reading.checked(ground=ground, levels=levels)
+    for path in images:
+        require_image_file(path)
     trained = api.load(name, overrides=overrides)
     channels, height, width = trained.info.image
-    decoded = [decode_file(path, channels, height, width) for path in images]
+    decoded = [decode_file(path, channels, height, width, how) for path in images]
     shares = trained.probabilities(torch.from_numpy(np.stack([one.pixels for one in decoded])))
     best, names = shares.topk(min(top, shares.shape[1]), dim=1), trained.class_names
     found: list[dict[str, Any]] = [
