@@ -49,7 +49,7 @@ def is_here(name: str) -> bool:
     if source is not None and not source.public:
         raise DataError(f"{name} makes its images itself, so that nothing is to be added; choose another name")
     try:
-        store.read_info(name)
+        store.load(name)
     except DataError:
         return False
     return True

@@ -281,7 +281,9 @@ def _transparent_sample(opened: Image.Image) -> Any:
     factor = SAMPLES.get(str(tile[0][3])) if tile and opened.format == "PNG" else None
     if factor is None or isinstance(key, bytes) or key is None:
         return None
-    return tuple(int(one * factor) for one in key) if isinstance(key, tuple) else int(key * factor)
+    # Newer Pillows scale that of one bit themselves.
+    levels = tuple(min(int(one * factor), 255) for one in (key if isinstance(key, tuple) else (key,)))
+    return levels if isinstance(key, tuple) else levels[0]
 
 
 def _to_grey(image: Image.Image, kind: str, levels: tuple[float, float] | None) -> Image.Image:
