@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,17 @@ def test_what_is_done_to_images_is_shown(zoo_command: Zoo, pictures: Path) -> No
     assert "Cut the largest square out of each image's middle" in " ".join(
         zoo_command("data", "add", "--help").out.split()
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_predict_refuses_what_does_not_end_before_it_loads_a_network(zoo_command: Zoo, here: Path) -> None:
+    os.mkfifo(here / "pipe.png")
+    for path, kind in (("pipe.png", "a pipe"), ("/dev/zero", "a device"), (".", "a folder")):
+        assert zoo_command("predict", "no-such-network", path) == (
+            5,
+            "",
+            f"error: {path}: it is {kind}, not a file; wanted an image file\n",
+        )
 
 
 def test_options_for_files_need_files(zoo_command: Zoo) -> None:

@@ -188,7 +188,7 @@ def test_what_is_no_image_is_refused(zoo_command: Zoo, shelf: None) -> None:
     assert zoo_command("predict", "tiny", "a.png") == (
         5,
         "",
-        "error: a.png: this is no image that can be read; wanted PNG, JPEG, WebP or another kind of image\n",
+        "error: a.png: no image that can be read; wanted PNG, JPEG, WebP or another kind of image\n",
     )
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import struct
+import sys
 import tracemalloc
 import unicodedata
 import zipfile
@@ -183,6 +184,14 @@ def test_a_class_whose_name_is_no_text_is_refused(pets: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_names_that_are_no_text_are_told_in_text(pets: Path) -> None:
+    (pets / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
+    assert [one.name for one in import_images(pets).passed_over] == ["caf\\udce9.txt"]
+    (pets / "train" / os.fsdecode(b"caf\xe9")).mkdir()
+    assert "is no text; give its folder another" in refused(pets)
+
+
 def test_the_later_of_two_files_of_one_name_counts(pets: Path) -> None:
     path = packed(pets)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
@@ -192,11 +201,11 @@ def test_the_later_of_two_files_of_one_name_counts(pets: Path) -> None:
     assert found.passed_over == (LeftOut("train/cat/0.png", "replaced by a later file of the same name"),)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_a_header_that_lies_about_a_size_unpacks_no_more(method: int, pets: Path) -> None:
     path = packed(pets)
     with zipfile.ZipFile(path, "a", method) as archive:
-        archive.writestr("train/cat/2.png", bytes(300 * 2**20))
+        archive.writestr("train/cat/2.png", bytes(160 * 2**20))
     content = bytearray(path.read_bytes())
     for mark, place in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
         at = content.rfind(mark)
@@ -209,7 +218,7 @@ def test_a_header_that_lies_about_a_size_unpacks_no_more(method: int, pets: Path
     finally:
         tracemalloc.stop()
     assert [one.name for one in found.corrupt] == ["train/cat/2.png"]
-    assert peak < 128 * 2**20
+    assert peak < 120 * 2**20
 
 
 def test_a_link_inside_a_zip_is_told(pets: Path) -> None:

@@ -87,7 +87,7 @@ def test_corrupt_images_are_counted_and_named(pets: Path) -> None:
 def test_a_cut_off_image_is_corrupt(pets: Path) -> None:
     path = picture(pets / "train" / "dog" / "big.png", size=8)
     path.write_bytes(path.read_bytes()[:40])
-    assert "1 of 9 images cannot be taken: train/dog/big.png (a damaged image" in refused(pets)
+    assert "1 of 9 images cannot be taken: train/dog/big.png (no image that can be read)" in refused(pets)
 
 
 def test_files_that_are_no_images_are_passed_over_and_counted(pets: Path) -> None:

@@ -153,7 +153,7 @@ TINY = {
     "name": "tiny",
     "task": "classify",
     "data": {"shapes": {"train_images": 200, "test_images": 100}},
-    "networks": {"classifier": {"architecture": {"layers": ["flatten", "linear"]}}},
+    "networks": {"classifier": {"architecture": {"layers": ["flatten", {"linear": 100}]}}},
     "train": {"steps": 1, "device": "cpu", "precision": "fp32"},
 }
 

@@ -10,15 +10,15 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from zoo.errors import DataError, listing
 
 Reader = Callable[[], bytes]
 LARGEST = 64 * 2**20  # bytes of one file, unpacked
-# Only deflate can be told where to stop; what other methods make of one piece is held small by a small piece.
-PIECE = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
-SMALL_PIECE = 2**12
+# zipfile tells only these ways to pack where to stop; others unpack all of a piece, 64 bytes into 90 MB at most.
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+PIECE, SMALL_PIECE = 2**20, 64
 UTF8_NAME = 0x800  # the flag of a zip's entry that says how its name is encoded
 ENCRYPTED = 0x1
 
@@ -109,6 +109,11 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def shown(path: PurePosixPath) -> str:
+    """Return a name that can be printed, also where its bytes are no text."""
+    return path.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def hidden(path: PurePosixPath) -> bool:
     """Whether a name is one that desktops hide, such as .DS_Store and what macOS adds to zips."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
@@ -136,7 +141,7 @@ def _walk(source: Path) -> Iterator[File]:
                 try:
                     path = _follow(path, root, above)
                 except Unreadable as error:
-                    refused.append(f"{inner} ({error})")
+                    refused.append(f"{shown(inner)} ({error})")
                     continue
             if entry.is_dir(follow_symlinks=path != folder / entry.name):
                 waiting.append((inner, path, (*above, path)))
@@ -195,7 +200,10 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     _require_small(info.file_size)
     try:
         with archive.open(info) as file:
-            return _read(file, info.file_size, PIECE.get(info.compress_type, SMALL_PIECE))
+            if info.compress_type in BOUNDED:
+                return _read(file, info.file_size, PIECE)
+            cast(zipfile.ZipExtFile, file).MIN_READ_SIZE = SMALL_PIECE
+            return _read(file, info.file_size, SMALL_PIECE)
     except MemoryError:
         raise
     except Exception as error:  # each way of packing has errors of its own

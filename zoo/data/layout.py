@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from zoo.data.decoding import extensions
-from zoo.data.files import File, Reader, hidden
+from zoo.data.files import File, Reader, hidden, shown
 from zoo.errors import DataError, listing
 
 SPLITS = ("train", "test")
@@ -74,9 +74,9 @@ def sort_out(files: Sequence[File], source: Path, *, flat: bool) -> Layout:
 def summary(left_out: Iterable[LeftOut], limit: int = 4) -> str:
     """Return how many files were left out for which reason, as in "2 files: no image by the name (.txt)"."""
     counts = Counter(one.reason for one in left_out)
-    shown = counts.most_common(limit)
-    told = [f"{count:,} {'file' if count == 1 else 'files'}: {reason}" for reason, count in shown]
-    others = counts.total() - sum(count for _, count in shown)
+    first = counts.most_common(limit)
+    told = [f"{count:,} {'file' if count == 1 else 'files'}: {reason}" for reason, count in first]
+    others = counts.total() - sum(count for _, count in first)
     return "; ".join(told) + (f"; {others:,} for other reasons" if others else "")
 
 
@@ -94,9 +94,9 @@ def _arrange(files: Sequence[File], top: tuple[str, ...], under: tuple[str, ...]
             continue
         reason = _reason(path, outside=not placed or len(inner) < 3, replaced=replaced)
         if reason:
-            left_out.append(LeftOut(path.as_posix(), reason))
+            left_out.append(LeftOut(shown(path), reason))
         else:
-            entries.append(Entry(inner[0], inner[1], path.as_posix(), read))
+            entries.append(Entry(inner[0], inner[1], shown(path), read))
     layout = Layout(tuple(sorted(labels["train"])), tuple(entries), tuple(left_out))
     return layout, labels["test"] - labels["train"]
 
