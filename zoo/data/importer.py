@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_arrays
-from zoo.data.decoding import Progress, Reading, decode_all
+from zoo.data.decoding import Progress, decode_all
 from zoo.data.files import open_files
 from zoo.data.layout import Layout, LeftOut, sort_out, summary
+from zoo.data.pixels import Reading
 from zoo.data.store import fingerprint
 from zoo.errors import DataError, listing
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from zoo.data.decoding import extensions
 from zoo.data.files import File, Reader, hidden, shown
+from zoo.data.pixels import extensions
 from zoo.errors import DataError, listing
 
 SPLITS = ("train", "test")

@@ -39,8 +39,9 @@ def predict(
 
     from zoo import api
     from zoo.cli.terminal import Terminal
-    from zoo.data.decoding import Reading, decode_file
+    from zoo.data.decoding import decode_file
     from zoo.data.files import require_image_file
+    from zoo.data.pixels import Reading
 
     how = Reading.checked(ground=ground, levels=levels)
     for path in images:

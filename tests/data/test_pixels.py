@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, features
 from support import ROOT
 
-from zoo.data.decoding import Reading, Unreadable, decode, extensions
+from zoo.data.files import Unreadable
+from zoo.data.pixels import Reading, decode, extensions
 from zoo.errors import DataError
 
 RED = [255, 0, 0]
