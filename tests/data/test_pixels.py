@@ -146,6 +146,12 @@ def test_values_that_are_no_numbers_are_refused(odd: float) -> None:
     assert refused(content, levels=(0, 1)) == "values that are no finite numbers"
 
 
+@pytest.mark.parametrize("ground", ["whit", "", "#ff000080"])
+def test_a_ground_must_be_an_opaque_colour(ground: str) -> None:
+    with pytest.raises(DataError, match="wanted an opaque colour, such as white"):
+        Reading.checked(ground=ground)
+
+
 @pytest.mark.parametrize("levels", [(1, 0), (0, 0), (0, float("nan"))])
 def test_a_range_must_be_one(levels: tuple[float, float]) -> None:
     with pytest.raises(DataError, match="wanted the value of black and the larger of white"):

@@ -127,7 +127,7 @@ def _walk(source: Path) -> Iterator[File]:
     """Yield what lies in a folder, links inside it followed. Raises DataError in the name of those that cannot be."""
     root = source.resolve()
     refused: list[str] = []
-    waiting = [(PurePosixPath(), root, (root,))]
+    waiting: list[tuple[PurePosixPath, Path, tuple[Path, ...]]] = [(PurePosixPath(), root, (root,))]
     while waiting:
         name, folder, above = waiting.pop()
         try:

@@ -52,12 +52,13 @@ class Reading:
         """Return how to read by what a user wrote. Raises DataError when that is no colour or no range."""
         from PIL import ImageColor
 
+        wanted = f"found the ground {ground!r}; wanted an opaque colour, such as white, black or '#ff8000'"
         try:
-            red, green, blue = ImageColor.getrgb(ground)
+            red, green, blue, *alpha = ImageColor.getrgb(ground)
         except ValueError as error:
-            raise DataError(
-                f"found the ground {ground!r}; wanted an opaque colour, such as white, black or '#ff8000'"
-            ) from error
+            raise DataError(wanted) from error
+        if alpha:
+            raise DataError(wanted)
         if levels is None:
             return cls(size=size, ground=(red, green, blue))
         black, white = levels
@@ -139,7 +140,7 @@ def _to_rgb(opened: Image.Image, how: Reading) -> tuple[Image.Image, bool]:
     if not image.has_transparency_data:
         return image.convert("RGB"), False
     rgba = image.convert("RGBA")
-    if rgba.getextrema()[3][0] == 255:
+    if rgba.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB"), False
     ground = Image.new("RGBA", rgba.size, (*how.ground, 255))
     ground.alpha_composite(rgba)
