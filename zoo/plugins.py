@@ -17,6 +17,7 @@ import pluggy
 
 from zoo.errors import PluginError
 from zoo.registry import Component, Provider, Registry
+from zoo.text import visible
 
 if TYPE_CHECKING:
     import click
@@ -129,7 +130,7 @@ def installed() -> Installed:
     plugins = discover()
     for plugin in plugins:
         if plugin.error:
-            print(f"warning: plugin {plugin.provider} was dropped: {plugin.error}", file=sys.stderr)
+            print(visible(f"warning: plugin {plugin.provider} was dropped: {plugin.error}"), file=sys.stderr)
     return assemble(plugins)
 
 

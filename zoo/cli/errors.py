@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from zoo.errors import Interrupted, SpecError, ZooError
+from zoo.text import visible
 
 BUG = "this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback"
 
@@ -21,6 +22,10 @@ def exit_code(error: BaseException) -> int:
 
 def describe(error: BaseException) -> str:
     """Return what is said on stderr: for errors on purpose their text, for others a line and what to do."""
+    return visible(_described(error))
+
+
+def _described(error: BaseException) -> str:
     if isinstance(error, SpecError) and len(error.problems) > 1:
         files = dict.fromkeys(problem.at.file for problem in error.problems if problem.at)
         where = f" in {' and '.join(files)}" if files else ""

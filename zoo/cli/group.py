@@ -12,6 +12,7 @@ import click
 from zoo.errors import PluginError, closest
 from zoo.plugins import installed
 from zoo.registry import Provider
+from zoo.text import visible
 
 
 class Lazy(NamedTuple):
@@ -31,7 +32,7 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help())
+            click.echo(visible(ctx.get_help()))
             ctx.exit()
         return super().parse_args(ctx, args)
 
@@ -95,5 +96,5 @@ class PluginGroup(Group):
             if isinstance(command, click.Command) and name:
                 found[name] = (command, provider)
             else:
-                print(f"warning: plugin {provider} offers {command!r}, which is no command", file=sys.stderr)
+                print(visible(f"warning: plugin {provider} offers {command!r}, which is no command"), file=sys.stderr)
         return found

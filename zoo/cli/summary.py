@@ -25,12 +25,11 @@ def show_report(report: Report, terminal: Terminal) -> None:
     networks = [_network(one, report.spec.networks[role].architecture.name) for role, one in report.networks.items()]
     if len(networks) > 1:
         networks.append(_total(report))
-    terminal.table(NETWORK, networks, right=NETWORK[1:])
+    terminal.table(NETWORK, networks, right=NETWORK[1:], drop=("updates", "buffers", "file", "memory", "MACs"))
     if report.verdicts:
         terminal.line()
-        terminal.table(
-            ("limit", "figure", "bound", "verdict"), map(_verdict, report.verdicts), right=("figure", "bound")
-        )
+        columns = ("limit", "figure", "bound", "verdict")
+        terminal.table(columns, map(_verdict, report.verdicts), right=columns[1:3], fold=("verdict",))
 
 
 def show_layers(report: Report, role: str, terminal: Terminal) -> None:
@@ -48,7 +47,8 @@ def show_layers(report: Report, role: str, terminal: Terminal) -> None:
         lines.append(("  " * row.depth + name + times, row.options, units.shape(row.output), *figures))
     terminal.line(f"{role}, input {units.shape(one.input)}" + (f", limit {limit} parameters" if limit else ""))
     columns = ("layer", "options", "output", "parameters", "of limit" if limit else "share", "MACs")
-    terminal.table(columns, lines, right=columns[3:], fold=("options",))
+    drop = ("options", columns[4], "MACs", "output")
+    terminal.table(columns, lines, right=columns[3:], fold=("options",), drop=drop, shorten=("layer",))
 
 
 def layers_data(one: NetworkReport) -> list[dict[str, Any]]:

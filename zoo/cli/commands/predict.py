@@ -57,4 +57,4 @@ def predict(name: str, images: Sequence[Path], top: int, overrides: Sequence[str
         note = f" (cut and scaled from {one.width}x{one.height} to {width}x{height})" if row["resized"] else ""
         terminal.line(f"{path}{note}", style="bold")
         rows = [(each["class"], f"{each['probability']:.1%}") for each in row["classes"]]
-        terminal.table(("class", "probability"), rows, right=("probability",))
+        terminal.table(("class", "probability"), rows, right=("probability",), fold=("class",))
