@@ -116,7 +116,7 @@ class Area:
 
     def draw(self, before: str, share: float, after: str, lines: Iterable[str] = ()) -> None:
         """Draw `before`, a bar that is filled by `share` (0..1), `after`, and `lines`, folded between their figures."""
-        width = self._live.console.width
+        before, after, width = visible(before), visible(after), self._live.console.width
         room = width - cell_len(before) - cell_len(after) - 2
         drawn: list[RenderableType] = []
         if room >= SHORTEST_BAR:
