@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Problem, SpecError, closest
-from zoo.spec.document import BadValue, Node, join, kind
+from zoo.spec.document import BadValue, Node, join, kind, unseparated
 from zoo.spec.merge import merge
 from zoo.spec.overrides import override
 from zoo.spec.reader import FORMATS, nearest_file, read, read_data
@@ -98,9 +98,9 @@ class _Sources:
     def _extended(self, document: Node, folder: Path, below: tuple[Path, ...]) -> Node:
         """Return the document laid over what it extends; `below` are the files that led here, itself last."""
         if not document.is_mapping:
-            raise SpecError(
-                [Problem(document.at, "", f"found {kind(document.value)}", f"a mapping: the keys of a {self._noun}")]
-            )
+            wanted = f"a mapping: the keys of a {self._noun}"
+            hint = unseparated(document.value)
+            raise SpecError([Problem(document.at, "", f"found {kind(document.value)}", wanted, hint)])
         parents = document.value.get("extends")
         own = replace(document, value={key: node for key, node in document.value.items() if key != "extends"})
         if parents is None:

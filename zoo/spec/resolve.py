@@ -13,7 +13,7 @@ from zoo.errors import PluginError, Position, Problem, SpecError, closest, listi
 from zoo.options import Option, Options
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
-from zoo.spec.document import DEPTH_LIMIT, Node
+from zoo.spec.document import DEPTH_LIMIT, Node, unseparated
 from zoo.spec.free import is_free
 from zoo.spec.schema import ComponentSpec, Spec
 
@@ -97,7 +97,7 @@ class Resolver:
     def section(self, schema: type, node: Node, path: str) -> Any:
         """Resolve a fixed part of a spec into an instance of `schema`; None after a problem."""
         if not node.is_mapping:
-            self._report(node.at, path, show(node.value), "a mapping")
+            self._report(node.at, path, show(node.value), "a mapping", unseparated(node.value))
             return None
 
         def made() -> Any:
