@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+
+_NUMBER = re.compile(r"\d+")
 
 
 class Position(NamedTuple):
@@ -146,16 +150,11 @@ class ShapeError(ZooError):
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the name nearest to `name`, or "" when none is near."""
-    from difflib import get_close_matches
+    """Return "did you mean 'x'?" for the one of `names` that `name` means, or "" when none is near."""
+    from zoo.hints import nearest
 
-    known = sorted(names)
-    matches = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    # A word cut short or spelt out, such as convolution for conv, is near too.
-    matches = matches or [
-        one for one in known if min(len(one), len(name)) > 2 and (name.startswith(one) or one.startswith(name))
-    ]
-    return f"did you mean {matches[0]!r}?" if matches else ""
+    found = nearest(name, names)
+    return f"did you mean {found!r}?" if found else ""
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:
@@ -167,4 +166,4 @@ def listing(names: Iterable[str], limit: int = 12) -> str:
 
 def _document_order(problem: Problem) -> tuple[str, int, int, str]:
     at = problem.at or Position("", 0, 0)
-    return (at.file, at.line, at.column, problem.path)
+    return (at.file, at.line, at.column, _NUMBER.sub(lambda found: found[0].zfill(9), problem.path))

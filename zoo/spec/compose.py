@@ -86,7 +86,10 @@ class _Sources:
             return path
         found = self._find(text)
         if found is None:
-            raise BadValue(f"found the unknown {self._noun} {text!r}", self._wanted, closest(text, self._names()))
+            beside = [path.with_name(path.name + suffix) for suffix in FORMATS]
+            files = [f"did you mean the file {str(one)!r}?" for one in beside if one.is_file()]
+            hint = files[0] if files else closest(text, self._names())
+            raise BadValue(f"found the unknown {self._noun} {text!r}", self._wanted, hint)
         return found
 
     def _file(self, path: Path, below: tuple[Path, ...]) -> Node:

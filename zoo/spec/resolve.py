@@ -20,6 +20,7 @@ from zoo.spec.schema import ComponentSpec, Spec
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
+MOST_LISTED = 20  # names in a message; of more, the command that lists them
 PLAIN = (str, int, float, list, dict, type(None))
 
 
@@ -81,17 +82,21 @@ class Resolver:
         value: Any = node.value
         if not isinstance(value, PLAIN):
             return value
+        # Plain data has no places of its own; what is wrong in two parts of it is told of both.
+        place = node.at if node.at.line else path
         if isinstance(value, str):
             named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
-            return self._once((kinds, value, node.at, id(self._blocks)), None, named)
+            return self._once((kinds, value, place, id(self._blocks)), None, named)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
             named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
-            return self._once((kinds, id(node), id(self._blocks)), node, named)
-        found = show(value)
+            return self._once((kinds, id(node), place, id(self._blocks)), node, named)
+        found, hint = show(value), ""
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
-        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options")
+        elif isinstance(value, list) and "layer" in kinds:
+            hint = "several layers are one as {sequence: [...]}"
+        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options", hint)
         return None
 
     def section(self, schema: type, node: Node, path: str) -> Any:
@@ -134,9 +139,10 @@ class Resolver:
         component = self.registry.find(kinds, name)
         if component is None:
             names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
-            self._report(
-                at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names)
-            )
+            lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
+            wanted = f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
+            hint = unseparated(name) or _own_set(kinds, name) or closest(name, names)
+            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", wanted, hint)
             return None
         path = f"{path}.{name}" if path else name
         try:
@@ -251,10 +257,21 @@ class Resolver:
             return None
         if option.form == "sections":
             assert option.section is not None
-            return {key: self.section(option.section, item, _join(path, key)) for key, item in node.value.items()}
+            return {key: self._one_of_sections(option.section, node, key, path) for key in node.value}
         return {
             key: self._named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
         }
+
+    def _one_of_sections(self, schema: type, node: Node, key: str, path: str) -> Any:
+        """Resolve one of several sections; one that lacks something may be another, whose name is misspelt."""
+        before, place = len(self.problems), _join(path, key)
+        found = self.section(schema, node.value[key], place)
+        hint = closest(key, [one for one in node.value if one != key])
+        for index in range(before, len(self.problems) if hint else before):
+            one = self.problems[index]
+            if one.path == place and one.found.startswith("found no ") and not one.hint:
+                self.problems[index] = replace(one, hint=hint)
+        return found
 
     def _plain(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any]:
         data = {key: node.data() for key, node in given.items()}
@@ -292,10 +309,22 @@ class Resolver:
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
         if is_free(node):
             return Problem(node.at, place, "found a free variable", describe(wanted), "free variables stand under let")
-        return Problem(node.at, place, show(node.value), describe(wanted), hint)
+        found = show(node.value)
+        if node.is_list and node.value and describe(wanted).startswith("a list of "):
+            found += f" of {len(node.value)}"
+        return Problem(node.at, place, found, describe(wanted), hint)
 
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
         self.problems.append(Problem(at, path, found, wanted, hint))
+
+
+def _own_set(kinds: tuple[str, ...], name: str) -> str:
+    """Return how a data set of one's own is written, where it is named as those of plugins are."""
+    if "dataset" not in kinds:
+        return ""
+    from zoo.data.store import stored
+
+    return f"a set of your own is written data: {{images: {name}}}" if name in stored() else ""
 
 
 def show(value: Any) -> str:
