@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+MOST_PROBLEMS = 100  # that are told; who has more, mends these first
 _NUMBER = re.compile(r"\d+")
 
 
@@ -51,14 +52,16 @@ class ZooError(Exception):
 
 
 class SpecError(ZooError):
-    """A spec cannot work. Holds every problem found, in document order."""
+    """A spec cannot work. Holds every problem found, in document order; of very many the first, and how many `more`."""
 
     exit_code = 3
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        unique = dict.fromkeys(problems)
-        self.problems: tuple[Problem, ...] = tuple(sorted(unique, key=_document_order))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        ordered = sorted(dict.fromkeys(problems), key=_document_order)
+        self.problems: tuple[Problem, ...] = tuple(ordered[:MOST_PROBLEMS])
+        self.more = len(ordered) - len(self.problems)
+        told = [str(problem) for problem in self.problems]
+        super().__init__("\n".join([*told, *([f"and {self.more:,} more problems"] if self.more else [])]))
 
 
 class PluginError(ZooError):

@@ -23,14 +23,14 @@ LAYERS = [
     {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
-    {"zoo.budget", "zoo.builder"},
+    {"zoo.budget", "zoo.promises", "zoo.builder"},
     {"zoo.checking"},
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
     {"zoo.challenges"},
     {"zoo.api"},
-    {"zoo.cli"},
+    {"zoo.cli", "zoo.__main__"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
 HEAVY = {

@@ -15,6 +15,10 @@ from zoo.registry import Provider
 from zoo.text import visible
 
 
+class Closed(Exception):
+    """Nobody reads what is printed any more; of a BrokenPipeError click would make the exit code 1."""
+
+
 class Lazy(NamedTuple):
     """A command that is not imported yet: "package.module:attribute" and its line in the help."""
 
@@ -47,7 +51,10 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command and drop what it returns: an exit code is raised, not returned."""
-        super().invoke(ctx)
+        try:
+            super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise Closed from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -93,7 +100,7 @@ class PluginGroup(Group):
                     f"command {name!r} of plugin {provider} has the name of a built-in command; "
                     "uninstall the plugin, or choose plugins with ZOO_PLUGINS=name,name"
                 )
-            if isinstance(command, click.Command) and name:
+            if isinstance(command, click.Command):
                 found[name] = (command, provider)
             else:
                 print(visible(f"warning: plugin {provider} offers {command!r}, which is no command"), file=sys.stderr)

@@ -30,7 +30,7 @@ class Terminal:
     """
 
     def __init__(self, stream: Stream = "results", *, file: IO[str] | None = None) -> None:
-        self._console = Console(stderr=stream == "status", file=file, markup=False, highlight=False, emoji=False)
+        self._console = _Console(stderr=stream == "status", file=file, markup=False, highlight=False, emoji=False)
         if not self.is_terminal:
             self._console.width = UNBOUNDED
 
@@ -103,6 +103,12 @@ class Terminal:
             yield area
         finally:
             area.close()
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the command end as any other whose reader went away."""
+        raise  # noqa: PLE0704
 
 
 class Area:

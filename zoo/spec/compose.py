@@ -16,6 +16,8 @@ from zoo.spec.overrides import override
 from zoo.spec.reader import FORMATS, nearest_file, read, read_data
 
 _DEEPEST_EXTENDS = 16
+_MOST_EXTENDS = 64  # in one list
+_MOST_FILES = 256  # in all
 
 Find = Callable[[str], Path | None]
 Names = Callable[[], Iterable[str]]
@@ -110,6 +112,9 @@ class _Sources:
             return own
         result: Node | None = None
         problems: list[Problem] = []
+        if parents.is_list and len(parents.value) > _MOST_EXTENDS:
+            found = f"found {len(parents.value):,} {self._noun}s to extend"
+            raise SpecError([Problem(parents.at, "extends", found, f"at most {_MOST_EXTENDS}")])
         for index, node in enumerate(parents.value if parents.is_list else [parents]):
             try:
                 parent = self._parent(node, folder, below)
@@ -135,4 +140,6 @@ class _Sources:
             raise BadValue(f"found a {self._noun} that extends itself: {names}")
         if len(below) > _DEEPEST_EXTENDS:
             raise BadValue(f"found more than {_DEEPEST_EXTENDS} {self._noun}s that extend each other", "fewer")
+        if len(self._loaded) + len(below) > _MOST_FILES:
+            raise BadValue(f"found more than {_MOST_FILES} {self._noun}s that it extends", "fewer")
         return self._file(path, below)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from zoo.annotations import describe, within
-from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
+from zoo.errors import MOST_PROBLEMS, PluginError, Position, Problem, SpecError, closest, listing
 from zoo.options import Option, Options
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
-from zoo.spec.document import DEPTH_LIMIT, Node, unseparated
+from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.free import is_free
 from zoo.spec.schema import ComponentSpec, Spec
 
@@ -141,7 +141,7 @@ class Resolver:
             names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
             lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
             wanted = f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
-            hint = unseparated(name) or _own_set(kinds, name) or closest(name, names)
+            hint = unseparated(name) or _own_set(kinds, name) or self._closest(name, names)
             self._report(at, path, f"found the unknown {kinds[0]} {name!r}", wanted, hint)
             return None
         path = f"{path}.{name}" if path else name
@@ -211,7 +211,7 @@ class Resolver:
         for key, node in given.items():
             option = schema.by_name.get(key)
             if option is None:
-                hint = closest(key, schema.by_name)
+                hint = self._closest(key, schema.by_name)
                 wanted = f"one of {', '.join(schema.by_name)}" if schema.by_name else "no options here"
                 self._report(node.key_at or node.at, path, f"found the unknown key {key!r}", wanted, hint)
             elif option.form == "value":
@@ -278,6 +278,11 @@ class Resolver:
         values = schema.take(data)
         if values is not None:
             return values
+        if strange := [key for key, value in data.items() if not _is_plain(value)]:
+            for key in strange:
+                found = f"found {shorten(repr(data[key]))}, which is no plain data but a {type(data[key]).__name__}"
+                self._report(given[key].at, _join(path, key), found, schema.by_name[key].wanted)
+            return {}
         from pydantic import ValidationError
 
         try:
@@ -314,6 +319,10 @@ class Resolver:
             found += f" of {len(node.value)}"
         return Problem(node.at, place, found, describe(wanted), hint)
 
+    def _closest(self, name: str, names: Iterable[str]) -> str:
+        """Return a hint while problems are few enough to be told; to look for one takes long."""
+        return closest(name, names) if len(self.problems) < MOST_PROBLEMS else ""
+
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
         self.problems.append(Problem(at, path, found, wanted, hint))
 
@@ -335,6 +344,13 @@ def show(value: Any) -> str:
         return "found a list" if value else "found an empty list"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return f"found {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is data that a file could hold; what an architecture writes may be anything."""
+    if isinstance(value, (list, tuple, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _join(path: str, key: str) -> str:

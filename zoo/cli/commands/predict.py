@@ -30,7 +30,11 @@ def predict(name: str, images: Sequence[Path], top: int, overrides: Sequence[str
     from zoo import api
     from zoo.cli.terminal import Terminal
     from zoo.data.decoding import decode_file
+    from zoo.errors import DataError
 
+    for path in images:
+        if path.is_dir():
+            raise DataError(f"{path}: it is a folder; name the images in it, such as {path / '*.png'}")
     trained = api.load(name, overrides=overrides)
     channels, height, width = trained.info.image
     decoded = [decode_file(path, channels, height, width) for path in images]
