@@ -94,7 +94,7 @@ class Resolver:
         found, hint = show(value), ""
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
-        elif isinstance(value, list) and "layer" in kinds:
+        elif isinstance(value, list) and value and "layer" in kinds:
             hint = "several layers are one as {sequence: [...]}"
         self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options", hint)
         return None
