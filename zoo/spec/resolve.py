@@ -82,15 +82,15 @@ class Resolver:
         value: Any = node.value
         if not isinstance(value, PLAIN):
             return value
-        # Plain data has no places of its own; what is wrong in two parts of it is told of both.
-        place = node.at if node.at.line else path
         if isinstance(value, str):
             named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
-            return self._once((kinds, value, place, id(self._blocks)), None, named)
+            # Plain data has no places of its own: what is wrong in two parts of it is told of both.
+            told = None if node.at.line else (kinds, id(node))
+            return self._once((kinds, value, node.at, id(self._blocks)), None, named, told)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
             named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
-            return self._once((kinds, id(node), place, id(self._blocks)), node, named)
+            return self._once((kinds, id(node), id(self._blocks)), node, named)
         found, hint = show(value), ""
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
@@ -119,13 +119,16 @@ class Resolver:
             found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return found
 
-    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
-        """Return what was found under `key`, or find it now; what has problems is None, and they are told once."""
+    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
+        """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
+        `told`, or else for `key`.
+        """
         if key in self._found:
             return self._found[key][1]
-        found = None if key in self._failed else find()
+        told = told or key
+        found = None if told in self._failed else find()
         if found is None:
-            self._failed.add(key)
+            self._failed.add(told)
         else:
             self._found[key] = (node, found)
         return found
