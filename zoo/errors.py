@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
 MOST_PROBLEMS = 100  # that are told; who has more, mends these first
 _NUMBER = re.compile(r"\d+")
 

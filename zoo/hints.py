@@ -96,7 +96,9 @@ SAME = (
     "let variables vars",
 )
 #: What others have and a spec has not; a name that happens to be written alike would mislead.
-ABSENT = frozenset("gru lstm rnn embedding softmax swiglu geglu negate einsum permute transpose".split())
+ABSENT = frozenset(
+    ["gru", "lstm", "rnn", "embedding", "softmax", "swiglu", "geglu", "negate", "einsum", "permute", "transpose"]
+)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -30,7 +30,9 @@ def test_a_broken_limit(zoo_command: Zoo, tiny: Path) -> None:
     code, out, err = zoo_command("check", tiny, "--set", "budget.parameters=1000")
     assert (code, err) == (10, "")
     assert out.startswith("tiny: breaks 1 limit: budget.parameters\n")
-    assert out.endswith("\n\n`zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits\n")
+    assert out.endswith(
+        "\n\n`zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits\n"
+    )
     assert "parameters   2,264   1000  broken: 1,264 too many\n" in out
 
 

@@ -254,7 +254,10 @@ def test_the_module_is_the_command(python: Callable[..., subprocess.Popen[str]])
     [
         (OSError(errno.ENOSPC, "No space left on device", "a.svg"), "a.svg: No space left on device\n    make room"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device\n    make room, or name a place"),
-        (PermissionError(errno.EACCES, "Permission denied", "run"), "run: Permission denied\n    it belongs to somebody"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "run"),
+            "run: Permission denied\n    it belongs to somebody",
+        ),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), "File name too long\n    choose a shorter name"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", b"a/b"), "a/b: Not a directory\n    look at the path"),
     ],
@@ -291,7 +294,7 @@ def test_a_full_disk_names_the_file(
 
 
 def test_an_error_moves_no_cursor(zoo_command: Zoo, here: Path) -> None:
-    (here / "a\x1b[2J.yaml").write_text("zoo: 1\nname: \"b\\u009b1m\"\n")
+    (here / "a\x1b[2J.yaml").write_text('zoo: 1\nname: "b\\u009b1m"\n')
     code, out, err = zoo_command("check", "a\x1b[2J.yaml")
     assert (code, out) == (3, "")
     assert "\x1b" not in err and "\x9b" not in err

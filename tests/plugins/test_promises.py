@@ -123,9 +123,7 @@ def network(**options: Any) -> dict[str, Any]:
         ({"task": "no_task"}, "the task no_task (my_plugin:no_task) returned 'task'; wanted a zoo.api.Task"),
     ],
 )
-def test_what_a_component_returns_is_named(
-    mine: Registry, tmp_path: Path, parts: dict[str, Any], message: str
-) -> None:
+def test_what_a_component_returns_is_named(mine: Registry, tmp_path: Path, parts: dict[str, Any], message: str) -> None:
     with pytest.raises(PluginError) as caught:
         zoo.train(SPEC | parts, run=tmp_path / "run", registry=mine)
     assert message in str(caught.value)
@@ -151,7 +149,9 @@ def test_what_a_step_does_wrong_is_named(mine: Registry, tmp_path: Path, gives: 
 
 def test_a_numpy_integer_in_layers_is_named(mine: Registry) -> None:
     spec = SPEC | {"networks": {"classifier": {"architecture": "numpy_layers"}}}
-    with pytest.raises(SpecError, match=r"linear\.features: found (np\.int64\(4\)|4), which is no plain data but a int64"):
+    with pytest.raises(
+        SpecError, match=r"linear\.features: found (np\.int64\(4\)|4), which is no plain data but a int64"
+    ):
         zoo.check(spec, registry=mine)
 
 

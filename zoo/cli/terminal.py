@@ -108,7 +108,7 @@ class Terminal:
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Let the command end as any other whose reader went away."""
-        raise  # noqa: PLE0704
+        raise
 
 
 class Area:

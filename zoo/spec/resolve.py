@@ -143,7 +143,9 @@ class Resolver:
         if component is None:
             names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
             lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
-            wanted = f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
+            wanted = (
+                f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
+            )
             hint = unseparated(name) or _own_set(kinds, name) or self._closest(name, names)
             self._report(at, path, f"found the unknown {kinds[0]} {name!r}", wanted, hint)
             return None

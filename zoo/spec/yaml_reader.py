@@ -299,5 +299,7 @@ def _no_key(line: str, at: Position) -> Problem:
     if colon[0] != ":":
         return Problem(at, "", "found a full-width colon (U+FF1A)", "':' and a blank")
     if after.isspace():
-        return Problem(at._replace(column=at.column + 1), "", f"found the blank U+{ord(after):04X} after ':'", "a space")
+        return Problem(
+            at._replace(column=at.column + 1), "", f"found the blank U+{ord(after):04X} after ':'", "a space"
+        )
     return Problem(at, "", "found ':' without a blank after it", "a key, ':', a blank, and its value")

@@ -100,7 +100,9 @@ class TabScanner(Scanner):
 
     def _separates(self) -> bool:
         """Return whether the tab here is white space: in a blank line, after the blanks that indent, or in brackets."""
-        return bool(self.flow_level) or self.reader.column > self.indent or self.reader.peek(self._white()) in "#" + _BLANK
+        return (
+            bool(self.flow_level) or self.reader.column > self.indent or self.reader.peek(self._white()) in "#" + _BLANK
+        )
 
     def _white(self) -> int:
         length = 0
