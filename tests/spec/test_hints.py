@@ -162,8 +162,13 @@ def test_of_very_many_problems_the_first_are_told() -> None:
 
 
 def test_hints_are_looked_for_no_more_than_they_are_told(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr("zoo.spec.resolve.closest", lambda name, names: asked.append(name) or "")
+    asked: list[str] = []
+
+    def hint(name: str, names: object) -> str:
+        asked.append(name)
+        return ""
+
+    monkeypatch.setattr("zoo.spec.resolve.closest", hint)
     found = problems(SPEC | {f"key_{index}": 1 for index in range(5000)}, registry)
     assert len(found) == 100
     assert len(asked) <= 101
