@@ -66,7 +66,15 @@ class Verdict:
         state = f"{self.spare:,} to spare" if self.kept else f"{-self.spare:,} too many"
         if not self.kept and self.spare > 0:
             state = f"{self.spare:,} too few"
-        return f"{of}{self.limit}: {self.figure:,}{self.unit and ' ' + self.unit} of {self.bound}, {state}"
+        return f"{of}{self.limit}: {self.figure:,}{self.unit and ' ' + self.unit} of {self.most}, {state}"
+
+    @property
+    def most(self) -> str:
+        """The bound as it was written; where the figure has a unit, in the same unit."""
+        if not self.unit:
+            return self.bound
+        sign = self.bound[: len(self.bound) - len(self.bound.lstrip("<= "))].strip()
+        return f"{sign}{self.figure + self.spare + (sign == '<'):,} {self.unit}"
 
 
 def judge(limit: str, figure: int, bound: int | str, *, exit_code: int = 15, unit: str = "") -> Verdict:

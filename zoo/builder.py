@@ -13,6 +13,7 @@ from zoo.errors import Problem, ShapeError, SpecError, ZooError
 from zoo.network.composites import Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.layer import Condition, Cost, Layer, Shape
+from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
@@ -54,7 +55,9 @@ class Builder:
             if isinstance(target, type) and issubclass(target, Layer):
                 return _placed(self._made(target, options, spec), spec)
             return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
-        return partial(target, **options) if supplied else self._made(target, options, spec)
+        if supplied:
+            return keeping(spec.component, partial(target, **options))
+        return kept(spec.component, self._made(target, options, spec))
 
     def layer(self, item: Any) -> Layer:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""

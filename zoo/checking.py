@@ -27,7 +27,7 @@ class NetworkReport:
     figures: Figures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `zoo check` found. `kept` says whether every limit is kept."""
 
@@ -56,7 +56,21 @@ class Report:
 
     def broken(self) -> str:
         """Say which limits are broken, one a line; empty when all are kept."""
-        return "\n".join(f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept)
+        lines = [f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept]
+        return "\n    ".join(part for part in ("\n".join(lines), self.advice) if part)
+
+    @property
+    def advice(self) -> str:
+        """What helps a network that is too large, where one is."""
+        if any(not one.kept and one.spare < 0 and one.limit != "steps" for one in self.verdicts):
+            return "`zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits"
+        return ""
+
+    def __repr__(self) -> str:
+        parameters = f"{self.total.parameters:,} parameters, {self.total.macs:,} MACs"
+        broken = [verdict.limit for verdict in self.verdicts if not verdict.kept]
+        state = f"breaks {', '.join(broken)}" if broken else "keeps its limits"
+        return f"<Report of {self.spec.name}: {parameters}, {state}>"
 
     def to_data(self) -> dict[str, Any]:
         """Return the report as plain data."""

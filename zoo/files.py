@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,25 @@ from pathlib import Path
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one step.
 
-    Raises whatever `write` raises; then `path` is as it was and the temporary file is gone.
+    Raises whatever `write` raises, and OSError with `path` where it cannot be written; then `path` is as it was and the
+    temporary file is gone.
     """
+    try:
+        _write_atomically(path, write)
+    except OSError as error:
+        # Whoever is told wants to know of the file that was asked for, not of the temporary one.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    except Exception as error:
+        # safetensors has an error of its own, with the system's in its text.
+        if (code := re.search(r"\(os error (\d+)\)", str(error))) is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+
+
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # A name may be as long as the system allows; the temporary one is beside it, and not longer.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     os.close(descriptor)
     temporary = Path(name)
     try:

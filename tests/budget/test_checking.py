@@ -110,7 +110,8 @@ def test_a_network_can_have_limits_of_its_own(registry: Registry) -> None:
 
 
 def test_a_verdict_says_what_is_left() -> None:
-    assert str(judge("memory", 1000, "4 KiB", unit="B")) == "memory: 1,000 B of 4 KiB, 3,096 to spare"
+    assert str(judge("memory", 1000, "4 KiB", unit="B")) == "memory: 1,000 B of 4,096 B, 3,096 to spare"
+    assert str(judge("memory", 5000, "<4 KiB", unit="B")) == "memory: 5,000 B of <4,096 B, 905 too many"
     assert str(judge("parameters", 99, "=100")) == "parameters: 99 of =100, 1 too few"
     assert isinstance(judge("x", 1, 1), Verdict)
 

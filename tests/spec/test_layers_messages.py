@@ -134,7 +134,7 @@ CASES = [
         "a list of exactly four",
         "zero_pad: [1, 2, 3, 4, 5]",
         "",
-        "broken.yaml:5:59: networks.classifier.architecture.layers.layers.0.zero_pad.padding: found a list; wanted a list of 4, each a whole number from 0 to 1,048,576",
+        "broken.yaml:5:59: networks.classifier.architecture.layers.layers.0.zero_pad.padding: found a list of 5; wanted a list of 4, each a whole number from 0 to 1,048,576",
     ),
     case(
         "branches without a branch",

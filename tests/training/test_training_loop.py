@@ -168,7 +168,7 @@ def test_a_finished_run_is_not_trained_again(run: Callable[..., Run]) -> None:
 def test_a_folder_with_another_run_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     run()
     with pytest.raises(
-        RunError, match=r"it holds a run of another spec \(\w{8}, this is \w{8}\); choose another folder"
+        RunError, match=r"it holds a run of another spec \(\w{8}, this is \w{8}\), with .*; choose another folder"
     ):
         run(train__seed=1)
 

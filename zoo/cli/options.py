@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from zoo.registry import Provider
+from zoo.text import visible
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 overrides = click.option(
@@ -36,7 +37,7 @@ levels = click.option(
 
 def print_json(data: Any) -> None:
     """Print `data` on stdout as one JSON document."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    click.echo(visible(json.dumps(data, indent=2, ensure_ascii=False, default=str)))
 
 
 def provider_data(provider: Provider) -> dict[str, str]:

@@ -37,7 +37,7 @@ def show_seeds(found: Mapping[str, Any], each: Mapping[str, Figures], terminal: 
         ]
         terminal.line(f"{split}, mean ± standard deviation over seeds, n = {found['n']}", style="bold")
         terminal.line()
-        terminal.table((split, "mean ± std", *seeds), rows, right=("mean ± std", *seeds))
+        terminal.table((split, "mean ± std", *seeds), rows, right=("mean ± std", *seeds), drop=seeds[::-1])
         terminal.line()
 
 

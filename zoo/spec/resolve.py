@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from zoo.annotations import describe, within
-from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
+from zoo.errors import MOST_PROBLEMS, PluginError, Position, Problem, SpecError, closest, listing
 from zoo.options import Option, Options
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
-from zoo.spec.document import DEPTH_LIMIT, Node
+from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.free import is_free
 from zoo.spec.schema import ComponentSpec, Spec
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
+MOST_LISTED = 20  # names in a message; of more, the command that lists them
 PLAIN = (str, int, float, list, dict, type(None))
 
 
@@ -83,21 +84,25 @@ class Resolver:
             return value
         if isinstance(value, str):
             named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
-            return self._once((kinds, value, node.at, id(self._blocks)), None, named)
+            # Plain data has no places of its own: what is wrong in two parts of it is told of both.
+            told = None if node.at.line else (kinds, id(node))
+            return self._once((kinds, value, node.at, id(self._blocks)), None, named, told)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
             named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, named)
-        found = show(value)
+        found, hint = show(value), ""
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
-        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options")
+        elif isinstance(value, list) and value and "layer" in kinds:
+            hint = "several layers are one as {sequence: [...]}"
+        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options", hint)
         return None
 
     def section(self, schema: type, node: Node, path: str) -> Any:
         """Resolve a fixed part of a spec into an instance of `schema`; None after a problem."""
         if not node.is_mapping:
-            self._report(node.at, path, show(node.value), "a mapping")
+            self._report(node.at, path, show(node.value), "a mapping", unseparated(node.value))
             return None
 
         def made() -> Any:
@@ -114,13 +119,16 @@ class Resolver:
             found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return found
 
-    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
-        """Return what was found under `key`, or find it now; what has problems is None, and they are told once."""
+    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
+        """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
+        `told`, or else for `key`.
+        """
         if key in self._found:
             return self._found[key][1]
-        found = None if key in self._failed else find()
+        told = told or key
+        found = None if told in self._failed else find()
         if found is None:
-            self._failed.add(key)
+            self._failed.add(told)
         else:
             self._found[key] = (node, found)
         return found
@@ -134,9 +142,12 @@ class Resolver:
         component = self.registry.find(kinds, name)
         if component is None:
             names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
-            self._report(
-                at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names)
+            lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
+            wanted = (
+                f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
             )
+            hint = unseparated(name) or _own_set(kinds, name) or self._closest(name, names)
+            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", wanted, hint)
             return None
         path = f"{path}.{name}" if path else name
         try:
@@ -205,7 +216,7 @@ class Resolver:
         for key, node in given.items():
             option = schema.by_name.get(key)
             if option is None:
-                hint = closest(key, schema.by_name)
+                hint = self._closest(key, schema.by_name)
                 wanted = f"one of {', '.join(schema.by_name)}" if schema.by_name else "no options here"
                 self._report(node.key_at or node.at, path, f"found the unknown key {key!r}", wanted, hint)
             elif option.form == "value":
@@ -251,16 +262,32 @@ class Resolver:
             return None
         if option.form == "sections":
             assert option.section is not None
-            return {key: self.section(option.section, item, _join(path, key)) for key, item in node.value.items()}
+            return {key: self._one_of_sections(option.section, node, key, path) for key in node.value}
         return {
             key: self._named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
         }
+
+    def _one_of_sections(self, schema: type, node: Node, key: str, path: str) -> Any:
+        """Resolve one of several sections; one that lacks something may be another, whose name is misspelt."""
+        before, place = len(self.problems), _join(path, key)
+        found = self.section(schema, node.value[key], place)
+        hint = closest(key, [one for one in node.value if one != key])
+        for index in range(before, len(self.problems) if hint else before):
+            one = self.problems[index]
+            if one.path == place and one.found.startswith("found no ") and not one.hint:
+                self.problems[index] = replace(one, hint=hint)
+        return found
 
     def _plain(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any]:
         data = {key: node.data() for key, node in given.items()}
         values = schema.take(data)
         if values is not None:
             return values
+        if strange := [key for key, value in data.items() if not _is_plain(value)]:
+            for key in strange:
+                found = f"found {shorten(repr(data[key]))}, which is no plain data but a {type(data[key]).__name__}"
+                self._report(given[key].at, _join(path, key), found, schema.by_name[key].wanted)
+            return {}
         from pydantic import ValidationError
 
         try:
@@ -292,10 +319,26 @@ class Resolver:
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
         if is_free(node):
             return Problem(node.at, place, "found a free variable", describe(wanted), "free variables stand under let")
-        return Problem(node.at, place, show(node.value), describe(wanted), hint)
+        found = show(node.value)
+        if node.is_list and node.value and describe(wanted).startswith("a list of "):
+            found += f" of {len(node.value)}"
+        return Problem(node.at, place, found, describe(wanted), hint)
+
+    def _closest(self, name: str, names: Iterable[str]) -> str:
+        """Return a hint while problems are few enough to be told; to look for one takes long."""
+        return closest(name, names) if len(self.problems) < MOST_PROBLEMS else ""
 
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
         self.problems.append(Problem(at, path, found, wanted, hint))
+
+
+def _own_set(kinds: tuple[str, ...], name: str) -> str:
+    """Return how a data set of one's own is written, where it is named as those of plugins are."""
+    if "dataset" not in kinds:
+        return ""
+    from zoo.data.store import stored
+
+    return f"a set of your own is written data: {{images: {name}}}" if name in stored() else ""
 
 
 def show(value: Any) -> str:
@@ -306,6 +349,13 @@ def show(value: Any) -> str:
         return "found a list" if value else "found an empty list"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return f"found {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is data that a file could hold; what an architecture writes may be anything."""
+    if isinstance(value, (list, tuple, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _join(path: str, key: str) -> str:

@@ -18,10 +18,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import zoo
-from zoo.errors import RunError
+from zoo.errors import RunError, ZooError, listing
 from zoo.files import write_text
 from zoo.registry import Registry
+from zoo.spec.difference import MISSING, differences
+from zoo.spec.document import kind
 from zoo.spec.load import load_spec
+from zoo.spec.reader import read
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_yaml
 
@@ -99,14 +102,26 @@ class Run:
             before = run.facts().get("spec_hash", "")
             if before != spec.hash:
                 raise RunError(
-                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]}); "
-                    "choose another folder with --run, or delete this one"
+                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]})"
+                    f"{run._changes(spec)}; choose another folder with --run, or delete this one"
                 )
             return run
         if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
             raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
         _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
         return run
+
+    def _changes(self, spec: Spec) -> str:
+        """Say what the spec of this run says otherwise than `spec`; nothing where it cannot be read."""
+        try:
+            changes = list(differences(read(self.spec_path).data(), spec.to_data()))
+        except ZooError:
+            return ""
+        told = [
+            f"{one.path}: {', not '.join('nothing' if value is MISSING else kind(value) for value in one[1:])}"
+            for one in changes
+        ]
+        return f", with {listing(told, 4)}" if told else ""
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -213,7 +228,9 @@ class Run:
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(data, dict):
+                raise ValueError("it is no object")
             return data
         except (OSError, ValueError) as error:
             raise RunError(f"{path}: it cannot be read ({error}); this run folder is damaged") from error

@@ -14,6 +14,7 @@ from zoo.data.dataset import DataInfo
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import Sampler
 from zoo.errors import TrainingError
+from zoo.promises import Roles, broken, kept_figures
 from zoo.random import derive_seed
 from zoo.spec.schema import Spec
 from zoo.training.engine import Engine
@@ -42,12 +43,13 @@ class Stepper:
         augment: list[Any],
     ) -> None:
         self.spec, self.task, self.engine, self.trainees = spec, task, engine, trainees
+        self._roles = Roles(spec.task.component, trainees)
         self.images, self.info, self.augment = images, info, augment
         self.sampler = Sampler(images.length, spec.train.batch_size * task.batches(), spec.train.seed)
         self.graphs: Graphs | None = None
         self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched
         self._step = 0
-        self._networks = {role: one.compiled for role, one in trainees.items()}
+        self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
         self._random = {purpose: torch.Generator(engine.device) for purpose in purposes}
@@ -84,7 +86,7 @@ class Stepper:
         graphs, networks = self.graphs, self._networks
         self.graphs = None
         if not compiled:
-            self._networks = {role: one.module for role, one in self.trainees.items()}
+            self._networks = Roles(self.spec.task.component, {role: one.module for role, one in self.trainees.items()})
         try:
             yield
         finally:
@@ -99,7 +101,7 @@ class Stepper:
             batch, random = Batch(*part), self._random["noise"]
             turn = Turn(self._networks, batch, self.info, update, random, self._step, self.spec.train.steps)
             with self.engine.autocast(), self.phase("forward"):
-                figures.append(self.task.step(turn))
+                figures.append(kept_figures(self.spec.task.component, self.task.step(turn)))
         return figures
 
     def _batch(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Batch:
@@ -121,7 +123,9 @@ class Stepper:
         kind = self.engine.device.type
 
         def update(role: str, loss: Tensor) -> Tensor:
-            trainee = self.trainees[role]
+            trainee = self._roles[role]
+            if not isinstance(loss, Tensor):
+                raise broken(self.spec.task.component, f"gave {loss!r} as the loss of {role}", "a tensor of one number")
             if trainee.updates >= (self._step + 1) * self.task.updates(role):
                 raise TrainingError(
                     f"step {self._step}: the task {self.spec.task.name} updates {role} more often than the "

@@ -49,4 +49,4 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
     shown = [
         [units.figure(value) if isinstance(value, float) else str(value) for value in row.values()] for row in rows
     ]
-    Terminal().table(names, shown, right=names[2:])
+    Terminal().table(names, shown, right=names[2:], drop=names[:2:-1])

@@ -46,6 +46,7 @@ def list_sets(as_json: bool) -> None:
         rows,
         right=("classes", "train", "test"),
         fold=("note",),
+        drop=("image", "test", "train", "classes"),
     )
 
 
@@ -128,14 +129,14 @@ def show(name: str, as_json: bool) -> None:
 def remove(name: str, yes: bool) -> None:
     """Delete a data set from this machine."""
     from zoo.cli import units
-    from zoo.cli.terminal import ask
+    from zoo.cli.terminal import Terminal, ask
     from zoo.data import store
 
     path = store.path_of(name)
     if path.exists() and not yes and not ask(f"delete {path} ({units.size(path.stat().st_size)})?"):
         raise click.UsageError("nothing was deleted; say --yes to delete without being asked")
     store.remove(name)
-    click.echo(f"deleted {path}")
+    Terminal().line(f"deleted {path}")
 
 
 @data.command(short_help="Print the folder of the data sets.")

@@ -81,7 +81,14 @@ def _show_ranking(ranking: Ranking, terminal: Terminal) -> None:
     terminal.line(f"{ranking.short}: {ranking.conditions}")
     columns = (*COLUMNS[:2], ranking.short, *COLUMNS[2:])
     right = ("rank", ranking.short, "parameters", "MACs", "steps", "n")
-    terminal.table(columns, [_row(ranking, row) for row in ranking.rows], right=right, fold=("verified",))
+    terminal.table(
+        columns,
+        [_row(ranking, row) for row in ranking.rows],
+        right=right,
+        fold=("verified",),
+        drop=("seeds", "n", "steps", "MACs", "parameters"),
+        shorten=("name",),
+    )
     for row in ranking.rows:
         if row.source:
             terminal.line(f"{row.name}: {row.source}. {row.remark}".rstrip())

@@ -72,4 +72,4 @@ def predict(
         note = f" (cut and scaled from {one.width}x{one.height} to {width}x{height})" if row["resized"] else ""
         terminal.line(f"{path}{note}", style="bold")
         rows = [(each["class"], f"{each['probability']:.1%}") for each in row["classes"]]
-        terminal.table(("class", "probability"), rows, right=("probability",))
+        terminal.table(("class", "probability"), rows, right=("probability",), fold=("class",))

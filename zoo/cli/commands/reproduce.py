@@ -106,7 +106,7 @@ def _show(found: Reproduction, terminal: Terminal) -> None:
     )
     terminal.line()
     columns = ("figure", "published", "n", "again", "expected", "verdict")
-    terminal.table(columns, map(_row, found.comparisons), right=columns[1:5])
+    terminal.table(columns, map(_row, found.comparisons), right=columns[1:5], drop=("n",))
     terminal.line()
     for one in found.comparisons:
         terminal.line(f"{one.figure}: {one.basis}")

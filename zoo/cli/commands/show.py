@@ -79,7 +79,7 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
         options.print_json({"spec": report.spec.name, "written": written})
     else:
         for one in written:
-            click.echo(one)
+            Terminal().line(one)
 
 
 def _components(registry: Registry, name: str) -> list[Component]:
@@ -150,7 +150,7 @@ def _show_component(data: dict[str, Any], terminal: Terminal) -> None:
         )
         for one in data["options"]
     ]
-    terminal.table(("option", "default", "wanted", "meaning"), rows, fold=("wanted", "meaning"))
+    terminal.table(("option", "default", "wanted", "meaning"), rows, fold=("wanted", "meaning"), drop=("wanted",))
 
 
 def _default(value: Any) -> str:
