@@ -182,7 +182,7 @@ def test_a_folder_is_no_image(zoo_command: Zoo, here: Path) -> None:
     assert zoo_command("predict", "cifar100-resnet-silu", "images") == (
         5,
         "",
-        "error: images: it is a folder; name the images in it, such as images/*.png\n",
+        "error: images: it is a folder, not a file; wanted an image file\n",
     )
 
 
