@@ -122,7 +122,8 @@ def kernel_distance(
         return features[torch.randperm(len(features), generator=generator)[:size].to(features.device)]
 
     found = torch.stack([mmd(draw(real), draw(fake)) for _ in range(subsets)])
-    return float(found.mean()), float(found.std(correction=0))
+    # One subset has no deviation.
+    return float(found.mean()), float(found.std(correction=0)) if subsets > 1 else None
 
 
 def neighbourhood(real: Tensor, fake: Tensor, /, *, nearest: int = 5, block: int = 1000) -> Neighbourhood:

@@ -13,11 +13,14 @@ from zoo.errors import RunError
 from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
 from zoo.publishing.certificate import sha256_of, verify
+from zoo.publishing.measured import recall
 from zoo.spec import shipped
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
 from zoo.training.run import Run
+
+DIFFERS = "differs: "  # before what was measured otherwise
 
 
 class Finding(NamedTuple):
@@ -72,11 +75,16 @@ def is_submission(folder: Path) -> bool:
 
 
 def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
-    """Return a published entry as a submission, verified. Raises ShelfError when its certificate cannot be read."""
+    """Return a published entry as a submission, verified, with what was measured of it on this machine.
+
+    Each figure has the fact `verified`. Raises ShelfError when its certificate cannot be read.
+    """
     certificate = entry.certificate
     report = check(entry.spec(builder.registry), builder)
     wanted = "spec, weights, counts and figures as its certificate says"
     findings = [Finding("entry", False, problem, wanted) for problem in verify(entry.folder, builder)]
+    here = recall(certificate)
+    findings += [Finding("entry", False, f"{DIFFERS}{problem}", wanted) for problem in here.problems]
     about = _facts(certificate.measurements)
     images = {"test": builder.bind(report.spec.data).info().test_images}
     measured = [
@@ -84,12 +92,17 @@ def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
             name,
             tuple(one.values.values()),
             tuple(map(int, one.values)),
-            {"split": split, "images": images.get(split), **about.get((split, name), {})},
+            {
+                "split": split,
+                "images": images.get(split),
+                **about.get((split, name), {}),
+                "verified": here.says(split, name),
+            },
         )
         for split, figures in certificate.figures.items()
         for name, one in figures.items()
     ]
-    findings = findings or [Finding("entry", True, "verified", wanted)]
+    findings = findings or [Finding("entry", True, "as its certificate says", wanted)]
     return Submission("entry", entry.label, report, tuple(measured), tuple(findings))
 
 
@@ -105,8 +118,11 @@ def from_run(run: Run, builder: Builder) -> Submission:
     else:
         findings.append(Finding("training", result["steps"] == spec.train.steps, f"{result['steps']:,} steps", wanted))
     figures = {"test": (result or {}).get("test", {})}
-    evaluation = run.evaluation()
+    evaluation, data = run.evaluation(), run.data
     if evaluation is not None:
+        if data is not None:
+            measured_on = str(evaluation.get("data"))
+            findings.append(Finding("data", measured_on == data.fingerprint, measured_on[:8], data.fingerprint[:8]))
         findings.append(_checkpoint(run, evaluation))
         figures |= evaluation["figures"]
     about = _facts((evaluation or {}).get("measurements", []))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from zoo.files import json_text
 from zoo.registry import Provider
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -17,11 +17,14 @@ overrides = click.option(
     multiple=True,
     help="Change the spec for this command, such as train.seed=1; can be repeated.",
 )
+other_data = click.option(
+    "--other-data", "other_data", is_flag=True, help="Go on although the data are not those that it was trained on."
+)
 
 
 def print_json(data: Any) -> None:
-    """Print `data` on stdout as one JSON document."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    """Print `data` on stdout as one JSON document; numbers that are not finite become null."""
+    click.echo(json_text(data, default=str))
 
 
 def provider_data(provider: Provider) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Dataset:
     """A training and a test set with the names of their classes.
 
     `superclasses` are the names of groups of classes, and `superclass_of` the group of each class; both are empty
-    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from.
+    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from;
+    `parts` are hashes of single parts of the content where they are known already (`zoo.data.identity`).
     """
 
     info: DataInfo
@@ -48,6 +50,7 @@ class Dataset:
     superclasses: tuple[str, ...] = ()
     superclass_of: tuple[int, ...] = ()
     source: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class DataSource:
@@ -63,6 +66,12 @@ class DataSource:
     def info(self) -> DataInfo:
         """Return what is known without loading images. Raises DataError when that is nothing."""
         raise NotImplementedError
+
+    def fingerprint(self) -> str | None:
+        """Return that of a set which was brought to this machine, without loading it; None where it is not here, or
+        where name and options fix the content.
+        """
+        return None
 
     def load(self) -> Dataset:
         """Return the data. Raises DataError, with the command that brings them, when they are not on this machine."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from zoo.data.dataset import DataInfo, Dataset, ImageSet
 from zoo.data.decoding import Progress, Reader, decode_all
-from zoo.data.store import fingerprint
+from zoo.data.identity import fingerprint
 from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:

@@ -16,8 +16,11 @@ from zoo.cli import options
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes of each image.")
 @options.overrides
+@options.other_data
 @options.as_json
-def predict(name: str, images: Sequence[Path], top: int, overrides: Sequence[str], as_json: bool) -> None:
+def predict(
+    name: str, images: Sequence[Path], top: int, overrides: Sequence[str], other_data: bool, as_json: bool
+) -> None:
     """Name the classes of image files.
 
     NAME is a published entry or the folder of a run. Images of any size and mode are taken; those of another size are
@@ -31,7 +34,7 @@ def predict(name: str, images: Sequence[Path], top: int, overrides: Sequence[str
     from zoo.cli.terminal import Terminal
     from zoo.data.decoding import decode_file
 
-    trained = api.load(name, overrides=overrides)
+    trained = api.load(name, overrides=overrides, other_data=other_data)
     channels, height, width = trained.info.image
     decoded = [decode_file(path, channels, height, width) for path in images]
     shares = trained.probabilities(torch.from_numpy(np.stack([one.pixels for one in decoded])))
