@@ -43,7 +43,9 @@ class Identity:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Identity:
         """Return what `to_data` gave. Raises KeyError, TypeError or ValueError when it is something else."""
-        info = {key: tuple(value) if isinstance(value, list) else value for key, value in data["info"].items()}
+        info: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data["info"].items()
+        }
         return cls(
             fingerprint=data["fingerprint"],
             class_names=tuple(data["class_names"]),
@@ -100,7 +102,8 @@ def parts_of(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> d
     """Return hashes by which two sets can be told apart: of the images of each split, of the images with the names of
     their classes, of both in their order, and of the images of both splits together.
     """
-    found, every = {}, []
+    found: dict[str, str] = {}
+    every: list[bytes] = []
     for split, part in (("train", train), ("test", test)):
         pixels = list(_digests(part.images))
         names = [_name_of(label, class_names) for label in part.labels]

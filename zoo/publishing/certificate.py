@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
@@ -29,7 +30,7 @@ WEIGHTS = "weights.safetensors"
 FORMAT = 1
 CLOSE = 1e-9  # relative; a mean is read back as it was written
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -73,6 +74,20 @@ class Figure:
             n=len(given),
             values=dict(values),
         )
+
+
+class Measured(TypedDict):
+    """A metric of generated images: with what, of what, its values by drawing seed; more may stand there."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+
+    name: str
+    split: NotRequired[str]
+    mean: float | None
+    values: list[float | None]
+    seeds: NotRequired[list[int]]
+    extractor: NotRequired[str]
+    trained_with_seed: NotRequired[Count]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -161,7 +176,7 @@ class Certificate:
     shipped_seed: Count
     shipped_because: str
     figures: dict[str, dict[str, Figure]]  # by split, by name
-    measurements: list[dict[str, Any]]  # of generated images: with what, of what, values by drawing seed
+    measurements: list[Measured]  # of generated images: with what, of what, values by drawing seed
     per_class: dict[str, float]  # mean top-1 over the trainings; empty where there is none
     test_looks: dict[str, dict[str, Count]]  # by seed, by occasion: how often test images were measured on
     spot_check: SpotCheck

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,11 @@ class Finished:
             "train": evaluated.get("train", {}),
         }
         numbers = {
-            split: {name: one for name, one in part.items() if isinstance(one, float) and name not in drawn}
+            split: {
+                name: one
+                for name, one in part.items()
+                if isinstance(one, float) and math.isfinite(one) and name not in drawn
+            }
             for split, part in parts.items()
         }
         return {split: part for split, part in numbers.items() if part}

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 ROUND = 1  # counted up when figures are computed otherwise
 HERE, NOT_HERE = "measured here", "not measured here"
-#: What other arithmetic may change. A CPU and a GPU, fp32 and bf16 round otherwise, so that the few images whose two best
-#: classes are nearly equal change sides: under bf16 14 of 10,000 at most did, of what ships, and a loss moved by 0.0004.
+#: What other arithmetic may change. CPUs and GPUs, fp32 and bf16 round otherwise: an image whose two best classes
+#: are nearly equal may change sides, and a loss moves in its third digit.
 IMAGES, RELATIVE = 2e-3, 2e-3
 #: Distances are of images rounded to 8 bits, and small differences of large sums.
 DRAWN = 1e-2
