@@ -31,8 +31,8 @@ ROUND = 1  # counted up when figures are computed otherwise
 HERE, NOT_HERE = "measured here", "not measured here"
 #: What other arithmetic may change. Weights are measured in fp32 everywhere; the networks that ship gave the figures of
 #: another CPU again to 1e-8. Coarser products (TF32 on a GPU) tip images whose two best classes are nearly equal: bf16,
-#: the coarsest, moved the accuracy of those networks by 8 of 10,000 images and a loss by 0.0014. So an accuracy or a loss
-#: may move by a thousandth, at least two images, and a thousandth of itself.
+#: the coarsest, moved the accuracy of those networks by 8 of 10,000 images and a loss by 0.0014. So an accuracy or a
+#: loss may move by a thousandth, at least two images, and a thousandth of itself.
 SHARE, FEW, RELATIVE = 1e-3, 2, 1e-3
 #: A mean logit, which bf16 moved by 0.0135; and a distance between images that are rounded to 8 bits.
 LOGIT, DRAWN, LEAST = 2e-2, 1e-2, 0.1
