@@ -80,13 +80,14 @@ def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
     Each figure has the fact `verified`. Raises ShelfError when its certificate cannot be read.
     """
     certificate = entry.certificate
-    report = check(entry.spec(builder.registry), builder)
+    data = certificate.data.info
+    report = check(entry.spec(builder.registry), builder, certificate.data.identity().info)
     wanted = "spec, weights, counts and figures as its certificate says"
     findings = [Finding("entry", False, problem, wanted) for problem in verify(entry.folder, builder)]
     here = recall(certificate)
     findings += [Finding("entry", False, f"{DIFFERS}{problem}", wanted) for problem in here.problems]
     about = _facts(certificate.measurements)
-    images = {"test": builder.bind(report.spec.data).info().test_images}
+    images = {"test": (data or builder.bind(report.spec.data).info()).test_images}
     measured = [
         Measurement(
             name,
@@ -109,7 +110,8 @@ def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
 def from_run(run: Run, builder: Builder) -> Submission:
     """Return a run as a submission, with the figures that were measured in it. Raises RunError when it is damaged."""
     spec = run.spec(builder.registry)
-    report, result = check(spec, builder), run.result()
+    data, result = run.data, run.result()
+    report = check(spec, builder, data.info if data else None)
     recorded, written = str(run.facts().get("spec_hash", "")), hash_of(read(run.spec_path).data())
     findings = [Finding("spec", recorded == written, written[:8], recorded[:8])]
     wanted = f"{spec.train.steps:,} steps"
@@ -118,7 +120,7 @@ def from_run(run: Run, builder: Builder) -> Submission:
     else:
         findings.append(Finding("training", result["steps"] == spec.train.steps, f"{result['steps']:,} steps", wanted))
     figures = {"test": (result or {}).get("test", {})}
-    evaluation, data = run.evaluation(), run.data
+    evaluation = run.evaluation()
     if evaluation is not None:
         if data is not None:
             measured_on = str(evaluation.get("data"))

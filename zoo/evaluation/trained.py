@@ -80,16 +80,16 @@ class Trained:
         digest = hashlib.sha256(last.read_bytes()).hexdigest()
         # What was trained in bf16 is measured in fp32 as all else is, also on a machine that has no bf16.
         engine = choose(replace(spec.train, engine="eager", precision="fp32"))
-        networks = make_networks(spec, check(spec, builder), builder)
+        data = source.data
+        info = data.info if data else None
+        if info is None and not other_data:
+            # An earlier version made it, and did not write down what a network must know.
+            require_same_here(source, spec, builder)
+        info = info or builder.bind(spec.data).info()
+        networks = make_networks(spec, check(spec, builder, info), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
-        task, data = builder.bind(spec.task), source.data
-        info = data.info if data else None
-        if info is None:
-            # An earlier version made it, and did not write down what a network must know.
-            if not other_data:
-                require_same_here(source, spec, builder)
-            info = builder.bind(spec.data).info()
+        task = builder.bind(spec.task)
         return cls(
             source, spec, task, info, placed, engine.device, last, digest, step, builder, data, other_data=other_data
         )

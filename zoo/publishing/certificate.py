@@ -243,7 +243,7 @@ def verify(folder: Path, builder: Builder) -> list[str]:
     problems += file_problems(folder, certificate.weights)
     try:
         found = hash_of(read(folder / SPEC).data())
-        report = check(load_spec(folder / SPEC, registry=builder.registry), builder)
+        report = check(load_spec(folder / SPEC, registry=builder.registry), builder, certificate.data.identity().info)
     except (ZooError, OSError) as error:
         return [*problems, f"the spec cannot be checked: {error}"]
     if found != certificate.spec_hash:
