@@ -222,7 +222,8 @@ def test_a_stored_set_is_verified(zoo_command: Zoo, fruit: Path) -> None:
     assert out.startswith("fruit: images, labels or names have the fingerprint ")
     code, out, _ = zoo_command("data", "verify", "--json")
     (found,) = json.loads(out)
-    assert (code, found["name"], found["fingerprint"] == mark, len(found["problems"])) == (5, "fruit", False, 1)
+    assert (code, found["name"], found["fingerprint"] == mark) == (5, "fruit", False)
+    assert len(found["problems"]) == 3  # the mean and the deviation are others too
 
 
 def test_a_set_that_is_not_here_is_not_verified(zoo_command: Zoo, here: Path) -> None:
