@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.data.augment import Mixing
+from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest
 from zoo.network.layer import Cost, Layer, Shape
 from zoo.spec.schema import ComponentSpec, Spec
@@ -110,12 +111,12 @@ class Row(NamedTuple):
     times: int = 1
 
 
-def check(spec: Spec, builder: Builder) -> Report:
+def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     """Return what `spec` costs and whether it keeps its limits. Raises SpecError when it cannot work, DataError when
-    the shape of its data is not known on this machine.
+    the shape of its data is not known on this machine, unless `info` tells it.
     """
     task, source = builder.bind(spec.task), builder.bind(spec.data)
-    info = source.info()
+    info = info or source.info()
     problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
     problems += [] if task.soft_labels else _mixing_problems(spec, builder)
     networks: dict[str, NetworkReport] = {}
@@ -192,7 +193,7 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
 
 
-def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
+def _train_problems(spec: Spec, info: DataInfo) -> Iterator[Problem]:
     train = spec.train
     if train.validation >= info.train_images:
         yield Problem(

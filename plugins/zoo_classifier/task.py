@@ -88,7 +88,7 @@ class Classify(Task):
                 else {"top1_flip": float(beside[:, 0].mean()), "top5_flip": float(beside.sum(1).mean())}
             ),
             "accuracy_mean": float(groups.mean()),
-            "accuracy_std": float(groups.std(unbiased=False)),
+            "accuracy_std": float(groups.std(unbiased=False)) if len(groups) > 1 else None,
             "per_class": [
                 float(total / count) if count else None for total, count in zip(per_class, counts, strict=True)
             ],
@@ -98,7 +98,9 @@ class Classify(Task):
         """Return the figures in the paper's form: train loss: 1.812, train acc: 0.521±0.065."""
         loss = f"{figures['loss']:.3f}" if math.isfinite(figures["loss"]) else "not finite"
         mean, std = figures["accuracy_mean"], figures["accuracy_std"]
-        return f"{split} loss: {loss}, {split} acc: {mean:.3f}±{std:.3f}"
+        # A single batch has no deviation.
+        spread = " (n = 1)" if std is None or math.isnan(std) else f"±{std:.3f}"
+        return f"{split} loss: {loss}, {split} acc: {mean:.3f}{spread}"
 
     def _prepared(self, images: Tensor, info: DataInfo) -> Tensor:
         if not self.normalize:

@@ -102,12 +102,16 @@ class ZooExtractor(Extractor):
     """
 
     of: Annotated[str, Field(min_length=1, description="A published classifier, or the folder or the spec of a run.")]
+    other_data: Annotated[bool, Field(description="Take it although its data set is another one here.")] = False
 
     @cached_property
     def _trained(self) -> Trained:
         from zoo.api import load
 
-        return load(self.of)
+        trained = load(self.of, other_data=self.other_data)
+        if not self.other_data:
+            trained.require_same_here(f"{{zoo: {{of: {self.of}, other_data: true}}}}")
+        return trained
 
     @cached_property
     def _network(self) -> nn.Module:

@@ -92,7 +92,7 @@ class KernelDistance(FeatureMetric):
     def __call__(self, evidence: Evidence) -> list[Measurement]:
         def compare(real: Tensor, fake: Tensor, seed: int) -> dict[str, float]:
             mean, std = distances.kernel_distance(real, fake, subsets=self.subsets, size=self.subset_size, seed=seed)
-            return {"kernel_distance": mean, "kernel_distance_subset_std": std}
+            return {"kernel_distance": mean} | ({} if std is None else {"kernel_distance_subset_std": std})
 
         more = {"subsets": self.subsets, "subset_size": self.subset_size}
         return list(self.measured(evidence, self.extractor, compare, **more))

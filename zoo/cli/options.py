@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from zoo.files import json_text
 from zoo.registry import Provider
 from zoo.text import visible
 
@@ -17,6 +17,9 @@ overrides = click.option(
     metavar="PATH=VALUE",
     multiple=True,
     help="Change the spec for this command, such as train.seed=1; can be repeated.",
+)
+other_data = click.option(
+    "--other-data", "other_data", is_flag=True, help="Go on although the data are not those that it was trained on."
 )
 
 ground = click.option(
@@ -36,8 +39,8 @@ levels = click.option(
 
 
 def print_json(data: Any) -> None:
-    """Print `data` on stdout as one JSON document."""
-    click.echo(visible(json.dumps(data, indent=2, ensure_ascii=False, default=str)))
+    """Print `data` on stdout as one JSON document; numbers that are not finite become null."""
+    click.echo(visible(json_text(data, default=str)))
 
 
 def provider_data(provider: Provider) -> dict[str, str]:

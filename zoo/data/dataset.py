@@ -45,7 +45,8 @@ class Dataset:
     """A training and a test set with the names of their classes.
 
     `superclasses` are the names of groups of classes, and `superclass_of` the group of each class; both are empty
-    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from.
+    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from;
+    `parts` are hashes of single parts of the content where they are known already (`zoo.data.identity`).
     `imported` says how the pixels of image files became these, where they come from such.
     """
 
@@ -58,6 +59,7 @@ class Dataset:
     superclass_of: tuple[int, ...] = ()
     source: str = ""
     imported: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class DataSource:
@@ -73,6 +75,12 @@ class DataSource:
     def info(self) -> DataInfo:
         """Return what is known without loading images. Raises DataError when that is nothing."""
         raise NotImplementedError
+
+    def fingerprint(self) -> str | None:
+        """Return that of a set which was brought to this machine, without loading it; None where it is not here, or
+        where name and options fix the content.
+        """
+        return None
 
     def load(self) -> Dataset:
         """Return the data. Raises DataError, with the command that brings them, when they are not on this machine."""

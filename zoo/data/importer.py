@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_arrays
 from zoo.data.decoding import Progress, decode_all
 from zoo.data.files import open_files
+from zoo.data.identity import fingerprint
 from zoo.data.layout import Layout, LeftOut, sort_out, summary
 from zoo.data.pixels import Reading
-from zoo.data.store import fingerprint
 from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:

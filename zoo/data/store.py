@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_sound
+from zoo.data.identity import parts_of
 from zoo.errors import DataError
-from zoo.files import write_atomically
+from zoo.files import json_text, write_atomically
 from zoo.registry import NAME
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def save(name: str, dataset: Dataset) -> Path:
         "superclasses": dataset.superclasses,
         "superclass_of": dataset.superclass_of,
         "fingerprint": dataset.fingerprint,
+        "parts": dict(dataset.parts or parts_of(dataset.train, dataset.test, dataset.class_names)),
         "source": dataset.source,
         "imported": dict(dataset.imported),
     }
@@ -77,7 +79,9 @@ def save(name: str, dataset: Dataset) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
-            write_atomically(path, lambda temporary: save_file(arrays, temporary, {"zoo": json.dumps(facts)}))
+            write_atomically(
+                path, lambda temporary: save_file(arrays, temporary, {"zoo": json_text(facts, indent=None)})
+            )
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{path}: the data set cannot be written ({error}); nothing was changed; "
@@ -108,6 +112,7 @@ def load(name: str) -> Dataset:
         superclass_of=tuple(facts["superclass_of"]),
         source=facts.get("source", ""),
         imported=facts.get("imported", {}),
+        parts=facts.get("parts", {}),
     )
     try:
         require_sound(dataset, f"the data set {name!r}")
@@ -147,21 +152,6 @@ def remove(name: str) -> None:
         raise DataError(_missing(name))
     path.unlink()
     path.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
-    """Return the SHA-256 of images, with their shape, labels and names, in that order."""
-    import hashlib
-
-    import numpy as np
-
-    digest = hashlib.sha256()
-    for part in (train, test):
-        digest.update(json.dumps(part.images.shape).encode())
-        digest.update(np.ascontiguousarray(part.images).data)
-        digest.update(np.ascontiguousarray(part.labels).data)
-    digest.update(json.dumps(class_names).encode())
-    return digest.hexdigest()
 
 
 def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:

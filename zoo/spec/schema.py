@@ -64,6 +64,11 @@ class ComponentSpec:
         """Return `{name: options}` as plain data."""
         return {self.name: self.options_data()}
 
+    def written(self) -> str:
+        """Return it in a line, as a spec could have it."""
+        options = ", ".join(f"{key}: {value}" for key, value in self.options_data().items())
+        return f"{self.name}: {{{options}}}" if options else self.name
+
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
         return {key: to_data(value) for key, value in self.options.items()}

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo.errors import RunError
-from zoo.files import write_atomically
+from zoo.files import json_text, write_atomically
+from zoo.training import records
 from zoo.training.trainee import Trainee, load_state, under
 
 KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
@@ -35,7 +36,7 @@ def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: st
     }
     path = folder / f"step-{step:08d}.safetensors"
     try:
-        write_atomically(path, lambda temporary: save_file(tensors, temporary, {"zoo": json.dumps(facts)}))
+        write_atomically(path, lambda temporary: save_file(tensors, temporary, {"zoo": json_text(facts, indent=None)}))
     except (OSError, SafetensorError) as error:
         last = newest(folder)
         kept = f"the last checkpoint is {last}" if last else "no checkpoint was written before"
@@ -63,11 +64,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["zoo"])
-            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise RunError(
             f"{path}: this is no checkpoint that can be read ({error}); delete it to go on from an older one"
         ) from error
+    records.require(facts, records.Checkpoint, path)
+    return facts, tensors
 
 
 def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> tuple[int, float]:

@@ -31,7 +31,7 @@ from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.reporter import Reporter
-from zoo.training.run import Run, default_folder, now
+from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
 from zoo.training.task import GenerativeTask, Task
 from zoo.training.trainee import make_trainees
@@ -39,8 +39,17 @@ from zoo.training.trainee import make_trainees
 WATCHED = 64  # pictures at fixed latents
 
 
-def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
+def train(
+    spec: Spec,
+    builder: Builder,
+    folder: Path | None = None,
+    reporter: Reporter | None = None,
+    *,
+    other_data: bool = False,
+) -> Run:
     """Train `spec` to its last step in a run folder and return the run; one that was stopped goes on where it was.
+
+    other_data: go on also where the data are not those that the run was begun on.
 
     Raises BudgetError when the spec breaks a limit, SpecError, DataError, RunError, TrainingError, and Interrupted
     after Ctrl-C or SIGTERM, when the state has been saved.
@@ -55,13 +64,13 @@ def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Re
             reporter.message(f"{run.folder} is finished; its result stands. To train again, choose another --run.")
             return run
         if spec.train.seeds == 1:
-            training = Training(spec, report, builder, run, reporter)
+            training = Training(spec, report, builder, run, reporter, other_data=other_data)
             with stopping() as stopped:
                 training.go(stopped)
         else:
             from zoo.training.seeds import train_seeds
 
-            train_seeds(spec, report, builder, run, reporter)
+            train_seeds(spec, report, builder, run, reporter, other_data=other_data)
     return run
 
 
@@ -94,6 +103,8 @@ class Training:
         run: Run,
         reporter: Reporter,
         material: Material | None = None,
+        *,
+        other_data: bool = False,
     ) -> None:
         self.spec, self.run, self.reporter = spec, run, reporter
         self.task: Task = builder.bind(spec.task)
@@ -113,11 +124,13 @@ class Training:
         self.step = 0
         if not run.spec_path.exists():
             facts = {
-                "data": self.material.dataset.fingerprint,
+                **data_facts(self.material.dataset),
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
             }
             run.begin(spec, facts)
+        else:
+            run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
 
     def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
         """Return the images to train on, and those to validate on, if any are held out."""

@@ -17,7 +17,8 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
 
     METRIC is written as in a spec, such as 'frechet_distance: {extractor: {zoo: RUN}}'. Training images, whole and
     then with blur, noise, compression, other hues, missing classes and copies, are held against the test images: a
-    metric that does not get worse from line to line of one damage is blind to it.
+    metric that does not get worse from line to line of one damage is blind to it. An extractor that was trained on
+    other data than its data set holds here is refused, unless it is written {zoo: {of: RUN, other_data: true}}.
     """
     from zoo import api
     from zoo.cli import units
@@ -43,7 +44,8 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
         status.line(f"{row['damage']}, {row['level']}")
         rows.append(row)
     if as_json:
-        options.print_json({"metric": metric, "data": data, "images": images, "rows": rows})
+        found = {"metric": metric, "data": data, "data_fingerprint": dataset.fingerprint, "images": images}
+        options.print_json({**found, "rows": rows})
         return
     names = list(rows[0])
     shown = [

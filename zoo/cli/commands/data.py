@@ -123,6 +123,38 @@ def show(name: str, as_json: bool) -> None:
         _show(name, Terminal())
 
 
+@data.command(short_help="Read stored sets whole and compare them with their fingerprints.")
+@click.argument("name", required=False)
+@options.as_json
+@click.pass_context
+def verify(context: click.Context, name: str | None, as_json: bool) -> None:
+    """Read stored data sets whole: is the content what its fingerprint says?
+
+    NAME is one set; all that are stored unless given. A set that is not what it says exits with 5.
+    """
+    from zoo.cli.sets import verify_set
+    from zoo.cli.terminal import Terminal
+    from zoo.data import store
+    from zoo.errors import DataError
+
+    documents = []
+    for one in store.stored() if name is None else [name]:
+        try:
+            documents.append(verify_set(one))
+        except DataError as error:
+            documents.append({"name": one, "path": None, "fingerprint": None, "problems": [str(error)]})
+    if as_json:
+        options.print_json(documents)
+    else:
+        terminal = Terminal()
+        for found in documents:
+            told = "; ".join(found["problems"]) or f"as its fingerprint says, {found['fingerprint'][:16]}"
+            terminal.line(f"{found['name']}: {told}", style="bold red" if found["problems"] else "")
+        if not documents:
+            terminal.line("no data set is stored on this machine")
+    context.exit(DataError.exit_code if any(found["problems"] for found in documents) else 0)
+
+
 @data.command(short_help="Delete a data set from this machine.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")

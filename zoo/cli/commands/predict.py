@@ -18,6 +18,7 @@ from zoo.cli import options
 @options.ground
 @options.levels
 @options.overrides
+@options.other_data
 @options.as_json
 def predict(
     name: str,
@@ -26,6 +27,7 @@ def predict(
     ground: str,
     levels: tuple[float, float] | None,
     overrides: Sequence[str],
+    other_data: bool,
     as_json: bool,
 ) -> None:
     """Name the classes of image files.
@@ -46,7 +48,7 @@ def predict(
     how = Reading.checked(ground=ground, levels=levels)
     for path in images:
         require_image_file(path)
-    trained = api.load(name, overrides=overrides)
+    trained = api.load(name, overrides=overrides, other_data=other_data)
     channels, height, width = trained.info.image
     decoded = [decode_file(path, channels, height, width, how) for path in images]
     shares = trained.probabilities(torch.from_numpy(np.stack([one.pixels for one in decoded])))
