@@ -196,9 +196,10 @@ def test_a_real_capture_trains_as_eager_steps_do(name: str, builder: Builder, tm
     runs = []
     for engine in ("eager", "graph"):
         spec = load_spec(name, overrides=[*changes, f"train.engine={engine}"], registry=registry)
+        # To move networks and images there is to wait; steps may not.
+        training = prepared(spec, builder, tmp_path / engine, captured=engine == "graph")
         torch.cuda.set_sync_debug_mode("error" if engine == "graph" else "default")
         try:
-            training = prepared(spec, builder, tmp_path / engine, captured=engine == "graph")
             figures = []
             for step in range(49):
                 figures += training.stepper.take(step)

@@ -109,7 +109,7 @@ def fitting_torchvision(torch_version: str) -> str:
 def _cpu() -> Iterator[Finding]:
     import torch
 
-    from zoo.training.engine import bf16_units
+    from zoo.training.devices import bf16_units
 
     capable = torch.backends.cpu.get_cpu_capability()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
