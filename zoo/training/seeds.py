@@ -82,7 +82,9 @@ def _result(runs: Mapping[int, Run]) -> dict[str, Any]:
         "finished": now(),
         "steps": first["steps"],
         # What is captured trains side by side.
-        "seconds": round((max if "captured" in first["engine"] else sum)(one["seconds"] for one in results.values()), 3),
+        "seconds": round(
+            (max if "captured" in first["engine"] else sum)(one["seconds"] for one in results.values()), 3
+        ),
         "engine": first["engine"],
         **over_seeds({seed: {"test": one["test"]} if "test" in one else {} for seed, one in results.items()}),
         "seeds": {str(seed): one for seed, one in results.items()},
