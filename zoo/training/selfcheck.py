@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3  # of the norm; float32 stays below 1e-5, and a wrong gradient is above 0.01
 SECONDS = 120.0  # after which a process hangs
 BATCH = 3
+#: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 SHAPES: tuple[Shape, ...] = ((8, 6, 6), (5, 7, 9), (1, 4, 4))
 
 #: The kinds of convolutions that libraries have kernels of their own for: (input, layer).
@@ -128,7 +130,7 @@ def _start(kind: str, first: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())},
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())} | WAITING,
     )
 
 
