@@ -187,6 +187,15 @@ def test_an_optimizer_that_counts_on_the_host_is_not_captured(
     )
 
 
+def test_sgd_which_counts_nothing_is_captured(run: Callable[..., Run], captured: Callable[[], None]) -> None:
+    sgd = {"sgd": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}}
+    eager = run("eager", networks__classifier__optimizer=sgd)
+    captured()
+    replayed = run("captured", networks__classifier__optimizer=sgd)
+    assert replayed.facts()["engine"] == "cpu, fp32, captured"
+    assert_same(eager, replayed)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="capturing needs a CUDA device")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_real_capture_trains_as_eager_steps_do(name: str, builder: Builder, tmp_path: Path) -> None:

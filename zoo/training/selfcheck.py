@@ -30,7 +30,7 @@ SECONDS = 120.0  # after which a process hangs
 BATCH = 3
 #: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-SHAPES: tuple[Shape, ...] = ((8, 6, 6), (5, 7, 9), (1, 4, 4))
+SHAPES: tuple[Shape, ...] = ((8, 6, 6), (5, 5, 7))
 
 #: The kinds of convolutions that libraries have kernels of their own for: (input, layer).
 CONVOLUTIONS: tuple[tuple[Shape, dict[str, Any]], ...] = tuple(
@@ -241,8 +241,7 @@ def _random(module: nn.Module, images: Tensor) -> bool:
     import torch
 
     with torch.no_grad():
-        copied = copy.deepcopy(module)
-        first, second = (copy.deepcopy(copied)(images) for _ in range(2))
+        first, second = (copy.deepcopy(module)(images) for _ in range(2))
     return not torch.equal(first, second)
 
 
