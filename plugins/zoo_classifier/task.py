@@ -65,7 +65,7 @@ class Classify(Task):
         best = min(5, info.classes)
         for batch in batches:
             logits = self.predict(networks, batch.images, info).float()
-            losses.append(self.loss(logits, batch.labels).double() * len(batch.labels))
+            losses.append(self.loss(logits, batch.labels).cpu().double() * len(batch.labels))
             hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
             labels.append(batch.labels.cpu())
             if self.test_flip:
@@ -79,7 +79,7 @@ class Classify(Task):
         beside = torch.cat(flipped).double() if flipped else None
         return {
             "images": len(label),
-            "loss": float(torch.stack(losses).sum().cpu() / len(label)),
+            "loss": float(torch.stack(losses).sum() / len(label)),
             "top1": float(right.mean()),
             "top5": float(hit.any(1).double().mean()),
             **(

@@ -73,7 +73,7 @@ class Diffuse(GenerativeTask):
         for images, labels in batches:
             noise = torch.randn(images.shape, generator=random).to(images.device)
             time = self._times(torch.randn(len(images), generator=random)).to(images.device)
-            losses.append(self.loss(networks["denoiser"], images, labels, noise, time).double().cpu())
+            losses.append(self.loss(networks["denoiser"], images, labels, noise, time).cpu().double())
         found = torch.cat(losses)
         return {"images": len(found), "loss": found.mean().item()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,7 +90,11 @@ class Inception(Extractor):
         path = inception_weights(self.weights)
         with tempfile.TemporaryDirectory() as folder:
             # clean-fid knows the file by one name only.
-            (Path(folder) / INCEPTION_FILE).symlink_to(path.resolve())
+            known = Path(folder) / INCEPTION_FILE
+            try:
+                known.symlink_to(path.resolve())
+            except OSError:  # Windows lets only some users make links
+                shutil.copyfile(path, known)
             network: nn.Module = InceptionV3W(folder, download=False).eval()
         return network
 
@@ -215,7 +220,6 @@ def _check(path: Path, origin: str) -> None:
 
 
 def _download(path: Path) -> None:
-    import shutil
     import urllib.request
 
     from cleanfid.downloads_helper import inception_url

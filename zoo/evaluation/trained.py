@@ -20,6 +20,7 @@ from zoo.generation.draw import generate, latents
 from zoo.registry import Registry
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.devices import precision
 from zoo.training.engine import choose
 from zoo.training.task import GenerativeTask, Task
 from zoo.training.trainee import make_networks
@@ -137,7 +138,7 @@ class Trained:
         Raises RunError when the task does not classify.
         """
         found = []
-        with torch.inference_mode():
+        with torch.inference_mode(), precision(self.device, "fp32"):
             for part in images.split(256):
                 logits = self.classifying.predict(self.networks, part.to(self.device).float() / 255, self.info)
                 found.append(logits.float().softmax(1).cpu())
@@ -161,7 +162,7 @@ class Trained:
         task = self.generative
         found = []
         classes = torch.tensor(self.labels(range(len(images)), labels), dtype=torch.int64)
-        with torch.inference_mode():
+        with torch.inference_mode(), precision(self.device, "fp32"):
             for part, given in zip(images.split(256), classes.split(256), strict=True):
                 scaled, given = part.to(self.device).float() / 255, given.to(self.device)
                 scores = task.judge(self.networks, scaled, given if task.conditional else None, self.info)

@@ -175,7 +175,8 @@ class Training:
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
-        self._pending += self.stepper.take(self.step)
+        with self.engine.flags():
+            self._pending += self.stepper.take(self.step)
         self.step += 1
         self._after_step()
 

@@ -71,21 +71,24 @@ def train_seeds(
             return Training(specs[seed], report, builder, runs[seed], watcher, material, other_data=other_data)
 
         with stopping() as stopped:
-            if engine.captured:
+            if engine.captured and left and begin(left[0], Reporter()).engine.captured:
                 _side_by_side(left, begin, reporter, stopped)
             else:
                 _one_after_another(left, list(specs), begin, reporter, stopped)
-    run.write_result(_result(runs, overlapping=engine.captured))
+    run.write_result(_result(runs))
 
 
-def _result(runs: Mapping[int, Run], *, overlapping: bool) -> dict[str, Any]:
+def _result(runs: Mapping[int, Run]) -> dict[str, Any]:
     """Return the result of the whole: the mean, the deviation and n of the seeds' figures, and each seed's result."""
     results = {seed: run.result() or {} for seed, run in runs.items()}
     first = next(iter(results.values()))
     return {
         "finished": now(),
         "steps": first["steps"],
-        "seconds": round((max if overlapping else sum)(one["seconds"] for one in results.values()), 3),
+        # What is captured trains side by side.
+        "seconds": round(
+            (max if "captured" in first["engine"] else sum)(one["seconds"] for one in results.values()), 3
+        ),
         "engine": first["engine"],
         **over_seeds({seed: {"test": one["test"]} if "test" in one else {} for seed, one in results.items()}),
         "seeds": {str(seed): one for seed, one in results.items()},

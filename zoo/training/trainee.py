@@ -39,8 +39,15 @@ class Trainee:
 
     @property
     def capturable(self) -> bool:
-        """Whether a captured step may hold the optimizers' steps: count and rate have to be tensors then."""
-        return all("capturable" in group for one in self.optimizers for group in one.param_groups)
+        """Whether a captured step may hold the optimizers' steps: count and rate have to be tensors then.
+
+        SGD counts nothing, and its fused form takes the rate as a tensor; others read such a rate on the host.
+        """
+        return all(
+            "capturable" in group or (isinstance(one, torch.optim.SGD) and bool(group["fused"]))
+            for one in self.optimizers
+            for group in one.param_groups
+        )
 
     def prepare_capture(self) -> None:
         """Keep the rates in tensors, and let the optimizers count their steps on the device."""
@@ -121,9 +128,11 @@ def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.
     """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
     networks = {}
     for role, one in report.networks.items():
-        torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
-        networks[role] = one.network.module(one.input)
-        builder.bind(spec.networks[role].init)(networks[role])
+        # Layers draw from torch's default generator, which is the program's: it gets back the state that it had.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
+            networks[role] = one.network.module(one.input)
+            builder.bind(spec.networks[role].init)(networks[role])
     return networks
 
 
