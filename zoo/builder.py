@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from zoo.budget import Figures, Verdict
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
 from zoo.network.composites import Sequence
 from zoo.network.from_module import FromModule
@@ -55,6 +56,14 @@ class Builder:
                 return _placed(self._made(target, options, spec), spec)
             return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
         return partial(target, **options) if supplied else self._made(target, options, spec)
+
+    def verdict(self, limit: ComponentSpec, figures: Figures) -> Verdict:
+        """Return what a limit says of figures. Raises SpecError when its bound is none."""
+        try:
+            verdict: Verdict = self.bind(limit)(figures)
+        except ValueError as error:
+            raise SpecError([Problem(limit.at, limit.name, str(error))]) from error
+        return verdict
 
     def layer(self, item: Any) -> Layer:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""

@@ -155,10 +155,10 @@ def _numbers(value: Any) -> bool:
 
 def _verdicts(spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder) -> Iterator[Verdict]:
     for limit in spec.budget.values():
-        yield builder.bind(limit)(total)
+        yield builder.verdict(limit, total)
     for role, section in spec.networks.items():
         for limit in section.budget.values():
-            verdict: Verdict = builder.bind(limit)(networks[role].figures)
+            verdict = builder.verdict(limit, networks[role].figures)
             yield Verdict(**{**vars(verdict), "network": role})
 
 
