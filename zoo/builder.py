@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from zoo.network.composites import Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.layer import Condition, Cost, Layer, Shape
 from zoo.registry import LAYER_FAMILY, Registry
+from zoo.requirements import Finding, Setting
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
 
@@ -195,6 +196,12 @@ class Expanded(Layer):
 
     def module(self, input: Shape, /) -> nn.Module:
         return self.inner(input).module(input)
+
+    def check(self, setting: Setting, /) -> Iterable[Finding]:
+        return self.inner(setting.input).check(setting)
+
+    def weights(self, input: Shape, /) -> Mapping[str, Shape]:
+        return self.inner(input).weights(input)
 
     def children(self, input: Shape, /) -> Any:
         yield from self.inner(input).children(input)

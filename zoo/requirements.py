@@ -44,8 +44,8 @@ class Setting:
     batch: images that are augmented at once; part: the fewest that one forward pass of a training step sees, which
     are fewer where `train.accumulate` cuts a batch into parts.
 
-    Of the network that it belongs to: role; steps, over which its schedule runs; updates, of its weights; twice:
-    whether its slopes are differentiated again; weights: a function that returns those that an optimizer is given; input: the
+    Of the network that it belongs to: role; steps, over which its schedule runs; updates of its weights; twice: whether
+    its slopes are differentiated again; weights: a function that returns those that an optimizer is given; input: the
     shape that reaches a layer. They are "", 0, false and empty elsewhere.
     """
 

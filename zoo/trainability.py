@@ -94,7 +94,7 @@ class _Asked:
         """Gather what was found at `path`; `at` is where it was written."""
         for found, wanted, option, warning in findings:
             whole = f"{path}.{option}" if option else path
-            place = self.spec.places.get(whole) or _written(at) or _nearest(self.spec, whole)
+            place = (option and self.spec.places.get(whole)) or _written(at) or _nearest(self.spec, whole)
             (self.warnings if warning else self.problems).append(Problem(place, whole, found, wanted))
 
 
@@ -147,15 +147,17 @@ def _training(setting: Setting) -> Iterator[Finding]:
         yield Finding(f"found tf32 on {train.device}", "device: cuda, or precision: auto", "precision")
     if train.seed + train.seeds > 2**32:
         found = f"found {train.seeds} seeds from {train.seed} on"
-        yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below 2**32", "seeds")
+        yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below {2**32}", "seeds")
 
 
 def _section(ema: float | None, updates: int) -> Iterator[Finding]:
     memory = 0 if ema is None else round(1 / (1 - ema))
     if memory > updates:
         yield Finding(
-            f"found {ema}, which averages over some {memory:,} updates", f"fewer than the {updates:,} of this training",
-            "ema", True,
+            f"found {ema}, which averages over some {memory:,} updates",
+            f"fewer than the {updates:,} of this training",
+            "ema",
+            True,
         )
 
 
@@ -175,7 +177,8 @@ def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> I
     if vanished * 2 > len(values):
         yield Finding(
             f"found a schedule that is below a millionth in {vanished * steps // len(values):,} of {steps:,} steps",
-            "a rate that moves the weights", warning=True,
+            "a rate that moves the weights",
+            warning=True,
         )
 
 

@@ -42,7 +42,9 @@ class RandomCrop(Augmentation):
         if self.mode == "reflect" and self.padding >= min(height, width):
             yield Finding(found, "less than their sides, or mode: zeros", "padding")
         elif self.padding * 2 > min(height, width):
-            yield Finding(found, "at most half a side, so that half of an image stays in sight", "padding", warning=True)
+            yield Finding(
+                found, "at most half a side, so that half of an image stays in sight", "padding", warning=True
+            )
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch

@@ -265,7 +265,9 @@ def _groups(setting: Setting, last: str) -> dict[str, tuple[Weight, ...]]:
 def _by_group(setting: Setting, *, last: str, **_: Any) -> Iterator[Finding]:
     for group, weights in _groups(setting, last).items():
         if not weights:
-            yield Finding("found an optimizer that gets no weights", "one optimizer for all of them", group, warning=True)
+            yield Finding(
+                "found an optimizer that gets no weights", "one optimizer for all of them", group, warning=True
+            )
 
 
 def _group(option: str, setting: Setting, *, last: str, **_: Any) -> Setting:

@@ -227,9 +227,7 @@ class Tape:
         peak, held_peak = self._ledger.peaks(output.storage)
         return self._counted._replace(peak=peak, held_peak=held_peak, alias=output.storage == self.input.storage)
 
-    def _weight(
-        self, shape: Shape, spectral_norm: bool, *, outputs: int = 0, turned: bool = False
-    ) -> list[Handle]:
+    def _weight(self, shape: Shape, spectral_norm: bool, *, outputs: int = 0, turned: bool = False) -> list[Handle]:
         """Count a weight, of which the dimension `outputs` is the channels that come out; return what was written for
         its use.
 
