@@ -47,7 +47,8 @@ class Advice:
         layer = f" layer {self.layer}:" if self.layer else ""
         times = f" ({self.times} times)" if self.times > 1 else ""
         frees = f"{self.frees:,} parameters" if self.frees else "no parameters"
-        return f"{place}{where}:{layer} {self.found}{times}; {self.fix} frees {frees}"
+        other = "" if self.same else ", and makes it another network"
+        return f"{place}{where}:{layer} {self.found}{times}; {self.fix} frees {frees}{other}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class _Step:
 
     @property
     def parameters(self) -> int:
-        return 0 if self.again else Child("", self.layer, self.input).cost().parameters
+        return Child("", self.layer, self.input).cost().parameters
 
     @property
     def output(self) -> Shape:
@@ -108,7 +109,8 @@ def lint(report: Report) -> list[Advice]:
 def _advice(role: str, told: _Found, times: int, at: Position | None) -> Advice:
     rule, step, text, fix, frees, _ = told
     way = ".".join(step.trail)
-    return Advice(rule, step.layer.at or at, role, way, text, fix, times * frees, times, rule in SAME)
+    frees = 0 if step.again else times * frees  # weights that are used again were counted before
+    return Advice(rule, step.layer.at or at, role, way, text, fix, frees, times, rule in SAME)
 
 
 def _place(step: _Step) -> Any:
@@ -177,8 +179,7 @@ def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
     if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
         without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
         found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
-        frees = 0 if step.again else step.parameters - without
-        yield _Found("bias_before_norm", step, found, "bias: false", frees, following.times)
+        yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without, following.times)
 
 
 def _again(step: _Step, following: _Step, written: set[Position]) -> Iterator[_Found]:
@@ -259,7 +260,7 @@ def _together(told: list[Advice]) -> Iterator[Advice]:
 
 
 def _components(value: Any) -> Iterator[tuple[ComponentSpec, bool]]:
-    """Yield the components in an option's value, and whether each stands in a list."""
+    """Yield the components in an option's value, and whether each stands in a list with others."""
     if isinstance(value, ComponentSpec):
         yield value, False
         for option in value.options.values():
@@ -267,7 +268,7 @@ def _components(value: Any) -> Iterator[tuple[ComponentSpec, bool]]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             for index, (found, listed) in enumerate(_components(item)):
-                yield found, listed or index == 0
+                yield found, listed or (index == 0 and len(value) > 1)
 
 
 def _written(architecture: ComponentSpec) -> Iterator[Position]:
