@@ -61,7 +61,13 @@ class _Step:
     times: int = 1
     place: tuple[str, ...] = ()  # where it was written, for layers that stand in no file
     again: bool = False  # runs once more with weights that were counted before
+    round: tuple[str, ...] = ()  # the way to the round of shared weights that it stands in
     branch: bool = False  # is a branch by itself, and stands in no list of layers
+
+    def inside(self, child: Child) -> _Step:
+        """Return a layer inside this one."""
+        trail, place = (*self.trail, child.name), (*self.place, child.name)
+        return replace(self, layer=child.layer, input=child.input, trail=trail, place=place, branch=False)
 
     @property
     def parameters(self) -> int:
@@ -86,7 +92,7 @@ class _Found(NamedTuple):
 def lint(report: Report) -> list[Advice]:
     """Return what could be saved in the networks of a spec, what frees most first."""
     found: list[Advice] = list(_unused_blocks(report.spec))
-    runs = {role: list(_runs(one.network, one.input, (), ())) for role, one in report.networks.items()}
+    runs = {role: list(_runs(_Step((), one.network, one.input))) for role, one in report.networks.items()}
     stands = Counter[Any]()  # how often what is written in one place stands in the networks
     for run in chain.from_iterable(chain.from_iterable(runs.values())):
         stands[_place(run)] += run.times
@@ -132,51 +138,54 @@ def _network(one: NetworkReport, runs: list[list[_Step]], written: set[Position]
     yield from _head(one, runs[0])
 
 
-def _runs(
-    layer: Layer, input: Shape, trail: Way, place: Way, times: int = 1, again: bool = False
-) -> Iterator[list[_Step]]:
+def _runs(here: _Step) -> Iterator[list[_Step]]:
     """Yield the straight runs of layers: that of the network, then those of each of its branches."""
-    run = list(_straight(layer, input, trail, place, times, again))
-    if trail and run and run[0].trail == trail:
+    run = list(_straight(here))
+    if here.trail and run and run[0].trail == here.trail:
         run = [replace(run[0], branch=True)]
     yield run
     for step in run:
         if isinstance(step.layer, (Branches, Residual)):
             for child in step.layer.children(step.input):
-                way, where = (*step.trail, child.name), (*step.place, child.name)
-                yield from _runs(child.layer, child.input, way, where, step.times, step.again)
+                yield from _runs(step.inside(child))
 
 
-def _straight(layer: Layer, input: Shape, trail: Way, place: Way, times: int, again: bool) -> Iterator[_Step]:
+def _straight(here: _Step) -> Iterator[_Step]:
     """Yield the layers that run one after another, composites of branches whole.
 
     Of many alike the second stands for all but the first: it follows one of its own kind, as they do. So does the
     second round of a repeat that shares its weights, which frees nothing more.
     """
-    if isinstance(layer, Repeat) and layer.shared:
-        body = next(iter(layer.children(input))).layer
-        rounds = ((body, input, "0", 1, again), (body, input, "1", layer.times - 1, True))
+    layer, rounds = here.layer, list[tuple[Child, int]]()
+    repeated = isinstance(layer, Repeat)
+    shared = isinstance(layer, Repeat) and layer.shared
+    if isinstance(layer, Repeat) and shared:
+        first = next(iter(layer.children(here.input)))
+        rounds = [(first, 1), (first._replace(name="1"), layer.times - 1)]
     elif isinstance(layer, (Sequence, Repeat, Expanded)):
-        rounds = tuple(_alike(layer.children(input), again))
-    else:
-        rounds = ()
+        rounds = list(_alike(layer.children(here.input)))
     if not rounds and not isinstance(layer, Sequence):
-        yield _Step(trail, layer.inner(input) if isinstance(layer, Expanded) else layer, input, times, place, again)
-    for one, shape, name, count, more in rounds:
+        yield replace(here, layer=layer.inner(here.input)) if isinstance(layer, Expanded) else here
+    for child, count in rounds:
         if count:
-            where = "round" if isinstance(layer, Repeat) else name
-            yield from _straight(one, shape, (*trail, name), (*place, where), times * count, more)
+            step = here.inside(child)
+            place = (*here.place, "round") if repeated else step.place
+            again = here.again or (bool(shared) and child.name == "1")
+            round = step.trail if shared else here.round
+            yield from _straight(replace(step, times=here.times * count, place=place, again=again, round=round))
 
 
-def _alike(children: Iterable[Child], again: bool) -> Iterator[tuple[Layer, Shape, str, int, bool]]:
-    for (_, shape), group in groupby(children, lambda child: (id(child.layer), child.input)):
+def _alike(children: Iterable[Child]) -> Iterator[tuple[Child, int]]:
+    for _, group in groupby(children, lambda child: (id(child.layer), child.input)):
         alike = list(group)
-        for child, count in zip(alike[:2], (1, len(alike) - 1), strict=False):
-            yield child.layer, shape, child.name, count, again
+        yield from zip(alike[:2], (1, len(alike) - 1), strict=False)
 
 
 def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
-    if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
+    # A norm that rounds share keeps one mean for all of them, which takes away only what is the same in each.
+    if step.round != following.round or not following.layer.centers(step.output):
+        return
+    if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer):
         without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
         found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
         yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without, following.times)
