@@ -35,11 +35,12 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
+from zoo.network.layer import Child, Condition, Cost, Layer, Shape, batch_of_one, elements, image
 from zoo.network.tape import Handle, Tape
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
+from zoo.requirements import Finding, Setting, Weight, requires
 from zoo.spec.schema import (
     Activation,
     AdversarialLossOption,
@@ -381,6 +382,7 @@ __all__ = [
     "ExtractorOption",
     "Field",
     "Figures",
+    "Finding",
     "Fit",
     "FromModule",
     "GenerativeTask",
@@ -408,6 +410,7 @@ __all__ = [
     "RunError",
     "ScheduleOption",
     "Sequence",
+    "Setting",
     "Shape",
     "ShapeError",
     "ShelfError",
@@ -421,7 +424,9 @@ __all__ = [
     "Update",
     "Verdict",
     "Wanted",
+    "Weight",
     "ZooError",
+    "batch_of_one",
     "build",
     "check",
     "content_hash",
@@ -441,6 +446,7 @@ __all__ = [
     "make_dataset",
     "publish",
     "reproduce",
+    "requires",
     "source",
     "store",
     "train",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from zoo.budget import Figures, Verdict
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
 from zoo.network.composites import Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.layer import Condition, Cost, Layer, Shape
 from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
+from zoo.requirements import Finding, Setting
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
 
@@ -58,6 +60,14 @@ class Builder:
         if supplied:
             return keeping(spec.component, partial(target, **options))
         return kept(spec.component, self._made(target, options, spec))
+
+    def verdict(self, limit: ComponentSpec, figures: Figures) -> Verdict:
+        """Return what a limit says of figures. Raises SpecError when its bound is none."""
+        try:
+            verdict: Verdict = self.bind(limit)(figures)
+        except ValueError as error:
+            raise SpecError([Problem(limit.at, limit.name, str(error))]) from error
+        return verdict
 
     def layer(self, item: Any) -> Layer:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
@@ -189,6 +199,12 @@ class Expanded(Layer):
 
     def module(self, input: Shape, /) -> nn.Module:
         return self.inner(input).module(input)
+
+    def check(self, setting: Setting, /) -> Iterable[Finding]:
+        return self.inner(setting.input).check(setting)
+
+    def weights(self, input: Shape, /) -> Mapping[str, Shape]:
+        return self.inner(input).weights(input)
 
     def children(self, input: Shape, /) -> Any:
         yield from self.inner(input).children(input)

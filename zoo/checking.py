@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
-from zoo.data.augment import Mixing
 from zoo.data.dataset import DataInfo
-from zoo.errors import Position, Problem, ShapeError, SpecError, closest
+from zoo.errors import Position, Problem, ShapeError, SpecError, closest, ordered
 from zoo.network.layer import Cost, Layer, Shape
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Spec
+from zoo.trainability import unfit
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,16 @@ class NetworkReport:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What `zoo check` found. `kept` says whether every limit is kept."""
+    """What `zoo check` found. `kept` says whether every limit is kept.
+
+    `warnings` are what is allowed and surely not meant, in document order; they change no exit code.
+    """
 
     spec: Spec
     networks: dict[str, NetworkReport]
     total: Figures
     verdicts: list[Verdict]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -91,6 +95,7 @@ class Report:
             },
             "total": self.total._asdict(),
             "limits": [vars(verdict) for verdict in self.verdicts],
+            "warnings": [one.to_data() for one in self.warnings],
         }
 
 
@@ -117,8 +122,7 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     """
     task, source = builder.bind(spec.task), builder.bind(spec.data)
     info = info or source.info()
-    problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
-    problems += [] if task.soft_labels else _mixing_problems(spec, builder)
+    problems = list(_role_problems(spec, task.roles))
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -130,12 +134,16 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
         except ShapeError as error:
             problems += [_shape_problem(one, spec, role) for one in error.each()]
             continue
+        if not cost.parameters:
+            path = f"networks.{role}.architecture"
+            problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
-    if problems:
-        raise SpecError(problems)
+    refused, warnings = unfit(spec, builder, {role: (one.network, one.input) for role, one in networks.items()})
+    if problems or refused:
+        raise SpecError([*problems, *refused])
     total = Figures.total([one.figures for one in networks.values()])
-    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)))
+    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered(warnings))
 
 
 def rows(network: Layer, input: Shape) -> Iterator[Row]:
@@ -170,10 +178,10 @@ def _numbers(value: Any) -> bool:
 
 def _verdicts(spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder) -> Iterator[Verdict]:
     for limit in spec.budget.values():
-        yield builder.bind(limit)(total)
+        yield builder.verdict(limit, total)
     for role, section in spec.networks.items():
         for limit in section.budget.values():
-            verdict: Verdict = builder.bind(limit)(networks[role].figures)
+            verdict = builder.verdict(limit, networks[role].figures)
             yield Verdict(**{**vars(verdict), "network": role})
 
 
@@ -191,52 +199,6 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in roles:
         if role not in spec.networks:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
-
-
-def _train_problems(spec: Spec, info: DataInfo) -> Iterator[Problem]:
-    train = spec.train
-    if train.validation >= info.train_images:
-        yield Problem(
-            _place(spec, "train.validation"),
-            "train.validation",
-            f"found {train.validation}",
-            f"fewer than the {info.train_images} training images of {spec.data.name}",
-        )
-    if train.accumulate > 1 and len(spec.networks) > 1:
-        yield Problem(
-            _place(spec, "train.accumulate"),
-            "train.accumulate",
-            f"found {train.accumulate}",
-            "1: networks that are updated in turn cannot each wait for the last part of a batch",
-        )
-    if train.accumulate > train.batch_size:
-        yield Problem(
-            _place(spec, "train.accumulate"),
-            "train.accumulate",
-            f"found {train.accumulate}",
-            f"at most the batch size, {train.batch_size}",
-        )
-
-
-def _mixing_problems(spec: Spec, builder: Builder) -> Iterator[Problem]:
-    """Yield a problem for each augmentation that would mix labels, those among the task's options included."""
-    for path, one in (*_components(spec.augment, "augment"), *_components(spec.task.options, f"task.{spec.task.name}")):
-        if one.component.kind == "augmentation" and isinstance(builder.bind(one), Mixing):
-            yield Problem(
-                _place(spec, path),
-                path,
-                f"found {one.name}, which mixes the labels of images",
-                f"augmentations that leave labels alone, since {spec.task.name} takes one class for each image",
-            )
-
-
-def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
-    """Yield the components in an option's value, outermost only, each with its dotted path."""
-    if isinstance(value, ComponentSpec):
-        yield path, value
-    elif isinstance(value, (dict, list, tuple)):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _components(inner, f"{path}.{key}")
 
 
 def _shape_problem(error: ShapeError, spec: Spec, role: str) -> Problem:

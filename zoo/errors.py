@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MOST_PROBLEMS = 100  # that are told; who has more, mends these first
 _NUMBER = re.compile(r"\d+")
@@ -43,6 +43,18 @@ class Problem:
             text += f"; wanted {self.wanted}"
         return f"{text}\n    {self.hint}" if self.hint else text
 
+    def to_data(self) -> dict[str, Any]:
+        """Return the problem as plain data."""
+        return {
+            "file": self.at.file if self.at else None,
+            "line": self.at.line if self.at else None,
+            "column": self.at.column if self.at else None,
+            "path": self.path,
+            "found": self.found,
+            "wanted": self.wanted,
+            "hint": self.hint,
+        }
+
 
 class ZooError(Exception):
     """Base of all errors that Zoo raises on purpose; its text is complete and is shown without a traceback."""
@@ -56,9 +68,9 @@ class SpecError(ZooError):
     exit_code = 3
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        ordered = sorted(dict.fromkeys(problems), key=_document_order)
-        self.problems: tuple[Problem, ...] = tuple(ordered[:MOST_PROBLEMS])
-        self.more = len(ordered) - len(self.problems)
+        every = ordered(problems)
+        self.problems: tuple[Problem, ...] = every[:MOST_PROBLEMS]
+        self.more = len(every) - len(self.problems)
         told = [str(problem) for problem in self.problems]
         super().__init__("\n".join([*told, *([f"and {self.more:,} more problems"] if self.more else [])]))
 
@@ -164,6 +176,11 @@ def listing(names: Iterable[str], limit: int = 12) -> str:
     ordered = sorted(names)
     shown = ", ".join(ordered[:limit])
     return f"{shown} and {len(ordered) - limit} more" if len(ordered) > limit else shown or "none"
+
+
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, in document order."""
+    return tuple(sorted(dict.fromkeys(problems), key=_document_order))
 
 
 def _document_order(problem: Problem) -> tuple[str, int, int, str]:

@@ -1,10 +1,11 @@
-"""Waste in a network: what could go without a change in what the network can compute, and what takes a large share."""
+"""Waste in a network: what could go without a change in what it computes, and what would make it a smaller one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, is_dataclass, replace
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Any, NamedTuple
 
 from zoo.builder import Expanded
@@ -15,6 +16,9 @@ from zoo.network.from_module import FromModule
 from zoo.network.layer import Child, Layer, Shape, elements
 from zoo.spec.schema import ComponentSpec, Spec
 
+Way = tuple[str, ...]
+#: Rules whose fix leaves what the network computes; the others make it a smaller one.
+SAME = {"bias_before_norm", "idle_layer", "unused_block", "unused_weights"}
 LARGE = 0.25  # share of a network's parameters from which its head is large
 
 
@@ -23,7 +27,8 @@ class Advice:
     """One thing that could be saved.
 
     `frees` is the exact number of parameters, over all `times` that the layer stands in the network, if `fix` is
-    done; `layer` is the way to it from the network's top, the first of them where there are several.
+    done; `layer` is the way to it from the network's top, the first of them where there are several. `same`: the
+    network computes just what it did, given the weights that stay; else it is another one.
     """
 
     rule: str
@@ -34,6 +39,7 @@ class Advice:
     fix: str
     frees: int
     times: int = 1
+    same: bool = True
 
     def __str__(self) -> str:
         place = f"{self.at}: " if self.at else ""
@@ -41,7 +47,8 @@ class Advice:
         layer = f" layer {self.layer}:" if self.layer else ""
         times = f" ({self.times} times)" if self.times > 1 else ""
         frees = f"{self.frees:,} parameters" if self.frees else "no parameters"
-        return f"{place}{where}:{layer} {self.found}{times}; {self.fix} frees {frees}"
+        other = "" if self.same else ", and makes it another network"
+        return f"{place}{where}:{layer} {self.found}{times}; {self.fix} frees {frees}{other}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,15 @@ class _Step:
     layer: Layer
     input: Shape
     times: int = 1
+    place: tuple[str, ...] = ()  # where it was written, for layers that stand in no file
+    again: bool = False  # runs once more with weights that were counted before
+    round: tuple[str, ...] = ()  # the way to the round of shared weights that it stands in
+    branch: bool = False  # is a branch by itself, and stands in no list of layers
+
+    def inside(self, child: Child) -> _Step:
+        """Return a layer inside this one."""
+        trail, place = (*self.trail, child.name), (*self.place, child.name)
+        return replace(self, layer=child.layer, input=child.input, trail=trail, place=place, branch=False)
 
     @property
     def parameters(self) -> int:
@@ -76,15 +92,40 @@ class _Found(NamedTuple):
 def lint(report: Report) -> list[Advice]:
     """Return what could be saved in the networks of a spec, what frees most first."""
     found: list[Advice] = list(_unused_blocks(report.spec))
+    runs = {role: list(_runs(_Step((), one.network, one.input))) for role, one in report.networks.items()}
+    stands = Counter[Any]()  # how often what is written in one place stands in the networks
+    for run in chain.from_iterable(chain.from_iterable(runs.values())):
+        stands[_place(run)] += run.times
+    told: dict[Any, list[Advice]] = defaultdict(list)
+    holds = Counter[Any]()
     for role, one in report.networks.items():
         architecture = report.spec.networks[role].architecture
-        told = _network(one, set(_written(architecture)))
-        found += [replace(advice, at=advice.at or architecture.at) for advice in _together(role, told)]
+        for each in _network(one, runs[role], set(_written(architecture))):
+            times = each.times or each.step.times
+            key = (each.rule, _place(each.step), each.fix)
+            holds[key] += times
+            told[key].append(_advice(role, each, times, architecture.at))
+    # What stands in a repeat or a block is told once, and only where the fix is right for all that it does.
+    for key, advice in told.items():
+        if holds[key] == stands[key[1]]:
+            found += _together(advice)
     return sorted(found, key=lambda advice: -advice.frees)
 
 
-def _network(one: NetworkReport, written: set[Position]) -> Iterator[_Found]:
-    runs = list(_runs(one.network, one.input, ()))
+def _advice(role: str, told: _Found, times: int, at: Position | None) -> Advice:
+    rule, step, text, fix, frees, _ = told
+    way = ".".join(step.trail)
+    frees = 0 if step.again else times * frees  # weights that are used again were counted before
+    return Advice(rule, step.layer.at or at, role, way, text, fix, frees, times, rule in SAME)
+
+
+def _place(step: _Step) -> Any:
+    """Return what stands for the place that a layer was written in; plain data have no lines."""
+    at = step.layer.at
+    return at if at is not None and at.line else step.place
+
+
+def _network(one: NetworkReport, runs: list[list[_Step]], written: set[Position]) -> Iterator[_Found]:
     for run in runs:
         for step in run:
             yield from _idle(step, written)
@@ -92,50 +133,74 @@ def _network(one: NetworkReport, written: set[Position]) -> Iterator[_Found]:
             yield from _unread(step)
         for step, following in pairwise(run):
             yield from _bias(step, following)
-            yield from _again(step, following)
+            yield from _again(step, following, written)
         yield from _flattened(run)
     yield from _head(one, runs[0])
 
 
-def _runs(layer: Layer, input: Shape, trail: tuple[str, ...], times: int = 1) -> Iterator[list[_Step]]:
+def _runs(here: _Step) -> Iterator[list[_Step]]:
     """Yield the straight runs of layers: that of the network, then those of each of its branches."""
-    run = list(_straight(layer, input, trail, times))
+    run = list(_straight(here))
+    if here.trail and run and run[0].trail == here.trail:
+        run = [replace(run[0], branch=True)]
     yield run
     for step in run:
         if isinstance(step.layer, (Branches, Residual)):
             for child in step.layer.children(step.input):
-                yield from _runs(child.layer, child.input, (*step.trail, child.name), step.times)
+                yield from _runs(step.inside(child))
 
 
-def _straight(layer: Layer, input: Shape, trail: tuple[str, ...], times: int) -> Iterator[_Step]:
-    children = layer.children(input) if isinstance(layer, (Sequence, Repeat, Expanded)) else iter(())
-    empty = True
-    for (_, shape), group in groupby(children, lambda child: (id(child.layer), child.input)):
-        empty = False
+def _straight(here: _Step) -> Iterator[_Step]:
+    """Yield the layers that run one after another, composites of branches whole.
+
+    Of many alike the second stands for all but the first: it follows one of its own kind, as they do. So does the
+    second round of a repeat that shares its weights, which frees nothing more.
+    """
+    layer, rounds = here.layer, list[tuple[Child, int]]()
+    repeated = isinstance(layer, Repeat)
+    shared = isinstance(layer, Repeat) and layer.shared
+    if isinstance(layer, Repeat) and shared:
+        first = next(iter(layer.children(here.input)))
+        rounds = [(first, 1), (first._replace(name="1"), layer.times - 1)]
+    elif isinstance(layer, (Sequence, Repeat, Expanded)):
+        rounds = list(_alike(layer.children(here.input)))
+    if not rounds and not isinstance(layer, Sequence):
+        yield replace(here, layer=layer.inner(here.input)) if isinstance(layer, Expanded) else here
+    for child, count in rounds:
+        if count:
+            step = here.inside(child)
+            place = (*here.place, "round") if repeated else step.place
+            again = here.again or (bool(shared) and child.name == "1")
+            round = step.trail if shared else here.round
+            yield from _straight(replace(step, times=here.times * count, place=place, again=again, round=round))
+
+
+def _alike(children: Iterable[Child]) -> Iterator[tuple[Child, int]]:
+    for _, group in groupby(children, lambda child: (id(child.layer), child.input)):
         alike = list(group)
-        # Of many alike the second stands for all but the first: it follows one of its own kind, as they do.
-        for child, count in zip(alike[:2], (1, len(alike) - 1), strict=False):
-            yield from _straight(child.layer, shape, (*trail, child.name), times * count)
-    if empty and not isinstance(layer, Sequence):
-        yield _Step(trail, layer.inner(input) if isinstance(layer, Expanded) else layer, input, times)
+        yield from zip(alike[:2], (1, len(alike) - 1), strict=False)
 
 
 def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
-    if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
+    # A norm that rounds share keeps one mean for all of them, which takes away only what is the same in each.
+    if step.round != following.round or not following.layer.centers(step.output):
+        return
+    if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer):
         without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
         found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
         yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without, following.times)
 
 
-def _again(step: _Step, following: _Step) -> Iterator[_Found]:
-    if following.layer.idempotent and step.layer == following.layer:
+def _again(step: _Step, following: _Step, written: set[Position]) -> Iterator[_Found]:
+    if following.layer.idempotent and step.layer == following.layer and following.layer.at in written:
         found = f"{following.layer.label} follows {step.layer.label}, which changes nothing"
         yield _Found("idle_layer", following, found, "leaving it out", following.parameters)
 
 
 def _idle(step: _Step, written: set[Position]) -> Iterator[_Found]:
     # Where a network asks for a norm or an activation, `none` and `identity` are how to say that there is none.
-    if step.layer.at in written and step.layer.idle(step.input):
+    # A branch that hands its input on is one of the things that are joined.
+    if step.layer.at in written and not step.branch and step.layer.idle(step.input):
         found = f"{step.layer.label} changes nothing here"
         yield _Found("idle_layer", step, found, "leaving it out", step.parameters)
 
@@ -196,24 +261,15 @@ def _unused_blocks(spec: Spec) -> Iterator[Advice]:
             yield Advice("unused_block", at, "", "", f"the block {name} is never used", "leaving it out", 0)
 
 
-def _together(role: str, told: Iterator[_Found]) -> list[Advice]:
-    """Return one for each place and text: what stands in a repeat or a block is told once, with how often."""
-    found: dict[Any, Advice] = {}
-    for rule, step, text, fix, frees, said in told:
-        times = said or step.times
-        at = step.layer.at
-        place = at if at is not None and at.line else id(step.layer)  # plain data have no lines
-        before = found.get((rule, place, text, fix))
-        if before is None:
-            advice = Advice(rule, at, role, ".".join(step.trail), text, fix, times * frees, times)
-        else:
-            advice = replace(before, frees=before.frees + times * frees, times=before.times + times)
-        found[rule, place, text, fix] = advice
-    return list(found.values())
+def _together(told: list[Advice]) -> Iterator[Advice]:
+    """Yield the same advice once for each network, with how often it holds there."""
+    for _, same in groupby(told, lambda advice: advice.network):
+        each = list(same)
+        yield replace(each[0], frees=sum(one.frees for one in each), times=sum(one.times for one in each))
 
 
 def _components(value: Any) -> Iterator[tuple[ComponentSpec, bool]]:
-    """Yield the components in an option's value, and whether each stands in a list."""
+    """Yield the components in an option's value, and whether each stands in a list with others."""
     if isinstance(value, ComponentSpec):
         yield value, False
         for option in value.options.values():
@@ -221,7 +277,7 @@ def _components(value: Any) -> Iterator[tuple[ComponentSpec, bool]]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             for index, (found, listed) in enumerate(_components(item)):
-                yield found, listed or index == 0
+                yield found, listed or (index == 0 and len(value) > 1)
 
 
 def _written(architecture: ComponentSpec) -> Iterator[Position]:

@@ -62,7 +62,9 @@ def _either(takers: list[Take]) -> Take:
 
     def take(value: Any) -> Any:
         taken = [found for found in (one(value) for one in takers) if found is not UNSURE]
-        return taken[0] if len(taken) == 1 else UNSURE
+        exact = [found for found in taken if type(found) is type(value)]
+        fits = exact if len(exact) == 1 else taken
+        return fits[0] if len(fits) == 1 else UNSURE
 
     return take
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Field, Loss, Task, Terminals, Turn
+from zoo.api import Batch, DataInfo, Field, Finding, Loss, Setting, Task, Terminals, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,13 @@ class Classify(Task):
     roles: ClassVar[tuple[str, ...]] = ("classifier",)
     soft_labels: ClassVar[bool] = True
     reported: ClassVar[tuple[str, ...]] = ("test_flip",)
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        name = setting.spec.data.name
+        if self.normalize and not all(one > 0 for one in setting.info.std):
+            yield Finding(f"found {name}, a channel of which never changes", "normalize: false", "normalize")
+        if setting.info.classes == 1:
+            yield Finding(f"found {name}, which has one class", "2 or more to tell apart", warning=True)
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         return Terminals(info.image, (info.classes,))

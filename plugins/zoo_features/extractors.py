@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from zoo.api import DataError, Field, store, write_atomically
 
@@ -64,6 +64,7 @@ class Inception(Extractor):
     name = "inception"
     sha256 = INCEPTION_SHA256
     resize = "clean-fid bicubic 299x299"
+    dimensions: ClassVar[int] = 2048
 
     def features(self, images: Tensor, device: torch.device) -> Tensor:
         import numpy as np

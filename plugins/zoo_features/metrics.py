@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.api import DataError, Evidence, ExtractorOption, Field, Measurement, content_hash
+from zoo.api import (
+    DataError,
+    Evidence,
+    ExtractorOption,
+    Field,
+    Finding,
+    GenerativeTask,
+    Measurement,
+    Setting,
+    content_hash,
+)
 from zoo_features import distances
 from zoo_features.extractors import Extractor, Inception, facts, features_of
 
@@ -23,6 +33,11 @@ class FeatureMetric:
 
     samples: Samples = 10_000
     seeds: Seeds = 1
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if not isinstance(setting.task, GenerativeTask):
+            task = setting.spec.task.name
+            yield Finding(f"found a metric of images that a network makes; {task} makes none", "no metrics")
 
     def measured(
         self,
@@ -122,6 +137,15 @@ class Fid(FeatureMetric):
     weights: Annotated[str | None, Field(description="Path of the Inception weights; null: they are looked for.")] = (
         None
     )
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from super().check(setting)
+        least, test = 2 * Inception.dimensions, setting.info.test_images
+        if self.samples < least:
+            yield Finding(f"found {self.samples:,}", f"at least {least:,}, twice Inception's features", "samples")
+        if test < least:
+            found = f"found {test:,} test images, too few for the covariance of Inception's features"
+            yield Finding(found, f"at least {least:,}; kid, or the split train", warning=True)
 
     def __call__(self, evidence: Evidence) -> list[Measurement]:
         metric = FrechetDistance(samples=self.samples, seeds=self.seeds, extractor=Inception(weights=self.weights))

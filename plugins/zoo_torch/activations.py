@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements
+from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, elements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
 Slope = Annotated[float, Field(ge=-10, le=10)]
@@ -18,10 +20,17 @@ class Activation(Layer):
     """Base: a function of each value, built as torch.nn.<torch> with the fields as its arguments.
 
     `scratch`: torch computes it in two steps, with a tensor in between while the input is still needed.
+    `twice`: torch can differentiate its slope again.
     """
 
     torch: ClassVar[str]
     scratch: ClassVar[bool] = False
+    twice: ClassVar[bool] = True
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if setting.twice and not self.twice:
+            found = f"found {self.label} where slopes are differentiated again, which torch cannot do with it"
+            yield Finding(found, "another activation, or no r1, r2 and gradient_penalty")
 
     def cost(self, input: Shape, /) -> Cost:
         cost = Cost.operation(input, self.shape(input))
@@ -35,9 +44,12 @@ class Activation(Layer):
         return module
 
 
-def plain(name: str, formula: str, *, scratch: bool = False, idempotent: bool = False) -> type[Activation]:
+def plain(
+    name: str, formula: str, *, scratch: bool = False, idempotent: bool = False, twice: bool = True
+) -> type[Activation]:
     """Return the class of an activation without options."""
-    told = {"torch": name, "scratch": scratch, "idempotent": idempotent, "__doc__": formula, "__module__": __name__}
+    told = {"torch": name, "scratch": scratch, "idempotent": idempotent, "twice": twice}
+    told |= {"__doc__": formula, "__module__": __name__}
     made = type(name, (Activation,), told)
     return dataclass(frozen=True, kw_only=True)(made)
 
@@ -53,7 +65,7 @@ Tanh = plain("Tanh", "tanh(x)")
 Tanhshrink = plain("Tanhshrink", "x - tanh(x)", scratch=True)
 Softsign = plain("Softsign", "x / (1 + |x|)", scratch=True)
 Hardswish = plain("Hardswish", "x * relu6(x + 3) / 6")
-Hardsigmoid = plain("Hardsigmoid", "relu6(x + 3) / 6")
+Hardsigmoid = plain("Hardsigmoid", "relu6(x + 3) / 6", twice=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +87,9 @@ class PReLU(Activation):
     def cost(self, input: Shape, /) -> Cost:
         count = input[0] if self.per_channel else 1
         return Cost.operation(input, input, parameters=count, tensors=1)
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"weight": (input[0] if self.per_channel else 1,)}
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

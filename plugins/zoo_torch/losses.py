@@ -5,14 +5,25 @@ Labels are (N,) int64, or (N, classes) float32: the share of each class.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Field
+from zoo.api import Field, Finding, Setting, requires
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 
+def _smoothing(setting: Setting, *, label_smoothing: float, **_: Any) -> Iterator[Finding]:
+    classes = max(setting.info.classes, 1)
+    right = 1 - label_smoothing + label_smoothing / classes
+    if right < 0.5 and classes > 1:
+        found = f"found {label_smoothing}, which leaves the right class {right:.0%}"
+        yield Finding(found, "at most 0.5; 0.1 is usual", "label_smoothing", warning=True)
+
+
+@requires(_smoothing)
 def cross_entropy(
     logits: Tensor, labels: Tensor, /, *, label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 ) -> Tensor:

@@ -55,6 +55,11 @@ class SpectralNorm(Layer):
             buffers=inner.buffers + rows + columns, tensors=inner.tensors + 2, peak=peak, held_peak=peak
         )
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        inner = self.layer.weights(input)
+        weight: Shape = inner.pop("weight")
+        return {**inner, "parametrizations.weight.original": weight}
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch.nn.utils.parametrizations import spectral_norm
 

@@ -20,11 +20,11 @@ PLUGINS = PACKAGE.parent if (PACKAGE.parent / "zoo_torch").is_dir() else PACKAGE
 #: From the bottom up. A module imports from its own line and from those above it here.
 LAYERS = [
     {"zoo", "zoo.errors", "zoo.files", "zoo.hints", "zoo.random", "zoo.text"},
-    {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.values"},
+    {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
     {"zoo.budget", "zoo.promises", "zoo.builder"},
-    {"zoo.checking"},
+    {"zoo.checking", "zoo.trainability"},
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},

@@ -70,7 +70,7 @@ def judge_submission(challenge: Challenge, submission: Submission, builder: Buil
     """Return what becomes of each rule of `challenge`."""
     report = submission.report
     rulings = [_task(challenge, report.spec), _data(challenge, report.spec)]
-    rulings += [_limit(builder.bind(limit)(report.total)) for limit in challenge.budget.values()]
+    rulings += [_limit(builder.verdict(limit, report.total)) for limit in challenge.budget.values()]
     rulings += [_forbidden(text, submission) for text in challenge.forbidden]
     rulings += [_integrity(finding) for finding in submission.findings]
     figure = counting(challenge.metric, submission.measurements or ())

@@ -67,18 +67,7 @@ def error_data(error: ZooError) -> dict[str, Any]:
     return {
         "exit_code": error.exit_code,
         "error": str(error),
-        "problems": [
-            {
-                "file": one.at.file if one.at else None,
-                "line": one.at.line if one.at else None,
-                "column": one.at.column if one.at else None,
-                "path": one.path,
-                "found": one.found,
-                "wanted": one.wanted,
-                "hint": one.hint,
-            }
-            for one in problems
-        ],
+        "problems": [one.to_data() for one in problems],
     }
 
 

@@ -36,6 +36,12 @@ def show_report(report: Report, terminal: Terminal) -> None:
         terminal.line(report.advice)
 
 
+def show_warnings(report: Report, terminal: Terminal) -> None:
+    """Print what is allowed and surely not meant, one after another."""
+    for one in report.warnings:
+        terminal.line(f"warning: {one}", style="yellow")
+
+
 def show_layers(report: Report, role: str, terminal: Terminal) -> None:
     """Print a network as a tree, composites before their parts; each line counts what is inside it."""
     one = report.networks[role]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from zoo.network.layer import Condition, Cost, Layer, Shape
-from zoo.network.tape import Forward, record
+from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one
+from zoo.network.tape import Forward, record, taped
+from zoo.requirements import Finding, Setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +42,24 @@ class FromModule(Layer):
 
     def module(self, input: Shape, /) -> nn.Module:
         return self._make()
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if self._forward is not None:
+            for shape in taped(self._forward, setting.input).normalized:
+                yield from batch_of_one(shape, setting, "batch_norm")
+            return
+        from zoo.network.measure import refusal
+
+        reason = refusal(self._looked_at(), setting.input, self._conditions, setting.part)
+        if reason:
+            yield Finding(f"found a network that cannot be trained on {setting.part} at a time: {reason}", "another")
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        if self._forward is not None:
+            return {str(index): shape for index, shape in enumerate(taped(self._forward, input).weights)}
+        from zoo.network.measure import weights
+
+        return weights(self._looked_at)
 
     def unread(self, input: Shape) -> dict[str, int]:
         """Return the sizes of the trainable weights that a forward pass does not read, by name."""

@@ -77,6 +77,8 @@ class Tape:
         self._storages = 1
         self._ledger = Ledger(self.input.storage, elements(input))
         self._counted = Cost()
+        self.weights: list[Shape] = []  # the shapes of trainable tensors
+        self.normalized: list[Shape] = []  # what norms over the batch have met
 
     def operation(
         self,
@@ -91,10 +93,15 @@ class Tape:
 
         The counts, as those of a Cost, are of what belongs to it.
         """
+        if parameters:
+            self.weights.append((parameters,))
+        return self._written(output, reads, parameters=parameters, buffers=buffers, tensors=tensors, macs=macs)
+
+    def _written(self, output: Shape, reads: Iterable[Handle], **counts: int) -> Handle:
         written = Handle(tuple(output), self._storages)
         self._storages += 1
         self._ledger.add((one.storage for one in reads), {written.storage: elements(output)})
-        self._count(parameters=parameters, buffers=buffers, tensors=tensors, macs=macs)
+        self._count(**counts)
         return written
 
     def view(self, x: Handle, shape: Shape) -> Handle:
@@ -121,14 +128,14 @@ class Tape:
         """Record torch.nn.Linear on a vector."""
         if len(x.shape) != 1:
             raise ShapeError(f"linear takes a vector (features,), but the shape here is {x.shape}")
-        weight = self._weight(features, x.shape[0], spectral_norm)
+        weight = self._weight((features, x.shape[0]), spectral_norm)
         return self.operation(
             (features,), x, *weight, parameters=bias * features, tensors=bias, macs=features * x.shape[0]
         )
 
     def embedding(self, classes: int, features: int, *, spectral_norm: bool = False) -> Handle:
         """Record torch.nn.Embedding of a label."""
-        return self.operation((features,), *self._weight(classes, features, spectral_norm))
+        return self.operation((features,), *self._weight((classes, features), spectral_norm))
 
     def conv(
         self,
@@ -153,7 +160,7 @@ class Tape:
         return self.operation(
             (channels, height, width),
             x,
-            *self._weight(channels, columns, spectral_norm),
+            *self._weight((channels, before // groups, kernel, kernel), spectral_norm),
             parameters=bias * channels,
             tensors=bias,
             macs=channels * columns * height * width,
@@ -175,25 +182,23 @@ class Tape:
         height, width = ((side - 1) * stride - 2 * padding + kernel for side in sides)
         if min(height, width) < 1:
             raise ShapeError(f"conv_transpose: padding {padding} leaves nothing of {x.shape}")
-        columns = before * kernel**2
         # The rows of this weight as a matrix do not lie in order.
         turned = before > 1 and channels > 1 and kernel > 1
         return self.operation(
             (channels, height, width),
             x,
-            *self._weight(channels, columns, spectral_norm, turned=turned),
+            *self._weight((before, channels, kernel, kernel), spectral_norm, outputs=1, turned=turned),
             parameters=bias * channels,
             tensors=bias,
-            macs=channels * columns * elements(tuple(sides)),
+            macs=channels * before * kernel**2 * elements(tuple(sides)),
         )
 
     def batch_norm(self, x: Handle, *, affine: bool = True) -> Handle:
         """Record torch.nn.BatchNorm2d, or BatchNorm1d."""
         channels = x.shape[0]
+        self.normalized.append(x.shape)
         # Running mean and variance, and the count of batches.
-        return self.operation(
-            x.shape, x, parameters=2 * channels * affine, buffers=2 * channels + 1, tensors=3 + 2 * affine
-        )
+        return self._norm(x, affine, buffers=2 * channels + 1, tensors=3)
 
     def group_norm(self, x: Handle, groups: int, *, affine: bool = True) -> Handle:
         """Record torch.nn.GroupNorm."""
@@ -201,7 +206,13 @@ class Tape:
             raise ShapeError(f"group_norm: groups {groups} does not divide {x.shape[0]} channels")
         if elements(x.shape) == groups:
             raise ShapeError(f"group_norm: groups {groups} leaves one value in each group of {x.shape}")
-        return self.operation(x.shape, x, parameters=2 * x.shape[0] * affine, tensors=2 * affine)
+        return self._norm(x, affine)
+
+    def _norm(self, x: Handle, affine: bool, *, buffers: int = 0, tensors: int = 0) -> Handle:
+        self.weights += [x.shape[:1]] * 2 * affine
+        return self._written(
+            x.shape, (x,), parameters=2 * x.shape[0] * affine, buffers=buffers, tensors=tensors + 2 * affine
+        )
 
     def attention(self, query: Handle, key: Handle, value: Handle) -> Handle:
         """Record scaled_dot_product_attention, each (heads, tokens, features), with the weights of all pairs held."""
@@ -216,11 +227,14 @@ class Tape:
         peak, held_peak = self._ledger.peaks(output.storage)
         return self._counted._replace(peak=peak, held_peak=held_peak, alias=output.storage == self.input.storage)
 
-    def _weight(self, rows: int, columns: int, spectral_norm: bool, *, turned: bool = False) -> list[Handle]:
-        """Count a weight, as a matrix of one row for each channel that comes out; return what was written for its use.
+    def _weight(self, shape: Shape, spectral_norm: bool, *, outputs: int = 0, turned: bool = False) -> list[Handle]:
+        """Count a weight, of which the dimension `outputs` is the channels that come out; return what was written for
+        its use.
 
-        `turned`: torch has to copy it to see it as this matrix.
+        `turned`: torch has to copy it to see it as a matrix of one row for each channel that comes out.
         """
+        self.weights.append(shape)
+        rows, columns = shape[outputs], elements(shape) // shape[outputs]
         self._count(parameters=rows * columns, tensors=1)
         if not spectral_norm:
             return []
@@ -245,3 +259,10 @@ def record(forward: Forward, input: Shape) -> tuple[Shape, Cost]:
     tape = Tape(input)
     output = forward(tape, tape.input)
     return output.shape, tape.cost(output)
+
+
+def taped(forward: Forward, input: Shape) -> Tape:
+    """Return the tape of a forward pass for one input."""
+    tape = Tape(input)
+    forward(tape, tape.input)
+    return tape

@@ -59,6 +59,8 @@ def train(
         raise BudgetError(report.broken(), report.exit_code)
     run = Run.prepare(folder or default_folder(spec), spec)
     reporter = reporter or Reporter()
+    for warning in report.warnings:
+        reporter.message(f"warning: {warning}")
     with run.locked():
         if run.result() is not None:
             reporter.message(f"{run.folder} is finished; its result stands. To train again, choose another --run.")

@@ -70,6 +70,10 @@ class Task:
         """Return how often one step updates the network in `role`; the loop allows no more."""
         return 1
 
+    def twice(self, role: str) -> bool:
+        """Return whether a step differentiates the slopes of the network in `role` again, as gradient penalties do."""
+        return False
+
     def batches(self) -> int:
         """Return how many batches of images one step takes; they come as one."""
         return 1
