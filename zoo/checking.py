@@ -102,7 +102,7 @@ def check(spec: Spec, builder: Builder) -> Report:
     """
     task, source = builder.bind(spec.task), builder.bind(spec.data)
     info = source.info()
-    problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
+    problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, task, info))
     problems += [] if task.soft_labels else _mixing_problems(spec, builder)
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
@@ -178,7 +178,7 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
 
 
-def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
+def _train_problems(spec: Spec, task: Any, info: Any) -> Iterator[Problem]:
     train = spec.train
     if train.validation >= info.train_images:
         yield Problem(
@@ -187,12 +187,14 @@ def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
             f"found {train.validation}",
             f"fewer than the {info.train_images} training images of {spec.data.name}",
         )
-    if train.accumulate > 1 and len(spec.networks) > 1:
+    often = max((task.updates(role) for role in task.roles), default=1)
+    if train.accumulate > 1 and (len(spec.networks) > 1 or often > 1):
+        what = "networks that are updated in turn" if len(spec.networks) > 1 else "updates that follow each other"
         yield Problem(
             _place(spec, "train.accumulate"),
             "train.accumulate",
             f"found {train.accumulate}",
-            "1: networks that are updated in turn cannot each wait for the last part of a batch",
+            f"1: {what} cannot each wait for the last part of a batch",
         )
     if train.accumulate > train.batch_size:
         yield Problem(

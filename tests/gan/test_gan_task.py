@@ -192,7 +192,7 @@ def test_a_task_that_updates_more_often_than_it_states_is_stopped(run: Callable[
     with pytest.raises(TrainingError) as caught:
         run(task={"greedy": {"latent_size": 4}})
     assert str(caught.value) == (
-        "step 0: the task greedy updates generator more often than the 1 times a step that it states, and that the "
+        "step 1: the task greedy updates generator more often than the 1 times a step that it states, and that the "
         "budget was checked for"
     )
     assert caught.value.exit_code == 7
