@@ -108,7 +108,7 @@ class Training:
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._tally = Tally()  # since the last line of metrics
-        self._sound = False  # once the first line was looked at
+        self._sound = False  # once that was looked at
         self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
         if not run.spec_path.exists():
@@ -217,8 +217,7 @@ class Training:
         """Write the means since the last line."""
         with self._finite():
             means = self._tally.means()
-        if not self._sound:
-            self._require_sound()
+        self._require_sound()
         rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
         remarks = self.task.remarks(means)
@@ -232,6 +231,8 @@ class Training:
 
     def _require_sound(self) -> None:
         """Raise TrainingError where a network was updated not once, or an optimizer could not be saved."""
+        if self._sound or not self.step:
+            return
         for role, trainee in self.trainees.items():
             if not trainee.updates:
                 raise TrainingError(
@@ -257,6 +258,7 @@ class Training:
         """Write a checkpoint, but never one that training could not go on from."""
         with self._finite():
             self._tally.read()
+        self._require_sound()
         for role, trainee in self.trainees.items():
             if found := trainee.not_finite():
                 more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -287,7 +289,9 @@ class Training:
         """Return the task's figures, None in place of what is not finite."""
         networks = {role: one.best for role, one in self.trainees.items()}
         try:
-            return {name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()}
+            return {
+                name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()
+            }
         finally:
             for trainee in self.trainees.values():
                 trainee.module.train()

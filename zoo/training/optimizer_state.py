@@ -27,9 +27,7 @@ def tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def groups(optimizer: Optimizer) -> list[Group]:
     """Return what a checkpoint keeps of the parameter groups."""
-    return [
-        {name: value for name, value in one.items() if name not in NOT_KEPT} for one in optimizer.param_groups
-    ]
+    return [{name: value for name, value in one.items() if name not in NOT_KEPT} for one in optimizer.param_groups]
 
 
 def facts(optimizer: Optimizer, began: list[Group]) -> dict[str, Any]:

@@ -103,9 +103,7 @@ class Stepper:
         return {name: self._whole(name, figures) for name in figures[0]}
 
     def _part(self, batch: Batch, update: Update) -> Figures:
-        turn = Turn(
-            self._networks, batch, self.info, update, self._random["noise"], self._step, self.spec.train.steps
-        )
+        turn = Turn(self._networks, batch, self.info, update, self._random["noise"], self._step, self.spec.train.steps)
         with self.engine.autocast(), self.phase("forward"):
             return self.task.step(turn)
 
