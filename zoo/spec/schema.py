@@ -91,7 +91,7 @@ class Averaging:
     decay: Decay
     warmup: bool = True
 
-    __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
 
     @classmethod
     def of(cls, written: float | Averaging | None) -> Averaging | None:
@@ -118,7 +118,7 @@ class NetworkSpec:
     budget: dict[str, LimitOption] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # What means the same is written alike, and has the hash that it had when a number was all that could stand here.
+        # What means the same is written alike, with the hash from when a number was all that could stand here.
         if isinstance(self.ema, Averaging) and self.ema.warmup:
             object.__setattr__(self, "ema", self.ema.decay)
 

@@ -18,7 +18,7 @@ NOT_KEPT = {"params", "param_names", "lr", "capturable", "fused", "foreach"}
 
 
 def tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the tensors that `optimizer` keeps: `3.exp_avg` of its fourth parameter, `group.0.d` of its first group."""
+    """Return the tensors that `optimizer` keeps: `3.exp_avg` of its fourth parameter, `group.0.d` of a group."""
     found = {f"{key}.{name}": one for key, name, one in _values(optimizer) if isinstance(one, Tensor)}
     for index, group in enumerate(groups(optimizer)):
         found |= {f"group.{index}.{name}": one for name, one in group.items() if isinstance(one, Tensor)}
@@ -93,7 +93,7 @@ def load(
 
 
 def after_a_step(make: Callable[[Any], Any], named: list[tuple[str, Tensor]]) -> list[Optimizer]:
-    """Return the optimizers that `make` gives, after a step on copies of the parameters; none where it cannot be had."""
+    """Return what `make` gives, after a step on copies of the parameters; nothing where that cannot be had."""
     copies = [(name, torch.nn.Parameter(one.detach().clone())) for name, one in named]
     for _, one in copies:
         one.grad = torch.zeros_like(one)
