@@ -139,7 +139,7 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
-    refused, warnings = unfit(spec, builder, {role: (one.network, one.input) for role, one in networks.items()})
+    refused, warnings = unfit(spec, builder, {role: (one.network, one.input) for role, one in networks.items()}, info)
     if problems or refused:
         raise SpecError([*problems, *refused])
     total = Figures.total([one.figures for one in networks.values()])

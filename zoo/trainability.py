@@ -10,22 +10,25 @@ from typing import Any
 
 from zoo.builder import Builder
 from zoo.data.augment import Mixing
+from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ZooError
 from zoo.network.layer import Child, Layer, Shape
 from zoo.registry import LAYER_FAMILY
 from zoo.requirements import Finding, Setting, Weight
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Averaging, ComponentSpec, Spec
 
 Network = tuple[Layer, Shape]
 VANISHED = 1e-6  # a rate of which this share is left changes no weight
 
 
-def unfit(spec: Spec, builder: Builder, networks: Mapping[str, Network]) -> tuple[list[Problem], list[Problem]]:
+def unfit(
+    spec: Spec, builder: Builder, networks: Mapping[str, Network], info: DataInfo
+) -> tuple[list[Problem], list[Problem]]:
     """Return what stands in the way of training `spec`, and what is allowed but surely not meant.
 
     networks: those that could be put together, each with the shape of its input.
     """
-    task, info = builder.bind(spec.task), builder.bind(spec.data).info()
+    task = builder.bind(spec.task)
     setting = Setting(
         spec=spec,
         task=task,
@@ -129,8 +132,12 @@ def _training(setting: Setting) -> Iterator[Finding]:
         left = info.train_images - train.validation
         found = f"found {setting.batch} images a step, so that some come twice"
         yield Finding(found, f"at most the {left} images that there are to train on", "batch_size", True)
-    if train.accumulate > 1 and len(setting.spec.networks) > 1:
-        wanted = "1: networks that are updated in turn cannot each wait for the last part of a batch"
+    often = max((setting.task.updates(role) for role in setting.task.roles), default=1)
+    if train.accumulate > 1 and (len(setting.spec.networks) > 1 or often > 1):
+        what = (
+            "networks that are updated in turn" if len(setting.spec.networks) > 1 else "updates that follow each other"
+        )
+        wanted = f"1: {what} cannot each wait for the last part of a batch"
         yield Finding(f"found {train.accumulate}", wanted, "accumulate")
     if train.accumulate > train.batch_size:
         yield Finding(f"found {train.accumulate}", f"at most the batch size, {train.batch_size}", "accumulate")
@@ -150,11 +157,13 @@ def _training(setting: Setting) -> Iterator[Finding]:
         yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below {2**32}", "seeds")
 
 
-def _section(ema: float | None, updates: int) -> Iterator[Finding]:
-    memory = 0 if ema is None else round(1 / (1 - ema))
-    if memory > updates:
+def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:
+    averaging = Averaging.of(ema)
+    # With a warm-up a young average remembers no more than there was.
+    memory = 0 if averaging is None or averaging.warmup else round(1 / (1 - averaging.decay))
+    if averaging is not None and memory > updates:
         yield Finding(
-            f"found {ema}, which averages over some {memory:,} updates",
+            f"found {averaging.decay} without a warm-up, which averages over some {memory:,} updates",
             f"fewer than the {updates:,} of this training",
             "ema",
             True,

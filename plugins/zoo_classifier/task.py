@@ -62,17 +62,22 @@ class Classify(Task):
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
 
+        `loss` is what the spec's loss says it is to be `measured` by, without label smoothing; where it was trained by
+        more than that, `loss_as_trained` stands beside it.
         `accuracy_mean` and `accuracy_std` are those of the accuracies of consecutive groups of 64 images, the form in
         which the paper states its results; a last group of fewer images counts as a group. With `test_flip`,
         `top1_flip` and `top5_flip` stand beside the plain figures, never in their place.
         """
         import torch
 
-        losses, hits, flipped, labels = [], [], [], []
+        measured = getattr(self.loss, "measured", self.loss)
+        losses = {"loss": measured} | ({} if measured is self.loss else {"loss_as_trained": self.loss})
+        sums, hits, flipped, labels = [], [], [], []
         best = min(5, info.classes)
         for batch in batches:
             logits = self.predict(networks, batch.images, info).float()
-            losses.append(self.loss(logits, batch.labels).cpu().double() * len(batch.labels))
+            found = torch.stack([one(logits, batch.labels) for one in losses.values()])
+            sums.append(found.cpu().double() * len(logits))  # not every device has float64
             hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
             labels.append(batch.labels.cpu())
             if self.test_flip:
@@ -84,9 +89,10 @@ class Classify(Task):
         per_class = torch.zeros(info.classes, dtype=torch.double).index_add_(0, label, right)
         counts = torch.bincount(label, minlength=info.classes)
         beside = torch.cat(flipped).double() if flipped else None
+        means = (torch.stack(sums).sum(0) / len(label)).tolist()
         return {
             "images": len(label),
-            "loss": float(torch.stack(losses).sum() / len(label)),
+            **dict(zip(losses, means, strict=True)),
             "top1": float(right.mean()),
             "top5": float(hit.any(1).double().mean()),
             **(
@@ -103,7 +109,8 @@ class Classify(Task):
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the figures in the paper's form: train loss: 1.812, train acc: 0.521±0.065."""
-        loss = f"{figures['loss']:.3f}" if math.isfinite(figures["loss"]) else "not finite"
+        loss = figures["loss"]
+        loss = f"{loss:.3f}" if loss is not None and math.isfinite(loss) else "not finite"
         mean, std = figures["accuracy_mean"], figures["accuracy_std"]
         # A single batch has no deviation.
         spread = " (n = 1)" if std is None or math.isnan(std) else f"±{std:.3f}"

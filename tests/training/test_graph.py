@@ -137,10 +137,10 @@ def test_a_recording_counts_updates_once() -> None:
     counted: Any = Counted()
     done: list[int] = []
 
-    def work() -> list[dict[str, torch.Tensor]]:
+    def work() -> dict[str, torch.Tensor]:
         counted.updates += 2
         done.append(counted.updates)
-        return [{"loss": torch.tensor(float(counted.updates))}]
+        return {"loss": torch.tensor(float(counted.updates))}
 
     def record(work: Any) -> Any:
         found = work()
@@ -156,9 +156,9 @@ def test_a_recording_counts_updates_once() -> None:
 
 def test_what_is_handed_out_is_no_part_of_the_recording() -> None:
     kept = torch.zeros(())
-    graphs = Graphs(lambda work: (lambda: kept.add_(1), [{"loss": kept}]), {})  # type: ignore[arg-type,return-value]
+    graphs = Graphs(lambda work: (lambda: kept.add_(1), {"loss": kept}), {})  # type: ignore[arg-type,return-value]
     graphs._warm[None] = WARM_STEPS
-    first, second = (graphs(None, list)[0]["loss"] for _ in range(2))
+    first, second = (graphs(None, dict)["loss"] for _ in range(2))
     assert (float(first), float(second)) == (1.0, 2.0)
 
 
@@ -211,7 +211,7 @@ def test_a_real_capture_trains_as_eager_steps_do(name: str, builder: Builder, tm
         try:
             figures = []
             for step in range(49):
-                figures += training.stepper.take(step)
+                figures.append(training.stepper.take(step))
         finally:
             torch.cuda.set_sync_debug_mode("default")
         runs.append(torch.stack([next(iter(one.values())) for one in figures]).cpu())

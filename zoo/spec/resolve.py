@@ -294,9 +294,12 @@ class Resolver:
             return dict(schema.model.model_validate_json(json.dumps(data)))
         except ValidationError as error:
             seen: set[tuple[Position, str]] = set()
-            for one in error.errors(include_url=False, include_context=False):
-                problem = self._plain_problem(schema, given, one, at, path)
-                if (problem.at or NOWHERE, problem.path) not in seen:
+            told = error.errors(include_url=False, include_context=False)
+            found = [self._plain_problem(schema, given, one, at, path) for one in told]
+            for problem in found:
+                # Where what stands inside is wrong, that it is none of a type's other forms says nothing.
+                inside = any(one.path.startswith(f"{problem.path}.") for one in found)
+                if not inside and (problem.at or NOWHERE, problem.path) not in seen:
                     seen.add((problem.at or NOWHERE, problem.path))
                     self.problems.append(problem)
             return {}

@@ -35,6 +35,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 #: that what was begun before is still known by its own.
 LATER_KEYS = {"train.seeds": 1}
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
+Decay: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 
 
@@ -89,6 +90,21 @@ def _extent(values: Iterable[Any]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """How weights are averaged over the updates; a decay alone stands for one with its warm-up."""
+
+    decay: Decay
+    warmup: bool = True
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
+
+    @classmethod
+    def of(cls, written: float | Averaging | None) -> Averaging | None:
+        """Return what a spec says, in full."""
+        return cls(decay=written) if isinstance(written, float) else written
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
@@ -99,11 +115,17 @@ class NetworkSpec:
     gradient_clip: (
         Annotated[float, Field(gt=0, description="Largest norm of the gradient; null: no clipping.")] | None
     ) = None
-    ema: (
-        Annotated[float, Field(gt=0, lt=1, description="Decay of the averaged weights that are evaluated; null: none.")]
-        | None
-    ) = None
+    ema: Annotated[
+        Decay | Averaging | None,
+        Wanted("a number > 0 and < 1, {decay: such a number, warmup: true or false} or null"),
+        Field(description="Decay of the averaged weights that are evaluated, less in the beginning; null: none."),
+    ] = None
     budget: dict[str, LimitOption] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # What means the same is written alike, with the hash from when a number was all that could stand here.
+        if isinstance(self.ema, Averaging) and self.ema.warmup:
+            object.__setattr__(self, "ema", self.ema.decay)
 
 
 @dataclass(frozen=True, kw_only=True)

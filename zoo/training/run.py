@@ -233,11 +233,14 @@ class Run:
             found.append(record)
         return found
 
-    def rewind(self, step: int) -> None:
-        """Drop the metrics after `step`, which are about to be written again."""
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop the metrics after `step`, which are about to be written again, and return those that stay."""
+        if not self.metrics_path.exists():
+            return []
         kept = [record for record in self.metrics() if record.get("step", 0) <= step]
         text = "".join(json_text(record, indent=None) + "\n" for record in kept)
         _writing(self.metrics_path, lambda: write_text(self.metrics_path, text))
+        return kept
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -50,13 +50,15 @@ class Stepper:
         self.graphs: Graphs | None = None
         self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched
         self._step = 0
+        self._norms: list[Tensor] = []  # that the step's updates gave
         self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
         self._random = {purpose: torch.Generator(engine.device) for purpose in purposes}
-        sizes = [len(one) for one in self._indices.chunk(spec.train.accumulate)]
+        sizes = [len(one) for one in self._indices.tensor_split(spec.train.accumulate)]
+        self._shares = [size / sum(sizes) for size in sizes]
         self._updaters = [
-            self._updater(size / sum(sizes), final=index + 1 == len(sizes)) for index, size in enumerate(sizes)
+            self._updater(share, final=index + 1 == len(sizes)) for index, share in enumerate(self._shares)
         ]
 
     @property
@@ -65,7 +67,7 @@ class Stepper:
         return list(self._random.values())
 
     def take(self, step: int) -> Figures:
-        """Do step `step`; return the figures of each part of its batch, on the device.
+        """Do step `step`; return its figures, on the device.
 
         What differs from step to step is put in place first; the rest is the device's, and may be a recording.
         """
@@ -95,15 +97,26 @@ class Stepper:
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Figures:
         images, labels = self._batch(fetch)
+        self._norms = []
         parts = len(self._updaters)
-        cut = [(images, labels)] if parts == 1 else zip(images.chunk(parts), labels.chunk(parts), strict=True)
-        figures = []
-        for part, update in zip(cut, self._updaters, strict=True):
-            batch, random = Batch(*part), self._random["noise"]
-            turn = Turn(self._networks, batch, self.info, update, random, self._step, self.spec.train.steps)
-            with self.engine.autocast(), self.phase("forward"):
-                figures.append(kept_figures(self.spec.task.component, self.task.step(turn)))
-        return figures
+        if parts == 1:
+            return self._part(Batch(images, labels), self._updaters[0])
+        cut = zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True)
+        figures = [self._part(Batch(*part), update) for part, update in zip(cut, self._updaters, strict=True)]
+        return {name: self._whole(name, figures) for name in figures[0]}
+
+    def _part(self, batch: Batch, update: Update) -> Figures:
+        turn = Turn(self._networks, batch, self.info, update, self._random["noise"], self._step, self.spec.train.steps)
+        with self.engine.autocast(), self.phase("forward"):
+            return kept_figures(self.spec.task.component, self.task.step(turn))
+
+    def _whole(self, name: str, parts: list[Figures]) -> Tensor:
+        """Return a figure of the whole batch: the mean over its images, or what the update itself gave."""
+        last = parts[-1][name]
+        if any(last is norm for norm in self._norms):
+            return last
+        weighted = [one[name].float() * share for one, share in zip(parts, self._shares, strict=True)]
+        return torch.stack(weighted).sum(0)
 
     def _batch(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Batch:
         """Return the images of a step, augmented, and their labels."""
@@ -129,7 +142,7 @@ class Stepper:
                 raise broken(self.spec.task.component, f"gave {loss!r} as the loss of {role}", "a tensor of one number")
             if trainee.updates >= (self._step + 1) * self.task.updates(role):
                 raise TrainingError(
-                    f"step {self._step}: the task {self.spec.task.name} updates {role} more often than the "
+                    f"step {self._step + 1}: the task {self.spec.task.name} updates {role} more often than the "
                     f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
                 )
             # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
@@ -140,6 +153,7 @@ class Stepper:
                     norm = trainee.update() if final else loss.new_zeros(())
             # Autocast keeps low-precision copies of the weights, which the update has just made stale.
             torch.clear_autocast_cache()
+            self._norms.append(norm)
             return norm
 
         return update

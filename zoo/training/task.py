@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 #: Called with a role and a loss: backward into that network alone, clip, optimizer step, average. Returns the norm of
-#: the gradient before clipping. The only door to a weight update.
+#: the gradient before clipping, 0 for all but the last part of a batch that is cut. The only door to a weight update.
 Update = Callable[[str, "Tensor"], "Tensor"]
 
 
@@ -80,6 +80,9 @@ class Task:
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
         """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached.
+
+        Every role is updated in each step. Of a batch that is cut into parts (train.accumulate), each part is a turn:
+        `loss` and the scalars are means over its images, and what an update returned is logged as it is.
 
         Nothing is read from the device or brought to it, so that the step can be captured and replayed; then
         `turn.step` is that of the capture.
