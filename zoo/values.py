@@ -58,11 +58,11 @@ def _one_of(choices: tuple[Any, ...]) -> Take:
 
 
 def _either(takers: list[Take]) -> Take:
-    """Where several types of a union take a value, pydantic weighs which of them fits it best."""
+    """Where several types of a union take a value, pydantic weighs which fits it best: int, of a whole number."""
 
     def take(value: Any) -> Any:
         taken = [found for found in (one(value) for one in takers) if found is not UNSURE]
-        exact = [found for found in taken if type(found) is type(value)]
+        exact = [found for found in taken if type(found) is type(value) is int]
         fits = exact if len(exact) == 1 else taken
         return fits[0] if len(fits) == 1 else UNSURE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
@@ -101,6 +101,7 @@ def test_a_bound_is_inclusive_unless_it_says_otherwise(figure: int, bound: float
     assert (verdict.kept, verdict.spare) == (kept, spare)
 
 
+@settings(deadline=None)
 @given(
     thousandths=st.integers(0, 10**9),
     unit=st.sampled_from(["k", "M", "G", "KiB", "MiB", "GiB"]),
