@@ -133,8 +133,8 @@ WARNED = {
         "wanted a rate that moves the weights",
     ),
     "an average over more than the training": (
-        spec(network={"ema": 0.999}),
-        "networks.classifier.ema: found 0.999, which averages over some 1,000 updates; "
+        spec(network={"ema": {"decay": 0.999, "warmup": False}}),
+        "networks.classifier.ema: found 0.999 without a warm-up, which averages over some 1,000 updates; "
         "wanted fewer than the 100 of this training",
     ),
     "validations without images": (

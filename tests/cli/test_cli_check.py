@@ -153,11 +153,11 @@ def test_json_is_one_document_with_an_entry_for_each_spec(zoo_command: Zoo, tiny
 
 
 def test_a_warning_goes_to_stderr_and_changes_no_exit_code(zoo_command: Zoo, tiny: Path) -> None:
-    odd = ("--set", "networks.classifier.ema=0.99999")
+    odd = ("--set", "networks.classifier.ema={decay: 0.99999, warmup: false}")
     code, out, err = zoo_command("check", tiny, *odd)
     assert code == 0
     assert "warning" not in out
-    assert err.startswith("warning: --set networks.classifier.ema=0.99999")
-    assert "networks.classifier.ema: found 0.99999, which averages over some 100,000 updates" in err
+    assert err.startswith("warning: --set networks.classifier.ema={decay: 0.99999, warmup: false}")
+    assert "networks.classifier.ema: found 0.99999 without a warm-up, which averages over some 100,000 updates" in err
     (found,) = json.loads(zoo_command("check", tiny, *odd, "--json").out)
     assert [one["path"] for one in found["warnings"]] == ["networks.classifier.ema"]
