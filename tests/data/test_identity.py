@@ -72,7 +72,7 @@ def test_a_fingerprint_alone_tells_that_something_differs_and_not_what() -> None
     assert old.differences(fruit()) == []
     (found,) = old.differences(fruit(train=images(50, 6)))
     assert found.startswith("fingerprint: ")
-    assert "cannot be told" in found
+    assert "what differs cannot be told" in found
 
 
 def test_an_error_says_who_what_and_how_to_go_on() -> None:

@@ -68,10 +68,8 @@ class Identity:
             found.append(f"shape of an image: {dataset.info.image}, was {self.info.image}")
         if self.parts:
             found += _images_differ(self, Identity.of(dataset))
-        return found or [
-            f"fingerprint: {dataset.fingerprint[:8]}, was {self.fingerprint[:8]} (a version of Zoo that kept no more "
-            "made it, so that the part which differs cannot be told)"
-        ]
+        why = "" if self.parts else " (what differs cannot be told: an earlier version of Zoo kept no more)"
+        return found or [f"fingerprint: {dataset.fingerprint[:8]}, was {self.fingerprint[:8]}{why}"]
 
     def require(self, dataset: Dataset, who: str, what: str, how: str = PURPOSE) -> None:
         """Raise DataError unless `dataset` is the same.

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
@@ -79,8 +79,6 @@ class Figure:
 class Measured(TypedDict):
     """A metric of generated images: with what, of what, its values by drawing seed; more may stand there."""
 
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
-
     name: str
     split: NotRequired[str]
     mean: float | None
@@ -88,6 +86,12 @@ class Measured(TypedDict):
     seeds: NotRequired[list[int]]
     extractor: NotRequired[str]
     trained_with_seed: NotRequired[Count]
+
+
+def _measured(given: dict[str, Any]) -> dict[str, Any]:
+    """Return `given` as it is, in its order, if it has this form."""
+    TypeAdapter(Measured).validate_python(given, strict=True)
+    return given
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -176,7 +180,9 @@ class Certificate:
     shipped_seed: Count
     shipped_because: str
     figures: dict[str, dict[str, Figure]]  # by split, by name
-    measurements: list[Measured]  # of generated images: with what, of what, values by drawing seed
+    measurements: list[
+        Annotated[dict[str, Any], AfterValidator(_measured)]
+    ]  # of generated images: with what, of what, values by drawing seed
     per_class: dict[str, float]  # mean top-1 over the trainings; empty where there is none
     test_looks: dict[str, dict[str, Count]]  # by seed, by occasion: how often test images were measured on
     spot_check: SpotCheck

@@ -81,6 +81,8 @@ class Run:
         facts = self.facts() if (self.folder / FACTS).exists() else {}
         if "dataset" not in facts:
             return Identity(fingerprint=facts["data"]) if "data" in facts else None
+        if facts["dataset"]["fingerprint"] != facts.get("data"):
+            raise RunError(f"{self.folder / FACTS}: data: it is not the fingerprint in dataset; put the old file back")
         try:
             return Identity.from_data(facts["dataset"])
         except (TypeError, ValueError) as error:
