@@ -8,6 +8,8 @@ from zoo import Component, hookimpl
 
 CIFAR = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
 
+COMPOSER = "MosaicML Composer, method card of ProgressiveResizing"
+
 
 @hookimpl
 def zoo_components() -> Iterator[Component]:
@@ -27,6 +29,7 @@ def zoo_components() -> Iterator[Component]:
         ("random_crop", "augmentations:RandomCrop", "Pad all sides and cut out the old size somewhere.", ""),
         ("color_jitter", "augmentations:ColorJitter", jitter, ""),
         ("cutout", "augmentations:Cutout", "Grey out a square.", "DeVries and Taylor 2017, arXiv:1708.04552"),
+        ("progressive_resizing", "resizing:ProgressiveResizing", "Small images first, whole ones at the end.", COMPOSER),
         ("trivial_augment", "trivial:TrivialAugment", trivial, "Müller and Hutter 2021, arXiv:2103.10158"),
         (
             "mixup",
