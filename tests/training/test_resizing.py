@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+
 from zoo_images.resizing import ProgressiveResizing
 
 STAGES = [(0.0, 16), (0.49, 16), (0.5, 16), (0.65, 24), (0.79, 28), (0.8, 32), (0.999, 32)]
