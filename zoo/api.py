@@ -13,7 +13,7 @@ from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
-from zoo.data.augment import Augmentation, Mixing
+from zoo.data.augment import Augmentation, Mixing, Staged
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
 from zoo.errors import (
@@ -416,6 +416,7 @@ __all__ = [
     "ShelfError",
     "Spec",
     "SpecError",
+    "Staged",
     "Tape",
     "Task",
     "Terminals",

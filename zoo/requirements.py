@@ -6,12 +6,13 @@ yield Findings, which `zoo check` places in the spec.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from zoo.data.dataset import DataInfo
+    from zoo.network.layer import Layer
     from zoo.spec.schema import Spec
     from zoo.training.task import Task
 
@@ -42,7 +43,7 @@ class Setting:
     """What a component can know of the spec that it stands in.
 
     batch: images that are augmented at once; part: the fewest that one forward pass of a training step sees, which
-    are fewer where `train.accumulate` cuts a batch into parts.
+    are fewer where `train.accumulate` cuts a batch into parts; networks: those of the spec with their inputs, by role.
 
     Of the network that it belongs to: role; steps, over which its schedule runs; updates of its weights; twice: whether
     its slopes are differentiated again; weights: a function that returns those that an optimizer is given; input: the
@@ -54,6 +55,7 @@ class Setting:
     info: DataInfo
     batch: int
     part: int
+    networks: Mapping[str, tuple[Layer, tuple[int, ...]]]
     role: str = ""
     steps: int = 0
     updates: int = 0

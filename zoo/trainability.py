@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from zoo.builder import Builder
-from zoo.data.augment import Mixing
+from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ZooError
 from zoo.network.layer import Child, Layer, Shape
@@ -35,6 +35,7 @@ def unfit(
         info=info,
         batch=spec.train.batch_size * task.batches(),
         part=max(1, spec.train.batch_size // spec.train.accumulate),
+        networks=networks,
     )
     asked = _Asked(spec, builder)
     asked.told("data", None, _data(setting))
@@ -68,6 +69,9 @@ class _Asked:
             self.told(path, one.at, _answer(own, setting))
         if isinstance(target, type) and issubclass(target, Mixing) and not setting.task.soft_labels:
             self.told(path.rpartition(".")[0], one.at, _mixed(one.name, setting.spec.task.name))
+        if isinstance(target, type) and issubclass(target, Staged) and not path.startswith("augment."):
+            found = Finding(f"found {one.name}, which goes by the progress of the training", "it in the spec's augment")
+            self.told(path.rpartition(".")[0], one.at, iter([found]))
         for name, value in one.options.items():
             inside = getattr(target, "inside", None)
             for key, inner in _components(value, f"{path}.{name}"):

@@ -73,10 +73,11 @@ class FeatureMetric:
 
 
 def named(figure: str, extractor: Extractor) -> str:
-    """Return the name that a figure of this extractor goes by: FID and KID are names of Inception's alone."""
-    if isinstance(extractor, Inception):
-        return figure.replace("frechet_distance", "fid").replace("kernel_distance", "kid")
-    return f"{figure}[{extractor.label}]"
+    """Return the name that a figure of this extractor goes by: the field's, where it has one, or one with its label."""
+    for ours, theirs in extractor.figures.items():
+        if figure.startswith(ours):
+            return figure.replace(ours, theirs)
+    return figure if isinstance(extractor, Inception) else f"{figure}[{extractor.label}]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.data.augment import Mixing
+from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import Sampler
@@ -51,6 +51,7 @@ class Stepper:
         self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched
         self._step = 0
         self._norms: list[Tensor] = []  # that the step's updates gave
+        self._stages: dict[Staged, Hashable] = {}  # what the staged augmentations do in this step
         self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
@@ -75,13 +76,17 @@ class Stepper:
         for purpose, random in self._random.items():
             random.manual_seed(derive_seed(seed, purpose, step))
         seed_default(self.engine.device, derive_seed(seed, "dropout", step))
+        progress = step / self.spec.train.steps
+        staged = [one for one in self.augment if isinstance(one, Staged)]
+        self._stages = {one: one.stage(progress, *self.info.image[1:]) for one in staged}
         for trainee in self.trainees.values():
             trainee.set_rate(step)
         with self.phase("data"):
             fetch = self.images.fetch(self.sampler.indices(step), self._indices)
         if self.graphs is None:
             return self._work(fetch)
-        return self.graphs(self.task.variant(step), lambda: self._work(fetch))
+        variant = (self.task.variant(step), *self._stages.values())
+        return self.graphs(variant, lambda: self._work(fetch))
 
     @contextmanager
     def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
@@ -128,6 +133,8 @@ class Stepper:
                 random = self._random["augment"]
                 if isinstance(augmentation, Mixing):
                     images, labels = augmentation.mix(images, labels, self.info.classes, random)
+                elif isinstance(augmentation, Staged):
+                    images = augmentation.apply(images, random, self._stages[augmentation])
                 else:
                     images = augmentation(images, random)
             return Batch(laid_out(images), labels)

@@ -134,9 +134,8 @@ class GenerativeTask(Task):
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the distances from the split's images; "" where none was measured."""
-        stated = [
-            name for name in figures if name.startswith(("fid", "frechet_distance")) and not name.endswith("_std")
-        ]
+        distances = ("fid", "fd_", "frechet_distance")
+        stated = [name for name in figures if name.startswith(distances) and not name.endswith("_std")]
         return ", ".join(f"{split} {name}: {figures[name]:.4g}" for name in stated)
 
     def judge(
