@@ -209,7 +209,7 @@ def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -
     module = operation.layer.module(operation.input)
     reference = copy.deepcopy(module).double()
     module = (
-        devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
     )
     images = torch.randn(batch, *operation.input)
     if _random(reference, images.double()):
