@@ -60,15 +60,15 @@ CONVOLUTIONS: tuple[tuple[Shape, dict[str, Any]], ...] = tuple(
 )
 #: What else needs options that only a user can choose.
 OTHERS: tuple[tuple[Shape, Any], ...] = (
-    ((5, 7, 9), {"linear": 3}),
+    ((15,), {"linear": 3}),
     ((8, 6, 6), {"channels": {"count": 3}}),
-    ((8, 6, 6), {"branches": [["relu"], {"conv": 3}]}),
+    ((8, 6, 6), {"branches": ["relu", {"conv": 8}]}),
     ((6, 8, 8), {"repeat": {"times": 2, "layers": [{"conv": 6}]}}),
     ((6, 8, 8), {"residual": [{"conv": 6}]}),
     ((6, 8, 8), {"sequence": [{"conv": 5}, "relu"]}),
     ((6, 8, 8), {"reshape": [384]}),
     ((6, 8, 8), {"shortcut_pad": {"channels": 9, "stride": 2}}),
-    ((6, 8, 8), {"spectral_norm": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}),
+    ((6, 8, 8), {"spectral_norm": {"layer": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}}),
     ((6, 8, 8), {"squeeze_excitation": {"hidden": 3}}),
     ((6, 8, 8), {"zero_pad": [1, 0, 2, 1]}),
 )
@@ -124,14 +124,19 @@ def examine() -> Examined:
 
 
 def _start(kind: str, first: int) -> subprocess.Popen[str]:
-    path = os.pathsep.join(one for one in sys.path if one)
     return subprocess.Popen(
         [sys.executable, "-m", "zoo.training.selfcheck", kind, str(first)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())} | WAITING,
+        env=environment(),
     )
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a process that imports what this one does and has as many threads as there are cores."""
+    path = os.pathsep.join(one for one in sys.path if one)
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())} | WAITING
 
 
 def _results(kind: str, process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
@@ -191,7 +196,7 @@ def _words(item: Any) -> str:
     return str(item)
 
 
-def error_of(operation: Operation, *, placed: bool = True) -> str:
+def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -> str:
     """Return which of an operation's outputs and gradients are wrong in float32; nothing where all are right.
 
     placed: as Zoo places it; else in channels-last as it is.
@@ -203,10 +208,8 @@ def error_of(operation: Operation, *, placed: bool = True) -> str:
     torch.manual_seed(0)
     module = operation.layer.module(operation.input)
     reference = copy.deepcopy(module).double()
-    module = (
-        devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    )
-    images = torch.randn(BATCH, *operation.input)
+    module = devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
+    images = torch.randn(batch, *operation.input)
     if _random(reference, images.double()):
         module.eval()
         reference.eval()
@@ -227,7 +230,7 @@ def _computed(module: nn.Module, images: Tensor, *, channels_last: bool) -> dict
 
     from zoo.training.devices import laid_out
 
-    given = (laid_out(images) if channels_last else images).detach().requires_grad_()
+    given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach().requires_grad_()
     output = module(given)
     mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output.dtype)
     output.backward(laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture)

@@ -14,6 +14,7 @@ and compiled steps have it too.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,11 +56,16 @@ def _rewrite(convolution: _ConvNd) -> None:
     convolution.register_forward_pre_hook(before, prepend=False)
 
 
+def _every(stride: tuple[int, ...]) -> Any:
+    """Return the index of every stride-th pixel."""
+    return (..., *(slice(None, None, step) for step in stride))
+
+
 class Picked:
     """What runs before a convolution: pads its input and picks every stride-th pixel."""
 
     def __init__(self, stride: tuple[int, ...], padding: tuple[int, ...], mode: str) -> None:
-        self.pick = (..., *(slice(None, None, step) for step in stride))
+        self.pick = _every(stride)
         self.padding = [side for one in reversed(padding) for side in (one, one)] if any(padding) else []
         self.mode = "constant" if mode == "zeros" else mode
 
@@ -75,7 +81,7 @@ class Spread:
 
     def __init__(self, stride: tuple[int, ...], padding: tuple[int, ...], more: tuple[int, ...]) -> None:
         self.stride, self.padding, self.more = stride, padding, more
-        self.pick = (..., *(slice(None, None, step) for step in stride))
+        self.pick = _every(stride)
 
     def __call__(self, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         input, *rest = given
