@@ -12,7 +12,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,6 +90,13 @@ class Options:
 
     def __iter__(self) -> Iterator[Option]:
         return iter(self.by_name.values())
+
+    def part(self, names: Collection[str]) -> Options:
+        """Return just the options of these names."""
+        found = Options.__new__(Options)
+        found.target, found.name, found.supplied = self.target, self.name, self.supplied
+        found.by_name = {name: option for name, option in self.by_name.items() if name in names}
+        return found
 
     @property
     def first(self) -> Option | None:
