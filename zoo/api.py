@@ -40,6 +40,7 @@ from zoo.network.tape import Handle, Tape
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
+from zoo.spec.formula import Formula
 from zoo.spec.schema import (
     Activation,
     AdversarialLossOption,
@@ -355,6 +356,7 @@ __all__ = [
     "Field",
     "Figures",
     "Fit",
+    "Formula",
     "FromModule",
     "GenerativeTask",
     "Handle",

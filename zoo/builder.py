@@ -126,7 +126,7 @@ class Builder:
 
     @contextmanager
     def toward(self, output: Shape, scope: Scope | None = None) -> Iterator[None]:
-        """Let what is bound meanwhile be part of a network with this output, where names stand for what `scope` says."""
+        """Let what is bound meanwhile be part of a network with this output; `scope` is what names stand for there."""
         before = self._output, self._scope, self._named
         self._output, self._scope = output, scope or {}
         self._named = tuple((name, _encode(one.data())) for name, one in self._scope.items())
