@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
-from zoo.builder import Builder
+from zoo.builder import Builder, Expanded
 from zoo.data.augment import Mixing
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest
 from zoo.network.layer import Cost, Layer, Shape
@@ -104,6 +105,7 @@ def check(spec: Spec, builder: Builder) -> Report:
     info = source.info()
     problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
     problems += [] if task.soft_labels else _mixing_problems(spec, builder)
+    problems += _schedule_problems(spec, builder)
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -129,7 +131,7 @@ def rows(network: Layer, input: Shape) -> Iterator[Row]:
 
 
 def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: int = 1) -> Iterator[Row]:
-    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses, times)
+    yield Row(depth, name, layer.label, _options(layer, input), layer.shape(input), layer.cost(input), uses, times)
     for (_, shape), alike in groupby(layer.children(input), lambda child: (id(child.layer), child.input)):
         children = list(alike)
         first, last = children[0], children[-1]
@@ -137,14 +139,15 @@ def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: i
         yield from _rows(first.layer, shape, depth + 1, name, first.uses, len(children))
 
 
-def _options(layer: Layer) -> str:
+def _options(layer: Layer, input: Shape) -> str:
     """Return the options that differ from their defaults, but not the layers inside."""
+    layer = layer.inner(input) if isinstance(layer, Expanded) else layer
     if not is_dataclass(layer):
         return ""
     shown = []
     for one in fields(layer):
         value = getattr(layer, one.name)
-        if (value != one.default and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
+        if (value not in (one.default, {}) and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)
 
@@ -201,6 +204,24 @@ def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
             f"found {train.accumulate}",
             f"at most the batch size, {train.batch_size}",
         )
+
+
+def _schedule_problems(spec: Spec, builder: Builder) -> Iterator[Problem]:
+    """Yield a problem for each schedule that has no factor at a step of the training, of those that are looked at."""
+    last = spec.train.steps - 1
+    looked_at = {*range(min(20, last)), *(last * part // 50 for part in range(51))}
+    for role, section in spec.networks.items():
+        path = f"networks.{role}.schedule"
+        at = section.schedule.at if section.schedule.at and section.schedule.at.line else _place(spec, path)
+        try:
+            factor = builder.bind(section.schedule)(spec.train.steps)
+            for step in sorted(looked_at):
+                found = factor(step)
+                if not 0 <= found < math.inf:
+                    yield Problem(at, path, f"found the factor {found:g} at step {step}", "a factor >= 0")
+                    break
+        except (ValueError, ArithmeticError) as error:
+            yield Problem(at, path, str(error))
 
 
 def _mixing_problems(spec: Spec, builder: Builder) -> Iterator[Problem]:
