@@ -74,8 +74,8 @@ def test_expressions_have_values(text: str, value: Any) -> None:
         ),
         (
             "rond(2)",
-            "found the unknown function 'rond' in 'rond(2)'; wanted one of abs, ceil, float, floor, int, "
-            "log2, max, min, round, round_to, sqrt; did you mean 'round'?",
+            "found the unknown function 'rond' in 'rond(2)'; wanted one of abs, ceil, clamp, cos, erf, exp, "
+            "float, floor, int, len, log, log2 and 13 more; did you mean 'round'?",
         ),
         ("1 / 0", "found a division by zero in '1 / 0'"),
         ("width % 0", "found a division by zero in 'width % 0'"),
@@ -113,11 +113,9 @@ def test_expressions_without_a_value_are_refused(text: str, message: str) -> Non
     [
         ("width.real", "an attribute"),
         ("().__class__.__bases__", "an attribute"),
-        ("name[0]", "a subscript"),
         ("lambda: 1", "a lambda"),
         ("[a for a in name]", "a comprehension"),
         ("f'{name}'", "an f-string"),
-        ("[1]", "a list"),
         ("(1, 2)", "a tuple"),
         ("{1}", "a set"),
         ("{1: 2}", "a mapping"),

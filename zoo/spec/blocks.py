@@ -21,7 +21,7 @@ MOST_USES = 10_000  # of blocks in a spec, those inside other blocks included
 MOST_NODES = 50_000  # values in all those uses together
 DEEPEST = 32  # blocks inside each other
 #: What a block can hold: a list of layers, or one component of a kind.
-HELD = ("layers", *KINDS)
+HELD = ("layers", *(kind for kind in KINDS if kind != "layer"))
 
 
 @dataclass(frozen=True)
