@@ -65,9 +65,8 @@ class Option:
         if self.form in ("section", "sections", "mapping"):
             return "a mapping"
         noun = self.kinds[0]
-        article = "an" if noun[0] in "aeiou" else "a"
         if self.form != "list":
-            return f"{article} {noun}"
+            return with_article(noun)
         return f"a list of {self.least} or more {noun}s" if self.least else f"a list of {noun}s"
 
     @cached_property
@@ -212,6 +211,11 @@ def _bare(annotation: Any) -> Any:
     ):
         annotation = get_args(annotation)[0]
     return annotation
+
+
+def with_article(noun: str) -> str:
+    """Return "a norm" for norm, "an activation" for activation."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def canonical(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.annotations import describe, within
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
-from zoo.options import Option, Options
+from zoo.options import Option, Options, with_article
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node
@@ -142,9 +142,8 @@ class Resolver:
             return self._block(kinds, name, options, at, path)
         component = self.registry.find(kinds, name)
         if component is None and name in self._blocks:
-            self._report(
-                at, path, f"found the block {name!r}, which holds a {self._blocks.kind(name)}", f"a {kinds[0]}"
-            )
+            held = with_article(self._blocks.kind(name))
+            self._report(at, path, f"found the block {name!r}, which holds {held}", with_article(kinds[0]))
             return None
         if component is None:
             names = [*self.registry.names(*kinds), *self._blocks.named(kinds)]
