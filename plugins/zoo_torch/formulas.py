@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from zoo.api import Cost, Field, Formula, Layer, Shape, elements
 
@@ -220,14 +220,14 @@ class Function:
         self._run = _closure(tree, {name: index for index, name in enumerate(formula.names)})
         self._text = f"lambda {', '.join(formula.names)}: {ast.unparse(tree)}"
 
-    def __call__(self, *tensors: object) -> object:
+    def __call__(self, *tensors: Any) -> Any:
         return self._run(tensors)
 
     def __repr__(self) -> str:
         return self._text
 
 
-Run = Callable[[tuple[object, ...]], object]
+Run = Callable[[tuple[Any, ...]], Any]
 
 
 def _closure(node: ast.expr, places: dict[str, int]) -> Run:

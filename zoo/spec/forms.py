@@ -185,7 +185,8 @@ def settled(
             raise SpecError([Problem(node.at, join(spec.name, key), found, f"one of {', '.join(sorted(known))}")])
     if spec.component.kind == "layer" and spec.name in ("let", "for"):
         each = Node.of(spec.options.get("each"), at)
-        for names in scopes(spec.name, each, *nodes.values(), spec.name):
+        (values_or_rows,) = nodes.values()
+        for names in scopes(spec.name, each, values_or_rows, spec.name):
             yield spec.options["layers"], {**scope, **names}
     else:
         yield resolver.settled(spec, nodes), scope

@@ -114,8 +114,8 @@ class _Reduction:
             elif isinstance(value, list):
                 changed[name] = [self.visit(one) if isinstance(one, ast.expr) else one for one in value]
             elif isinstance(value, ast.Slice):
-                ends = (None if end is None else self.visit(end) for end in (value.lower, value.upper))
-                changed[name] = ast.Slice(*ends, value.step)
+                lower, upper = (None if end is None else self.visit(end) for end in (value.lower, value.upper))
+                changed[name] = ast.Slice(lower, upper, value.step)
             else:
                 changed[name] = self.visit(value) if isinstance(value, ast.expr) else value
         return type(node)(**changed)

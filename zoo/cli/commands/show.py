@@ -99,8 +99,8 @@ def _draw_curve(name: str, path: Path, as_json: bool) -> None:
     specs = (_default_spec(resolver, one) for one in _components(resolver.registry, name))
     drawn = [found for spec in specs if spec is not None and (found := curve.curve_of(spec, builder)) is not None]
     if len(drawn) != 1:
-        found = "several curves" if drawn else "no curve"
-        raise click.UsageError(f"--svg draws a spec, or one activation or schedule; {name} has {found}")
+        told = "several curves" if drawn else "no curve"
+        raise click.UsageError(f"--svg draws a spec, or one activation or schedule; {name} has {told}")
     write_text(path, curve.svg(drawn[0]))
     if as_json:
         options.print_json({"component": name, "written": [str(path)]})
