@@ -174,7 +174,7 @@ class Expanded(Layer):
         self.conditions: tuple[Condition, ...] = ()
         self._inner: dict[Shape, Layer] = {}
 
-    def inner(self, input: Shape) -> Layer:
+    def inner(self, input: Shape, /) -> Layer:
         """Return the layers that stand behind this one for `input`."""
         if input not in self._inner:
             result = self._made_on_meta(input)

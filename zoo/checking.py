@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
-from zoo.builder import Builder, Expanded
+from zoo.builder import Builder
 from zoo.data.augment import Mixing
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest
 from zoo.network.layer import Cost, Layer, Shape
@@ -141,7 +141,7 @@ def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: i
 
 def _options(layer: Layer, input: Shape) -> str:
     """Return the options that differ from their defaults, but not the layers inside."""
-    layer = layer.inner(input) if isinstance(layer, Expanded) else layer
+    layer = layer.inner(input)
     if not is_dataclass(layer):
         return ""
     shown = []

@@ -106,12 +106,13 @@ class Formula:
         return ast.Call(node.func, [first, *map(self._taken, node.args[1:])] if first else [], node.keywords)
 
     def _number(self, node: ast.expr) -> ast.expr:
-        """Return the number that a part without names is."""
-        if names_in(node) or isinstance(node, TRUTHS):
-            self._check_calls(node)
-            return node
-        value = value_of(node, self.text, {})
-        return node if isinstance(value, bool) else ast.Constant(value)
+        """Return the value that a part without names is, and of a condition without names the side that holds."""
+        if not names_in(node):
+            return ast.Constant(value_of(node, self.text, {}))
+        self._check_calls(node)
+        if isinstance(node, ast.Call) and _function(node) == "where" and isinstance(node.args[0], ast.Constant):
+            return node.args[1] if node.args[0].value else node.args[2]
+        return node
 
     def _check_calls(self, node: ast.expr) -> None:
         """Let the evaluation say what is wrong with a call, whatever the values: it does so before it computes."""
