@@ -72,6 +72,15 @@ def test_trainable_values_are_those_of_prelu() -> None:
     assert own.cost((3, 4, 4)).parameters == 3
 
 
+def test_a_formula_compiles_whole() -> None:
+    module = activation({"formula": "where(x > 0, x, a * (exp(min(x, 0)) - 1))", "trainable": {"a": 0.5}}).module(
+        (3, 4, 4)
+    )
+    x = torch.randn(2, 3, 4, 4)
+    compiled: Any = torch.compile(module, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), module(x), rtol=0, atol=0)
+
+
 SCHEDULES = [
     ("constant", "1"),
     ({"step": 20}, "0.1 ** (step // 20)"),

@@ -62,7 +62,9 @@ def _repeat(resolver: Resolver, use: Use) -> Written | None:
         count = Pending("${range(" + times.value.removeprefix("${").removesuffix("}") + ")}")
         component = resolver.registry.get("layer", "for")
         given = {"each": Node(ROUND, use.at), "of": Node(count, times.at), "layers": layers}
-        return _for(resolver, use._replace(component=component, given=given))
+        written = _for(resolver, use._replace(component=component, given=given))
+        found = None if written is None else written.found
+        return Written(None if found is None else replace(found, label="repeat"))
     if type(times.value) is not int or not 0 <= times.value <= MOST_ROUNDS:
         return None
     return _rounds(resolver, use, [{ROUND: number} for number in range(times.value)], layers)
