@@ -41,6 +41,7 @@ from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
 from zoo.requirements import Finding, Setting, Weight, requires
+from zoo.spec.formula import Formula
 from zoo.spec.schema import (
     Activation,
     AdversarialLossOption,
@@ -384,6 +385,7 @@ __all__ = [
     "Figures",
     "Finding",
     "Fit",
+    "Formula",
     "FromModule",
     "GenerativeTask",
     "Handle",

@@ -152,7 +152,7 @@ def rows(network: Layer, input: Shape) -> Iterator[Row]:
 
 
 def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: int = 1) -> Iterator[Row]:
-    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses, times)
+    yield Row(depth, name, layer.label, _options(layer, input), layer.shape(input), layer.cost(input), uses, times)
     for (_, shape), alike in groupby(layer.children(input), lambda child: (id(child.layer), child.input)):
         children = list(alike)
         first, last = children[0], children[-1]
@@ -160,14 +160,15 @@ def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: i
         yield from _rows(first.layer, shape, depth + 1, name, first.uses, len(children))
 
 
-def _options(layer: Layer) -> str:
+def _options(layer: Layer, input: Shape) -> str:
     """Return the options that differ from their defaults, but not the layers inside."""
+    layer = layer.inner(input)
     if not is_dataclass(layer):
         return ""
     shown = []
     for one in fields(layer):
         value = getattr(layer, one.name)
-        if (value != one.default and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
+        if (value not in (one.default, {}) and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)
 

@@ -254,7 +254,10 @@ def _unused_blocks(spec: Spec) -> Iterator[Advice]:
     blocks = spec.document.value.get("blocks")
     if blocks is None or not blocks.is_mapping:
         return
-    used = {name for section in spec.networks.values() for name in _labels(section.architecture)}
+    parts = [
+        part for one in spec.networks.values() for part in (one.architecture, one.init, one.optimizer, one.schedule)
+    ]
+    used = {name for part in parts for name in _labels(part)}
     for name, node in blocks.value.items():
         if name not in used:
             at = node.key_at or node.at

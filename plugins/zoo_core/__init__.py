@@ -12,6 +12,11 @@ COMPOSITES = {
     "branches": ("Branches", "Parallel paths, added, multiplied or concatenated."),
     "residual": ("Residual", "Layers whose output is added to their input or its shortcut."),
 }
+FORMS = {
+    "for": ("each", "The layers once for each item of a list."),
+    "let": ("let", "Names for values, in the layers inside."),
+    "when": ("when", "Layers that stand there where a condition holds."),
+}
 LIMITS = {
     "parameters": "Trainable parameters; shared ones count once.",
     "macs": "Multiply-adds of one forward pass for one input.",
@@ -26,6 +31,8 @@ def zoo_components() -> Iterator[Component]:
     """Return the composites, the architecture that is written as layers, and the limits."""
     for name, (target, summary) in COMPOSITES.items():
         yield Component("layer", name, f"zoo.api:{target}", summary)
+    for name, (target, summary) in FORMS.items():
+        yield Component("layer", name, f"zoo_core.forms:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
     for name, summary in LIMITS.items():
         yield Component("limit", name, f"zoo_core.limits:{name}", summary)

@@ -110,6 +110,8 @@ def zoo_components() -> Iterator[Component]:
         yield Component("layer", name, f"zoo_torch.{target}", summary)
     for name, target in ACTIVATIONS.items():
         yield Component("activation", name, f"zoo_torch.activations:{target}", f"torch.nn.{target}")
+    yield Component("activation", "formula", "zoo_torch.formulas:FormulaActivation", "A function that a formula gives.")
+    yield Component("schedule", "formula", "zoo_torch.formulas:formula_schedule", "A factor that a formula gives.")
     for name, (target, summary) in NORMS.items():
         yield Component("norm", name, f"zoo_torch.norms:{target}", summary)
     for name, (target, summary) in LOSSES.items():

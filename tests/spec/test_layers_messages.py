@@ -107,7 +107,7 @@ CASES = [
         "a variable of let that is misspelt in a block",
         "a",
         "let: {width: 8}\nblocks: {a: [conv: '${widht}']}",
-        "broken.yaml:8:20: blocks.a.layers.0.conv: found the unknown variable 'widht'; wanted one of the block's parameters (none) or a variable of let\n"
+        "broken.yaml:8:20: blocks.a.layers.0.conv: found the unknown variable 'widht'; wanted one of the block's parameters (none) or a variable of let, or of the running shape: channels, height, width, length, depth, features, classes\n"
         "    did you mean 'width'?",
     ),
     case(

@@ -38,6 +38,14 @@ class Terminal:
     def is_terminal(self) -> bool:
         return self._console.is_terminal
 
+    def has(self, text: str) -> bool:
+        """Return whether the stream can show the letters of `text`."""
+        try:
+            text.encode(self._console.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
     def line(self, text: str = "", *, style: str = "") -> None:
         """Print one line; the terminal itself breaks one that is too long, so that it can be copied whole."""
         self._console.print(Text(visible(text), style=style), soft_wrap=True)

@@ -91,7 +91,7 @@ class Again(Layer):
 class Repeat(Layer):
     """The same layers several times, each time with weights of their own unless they are shared."""
 
-    times: Annotated[int, Field(ge=1, le=10_000, description="How often the layers run.")]
+    times: Annotated[int, Field(ge=0, le=10_000, description="How often the layers run; their number is `round`.")]
     layers: Annotated[list[LayerOption], Field(min_length=1)]
     shared: Annotated[
         bool | Literal["but_norms"],
@@ -109,6 +109,8 @@ class Repeat(Layer):
         return Again(self._body) if self.shared == "but_norms" else self._body
 
     def _rounds(self, input: Shape) -> Sequence:
+        if not self.times:
+            return Sequence(layers=[])
         output = self._body.shape(input)
         if self.shared and output != tuple(input):
             raise ShapeError(f"shared weights need layers that keep the shape; these turn {tuple(input)} into {output}")
@@ -118,7 +120,7 @@ class Repeat(Layer):
         return Sequence(layers=[self._body, *[self._again] * (self.times - 1)])
 
     def _keeps(self, input: Shape) -> bool:
-        return self._body.shape(input) == tuple(input)
+        return self.times > 0 and self._body.shape(input) == tuple(input)
 
     def shape(self, input: Shape, /) -> Shape:
         return tuple(input) if self._keeps(input) else self._rounds(input).shape(input)
@@ -156,7 +158,8 @@ class Repeat(Layer):
     def children(self, input: Shape, /) -> Iterator[Child]:
         if self.shared is True:
             self._rounds(input)
-            yield Child("0", self._body, input, uses=self.times)
+            if self.times:
+                yield Child("0", self._body, input, uses=self.times)
         else:
             yield from self._rounds(input).children(input)
 

@@ -198,6 +198,10 @@ class Layer:
 
         return weights(lambda: self.module(input))
 
+    def inner(self, input: Shape, /) -> Layer:
+        """Return the layer that stands behind this one for `input`: itself, unless it was written for any shape."""
+        return self
+
     def children(self, input: Shape, /) -> Iterable[Child]:
         """Return the layers inside, in the order in which they run; their names are those of their modules."""
         return ()

@@ -10,12 +10,14 @@ from typing import Any
 
 from zoo.annotations import describe, within
 from zoo.errors import MOST_PROBLEMS, PluginError, Position, Problem, SpecError, closest, listing
-from zoo.options import Option, Options
+from zoo.options import Option, Options, with_article
 from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
+from zoo.spec.forms import FORMS, Use
 from zoo.spec.free import is_free
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.pending import waiting_in
+from zoo.spec.schema import ComponentSpec, Spec, to_data
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
@@ -36,6 +38,8 @@ class Resolver:
         self.problems: list[Problem] = []
         self._options: dict[Any, Options] = {}
         self._blocks = self._no_blocks = Blocks()
+        self._depth = 0  # of components inside each other that are being resolved
+        self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
@@ -46,7 +50,7 @@ class Resolver:
         Raises SpecError with all problems.
         """
         blocks = document.value.get("blocks")
-        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._layer_names()))
+        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._names_of))
         self._blocks.restart()
         self._failed.clear()
         self.problems += self._blocks.problems
@@ -83,13 +87,13 @@ class Resolver:
         if not isinstance(value, PLAIN):
             return value
         if isinstance(value, str):
-            named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
+            named = partial(self.named, kinds, value, Node({}, node.at), node.at, path)
             # Plain data has no places of its own: what is wrong in two parts of it is told of both.
             told = None if node.at.line else (kinds, id(node))
             return self._once((kinds, value, node.at, id(self._blocks)), None, named, told)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
-            named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
+            named = partial(self.named, kinds, name, options, options.key_at or node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, named)
         found, hint = show(value), ""
         if isinstance(value, dict) and value:
@@ -133,15 +137,24 @@ class Resolver:
             self._found[key] = (node, found)
         return found
 
-    def _layer_names(self) -> list[str]:
-        return self.registry.names(*LAYER_FAMILY)
+    def spend(self, nodes: int, name: str, at: Position) -> None:
+        """Count a round of a loop that writes out so many values. Raises SpecError when there are too many."""
+        self._blocks.spend(nodes, name, at)
 
-    def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
-        if "layer" in kinds and name in self._blocks:
+    def _names_of(self, kind: str) -> list[str]:
+        return self.registry.names(*(LAYER_FAMILY if kind in LAYER_FAMILY else (kind,)))
+
+    def named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
+        """Resolve a component, or a use of a block, by its name and its options; None after a problem."""
+        if self._blocks.fits(name, kinds):
             return self._block(kinds, name, options, at, path)
         component = self.registry.find(kinds, name)
+        if component is None and name in self._blocks:
+            held = with_article(self._blocks.kind(name))
+            self._report(at, path, f"found the block {name!r}, which holds {held}", with_article(kinds[0]))
+            return None
         if component is None:
-            names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
+            names = [*self.registry.names(*kinds), *self._blocks.named(kinds)]
             lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
             wanted = (
                 f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
@@ -161,18 +174,73 @@ class Resolver:
                 self._report(options.at, path, show(given), f"nothing: {name} has no options")
                 return None
             given = {schema.first.name: replace(options, key_at=None)}
-        values = self._values(schema, given, at, path)
-        if values is None:
+        if component.kind == "layer" and name in FORMS:
+            try:
+                written = FORMS[name](self, Use(kinds, component, given, at, path))
+            except SpecError as error:
+                self.problems += error.problems
+                return None
+            if written is not None:
+                return written.found
+        if self._depth > DEEPEST:
+            self.problems.append(self._blocks.too_deep(at, path, f"layers more than {DEEPEST}"))
             return None
-        found = ComponentSpec(component, values, at)
+        self._depth += 1
+        try:
+            found = self._made(component, schema, given, at, path)
+        finally:
+            self._depth -= 1
+        return None if found is None else self.bounded(found, path)
+
+    def _made(
+        self, component: Component, schema: Options, given: Mapping[str, Node], at: Position, path: str
+    ) -> ComponentSpec | None:
+        pending = self._pending(component, schema, given, path)
+        if pending:
+            rest = {key: node for key, node in given.items() if key not in pending}
+            values = self._values(schema.part(schema.by_name.keys() - pending), rest, at, path)
+            if values is not None:
+                values |= {key: to_data(node.data()) for key, node in pending.items()}
+                values = {key: values[key] for key in schema.by_name}
+        else:
+            values = self._values(schema, given, at, path)
+        return None if values is None else ComponentSpec(component, values, at, pending=pending)
+
+    def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
+        """Return the plain options of a layer that wait for the shape which reaches it."""
+        pending = {
+            key: node
+            for key, node in given.items()
+            if (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
+        }
+        if component.kind in LAYER_FAMILY:
+            return pending
+        for key, node in pending.items():
+            found = f"found {' and '.join(sorted(waiting_in(node)))}, which is known to layers only"
+            self._report(node.at, _join(path, key), found, schema.by_name[key].wanted)
+        return {}
+
+    def settled(self, spec: ComponentSpec, values: Mapping[str, Node]) -> ComponentSpec:
+        """Return a layer whose options waited with their values. Raises SpecError with all problems."""
+        kept, self.problems = self.problems, []
+        try:
+            schema = self.options(spec.component).part(values)
+            found = self._plain(schema, values, spec.at or NOWHERE, spec.name)
+            if self.problems:
+                raise SpecError(self.problems)
+        finally:
+            self.problems = kept
+        return replace(spec, options={key: found.get(key, one) for key, one in spec.options.items()}, pending={})
+
+    def bounded(self, found: ComponentSpec, path: str) -> ComponentSpec | None:
+        """Return a component that is neither too large nor too deep; None after a problem."""
+        at = found.at or NOWHERE
         size, depth = found.extent
         if size > MOST_COMPONENTS:
             self._report(at, path, f"found more than {MOST_COMPONENTS:,} components, blocks written out", "fewer")
             return None
         if depth > DEEPEST:
-            self._report(
-                at, path, f"found layers more than {DEEPEST} deep inside each other, blocks written out", "fewer"
-            )
+            self.problems.append(self._blocks.too_deep(at, path, f"layers more than {DEEPEST}"))
             return None
         return found
 
@@ -189,13 +257,14 @@ class Resolver:
 
         def expanded() -> ComponentSpec | None:
             try:
-                layers = self._blocks.enter(name, options, at)
+                held = self._blocks.enter(name, options, at, self.bound)
             except SpecError as error:
                 self.problems += error.problems
                 return None
             try:
-                node = Node({"layers": layers}, at)
-                return self._named(kinds, "sequence", node, at, f"{path}.{name}" if path else name)
+                if held.is_list:
+                    return self.named(kinds, "sequence", Node({"layers": held}, at), at, _join(path, name))
+                return self.component((*kinds, "layer") if _names_values(held) else kinds, held, _join(path, name))
             finally:
                 self._blocks.leave()
 
@@ -205,8 +274,14 @@ class Resolver:
         else:
             given = tuple((key, type(value.value), value.value) for key, value in values.items())
             # What is wrong inside a block is told once, not at each of its uses.
-            found = self._once((kinds, id(self._blocks), name, given), None, expanded)
+            found = self._once((kinds, id(self._blocks), name, given, self.bound), None, expanded)
         return None if found is None else replace(found, label=name, at=at)
+
+    def many(self, component: Component, name: str, node: Node, path: str) -> Any:
+        """Resolve the value of an option that holds a list of layers; None after a problem."""
+        before = len(self.problems)
+        found = self._held(self.options(component).by_name[name], node, _join(path, name))
+        return found if len(self.problems) == before else None
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""
@@ -264,7 +339,7 @@ class Resolver:
             assert option.section is not None
             return {key: self._one_of_sections(option.section, node, key, path) for key in node.value}
         return {
-            key: self._named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
+            key: self.named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
         }
 
     def _one_of_sections(self, schema: type, node: Node, key: str, path: str) -> Any:
@@ -342,6 +417,10 @@ def _own_set(kinds: tuple[str, ...], name: str) -> str:
     from zoo.data.store import stored
 
     return f"a set of your own is written data: {{images: {name}}}" if name in stored() else ""
+
+
+def _names_values(node: Node) -> bool:
+    return node.is_mapping and set(node.value) == {"let"}
 
 
 def show(value: Any) -> str:

@@ -43,13 +43,15 @@ PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 class ComponentSpec:
     """A component that a spec names, with all its options filled in and checked.
 
-    `options` holds plain values, and ComponentSpecs where an option is a component.
+    `options` holds plain values, and ComponentSpecs where an option is a component. `pending` are the options that
+    wait for a shape, as they were written; in `options` they stand as text.
     """
 
     component: Component
     options: dict[str, Any] = field(default_factory=dict)
     at: Position | None = field(default=None, compare=False)
     label: str = field(default="", compare=False)  # of the block that it was written as
+    pending: dict[str, Node] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
