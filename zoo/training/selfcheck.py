@@ -208,9 +208,7 @@ def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -
     torch.manual_seed(0)
     module = operation.layer.module(operation.input)
     reference = copy.deepcopy(module).double()
-    module = (
-        devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
-    )
+    module = devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
     images = torch.randn(batch, *operation.input)
     if _random(reference, images.double()):
         module.eval()
