@@ -71,7 +71,7 @@ class Classify(Task):
         import torch
 
         measured = getattr(self.loss, "measured", self.loss)
-        losses = {"loss": measured} | ({} if measured is self.loss else {"loss_as_trained": self.loss})
+        losses: dict[str, Any] = {"loss": measured} | ({} if measured is self.loss else {"loss_as_trained": self.loss})
         sums, hits, flipped, labels = [], [], [], []
         best = min(5, info.classes)
         for batch in batches:

@@ -370,10 +370,10 @@ class Resolver:
         except ValidationError as error:
             seen: set[tuple[Position, str]] = set()
             told = error.errors(include_url=False, include_context=False)
-            found = [self._plain_problem(schema, given, one, at, path) for one in told]
-            for problem in found:
+            problems = [self._plain_problem(schema, given, one, at, path) for one in told]
+            for problem in problems:
                 # Where what stands inside is wrong, that it is none of a type's other forms says nothing.
-                inside = any(one.path.startswith(f"{problem.path}.") for one in found)
+                inside = any(one.path.startswith(f"{problem.path}.") for one in problems)
                 if not inside and (problem.at or NOWHERE, problem.path) not in seen:
                     seen.add((problem.at or NOWHERE, problem.path))
                     self.problems.append(problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -92,11 +92,11 @@ def load(
     _as_saved(optimizer, parameters, state)
 
 
-def after_a_step(make: Callable[[Any], Any], named: list[tuple[str, Tensor]]) -> list[Optimizer]:
+def after_a_step(make: Callable[[Any], Any], named: Sequence[tuple[str, Tensor]]) -> list[Optimizer]:
     """Return what `make` gives, after a step on copies of the parameters; nothing where that cannot be had."""
     copies = [(name, torch.nn.Parameter(one.detach().clone())) for name, one in named]
-    for _, one in copies:
-        one.grad = torch.zeros_like(one)
+    for _, copy in copies:
+        copy.grad = torch.zeros_like(copy)
     try:
         made = make(copies)
         found = [made] if isinstance(made, Optimizer) else list(made)

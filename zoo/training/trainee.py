@@ -33,7 +33,7 @@ class Trainee:
         self._rates = [[group["lr"] for group in one.param_groups] for one in self.optimizers]
         self._groups = [optimizer_state.groups(one) for one in self.optimizers]
         averaging = Averaging.of(section.ema)
-        self.average = averaging and Average(module, averaging.decay, warmup=averaging.warmup)
+        self.average = None if averaging is None else Average(module, averaging.decay, warmup=averaging.warmup)
         self.updates = 0
         self._constant: set[str] = set()  # not finite from the beginning, such as a mask
         self._constant.update(self.not_finite())
