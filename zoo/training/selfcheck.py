@@ -66,6 +66,7 @@ OTHERS: tuple[tuple[Shape, Any], ...] = (
     ((6, 8, 8), {"repeat": {"times": 2, "layers": [{"conv": 6}]}}),
     ((6, 8, 8), {"residual": [{"conv": 6}]}),
     ((6, 8, 8), {"sequence": [{"conv": 5}, "relu"]}),
+    ((6, 8, 8), {"formula": "x * sigmoid(x)"}),
     ((6, 8, 8), {"reshape": [384]}),
     ((6, 8, 8), {"shortcut_pad": {"channels": 9, "stride": 2}}),
     ((6, 8, 8), {"spectral_norm": {"layer": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}}),
