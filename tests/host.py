@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from zoo.training.devices import bf16_units
+
+#: A CPU that only imitates bf16 is refused, by an error that has a test of its own.
+needs_bf16 = pytest.mark.skipif(not bf16_units(torch.device("cpu")), reason="this CPU computes no bf16")
 
 
 class HostForbidden(TorchDispatchMode):

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 from gan_support import SCRIPT
+from host import needs_bf16
 from safetensors.torch import load_file
-from support import needs_bf16
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm

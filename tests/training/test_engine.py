@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from support import needs_bf16
+from host import needs_bf16
 
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
