@@ -35,8 +35,7 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Child, Condition, Cost, Layer, Shape, elements, image
-from zoo.network.tape import Handle, Tape
+from zoo.network.layer import Condition, Cost, Layer, Shape, elements, image
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -341,7 +340,6 @@ __all__ = [
     "BudgetError",
     "Builder",
     "Candidate",
-    "Child",
     "Component",
     "Condition",
     "Cost",
@@ -357,7 +355,6 @@ __all__ = [
     "Fit",
     "FromModule",
     "GenerativeTask",
-    "Handle",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
@@ -386,7 +383,6 @@ __all__ = [
     "ShelfError",
     "Spec",
     "SpecError",
-    "Tape",
     "Task",
     "Terminals",
     "TrainingError",

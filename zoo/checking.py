@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.data.augment import Mixing
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest
+from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
+from zoo.network.lowering import Composite
+from zoo.network.operations import Operator
 from zoo.spec.schema import ComponentSpec, Spec
 
 
@@ -20,7 +22,7 @@ class NetworkReport:
     """One network of a spec: its layers, the shapes (without batch) that it connects, and its cost."""
 
     role: str
-    network: Layer
+    network: Composite
     input: Shape
     output: Shape
     cost: Cost
@@ -113,7 +115,8 @@ def check(spec: Spec, builder: Builder) -> Report:
             network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
-            problems += [_shape_problem(one, spec, role) for one in error.each()]
+            once = {(one.at, one.message) if one.at and one.at.line else one: one for one in reversed(list(error.each()))}
+            problems += [_shape_problem(one, spec, role) for one in once.values()]
             continue
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
@@ -123,18 +126,28 @@ def check(spec: Spec, builder: Builder) -> Report:
     return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)))
 
 
-def rows(network: Layer, input: Shape) -> Iterator[Row]:
+def rows(network: Composite, input: Shape) -> Iterator[Row]:
     """Yield a network's layers from the top down, composites before their parts."""
-    yield from _rows(network, input, 0, "", 1)
+    graph = network.graph(input)
+    yield Row(0, "", network.label, _options(network), graph.output, graph.cost, 1)
+    yield from _rows(graph, 1)
 
 
-def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: int = 1) -> Iterator[Row]:
-    yield Row(depth, name, layer.label, _options(layer), layer.shape(input), layer.cost(input), uses, times)
-    for (_, shape), alike in groupby(layer.children(input), lambda child: (id(child.layer), child.input)):
-        children = list(alike)
-        first, last = children[0], children[-1]
-        name = first.name if first is last else f"{first.name}-{last.name}"
-        yield from _rows(first.layer, shape, depth + 1, name, first.uses, len(children))
+def _rows(graph: Graph, depth: int) -> Iterator[Row]:
+    for _, steps in alike(graph):
+        first, last = steps[0], steps[-1]
+        if not first.name and first.layer.at is None:
+            continue  # it is how the composite around it joins its branches
+        uses, times = (len(steps), 1) if last.again else (1, len(steps))
+        name = first.name if times == 1 else f"{first.name}-{last.name}"
+        cost = first.cost if first.part is None else first.part.cost._replace(**_weights(first.cost))
+        yield Row(depth, name, first.layer.label, _options(first.layer), last.output, cost, uses, times)
+        if first.part is not None:
+            yield from _rows(first.part, depth + 1)
+
+
+def _weights(cost: Cost) -> dict[str, int]:
+    return {"parameters": cost.parameters, "buffers": cost.buffers, "tensors": cost.tensors}
 
 
 def _options(layer: Layer) -> str:
@@ -144,6 +157,8 @@ def _options(layer: Layer) -> str:
     shown = []
     for one in fields(layer):
         value = getattr(layer, one.name)
+        if isinstance(layer, Operator) and one.name == "kind":
+            continue
         if (value != one.default and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, replace
-from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
-from zoo.builder import Expanded
 from zoo.checking import NetworkReport, Report
 from zoo.errors import Position
-from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network.composites import Residual
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Child, Layer, Shape, elements
+from zoo.network.graph import Graph, Operation, alike, operations
+from zoo.network.layer import Layer, Shape, elements
+from zoo.network.lowering import figures
 from zoo.spec.schema import ComponentSpec, Spec
 
 LARGE = 0.25  # share of a network's parameters from which its head is large
@@ -44,33 +44,16 @@ class Advice:
         return f"{place}{where}:{layer} {self.found}{times}; {self.fix} frees {frees}"
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A layer in the straight run of a network, with the way to it; it stands for `times` that are alike."""
-
-    trail: tuple[str, ...]
-    layer: Layer
-    input: Shape
-    times: int = 1
-
-    @property
-    def parameters(self) -> int:
-        return Child("", self.layer, self.input).cost().parameters
-
-    @property
-    def output(self) -> Shape:
-        return Child("", self.layer, self.input).output()
-
-
 class _Found(NamedTuple):
-    """What one rule says of one step."""
+    """What one rule says of an operation, or of a composite; `layer` leads to it."""
 
     rule: str
-    step: _Step
+    layer: Layer
+    path: str
     found: str
     fix: str
     frees: int
-    times: int = 0  # as often as the step, unless it is said
+    times: int
 
 
 def lint(report: Report) -> list[Advice]:
@@ -84,105 +67,101 @@ def lint(report: Report) -> list[Advice]:
 
 
 def _network(one: NetworkReport, written: set[Position]) -> Iterator[_Found]:
-    runs = list(_runs(one.network, one.input, ()))
-    for run in runs:
-        for step in run:
-            yield from _idle(step, written)
-            yield from _needless_shortcut(step)
-            yield from _unread(step)
-        for step, following in pairwise(run):
-            yield from _bias(step, following)
-            yield from _again(step, following)
-        yield from _flattened(run)
-    yield from _head(one, runs[0])
+    graph = one.network.graph(one.input)
+    found, given = operations(graph, every=False)
+    readers: dict[int, list[Operation]] = {value: [] for value in given}
+    for operation in found:
+        for value in operation.inputs:
+            readers.setdefault(value, []).append(operation)
+    for operation in found:
+        following = readers.get(operation.value, [])
+        yield from _idle(operation, written)
+        yield from _unread(operation)
+        if len(following) == 1 and operation.value not in given and not operation.again:
+            yield from _bias(operation, following[0])
+            yield from _again(operation, following[0])
+    yield from _needless_shortcuts(graph, "", 1)
+    yield from _flattened(found)
+    yield from _head(one, [operation for operation in found if operation.cost.parameters])
 
 
-def _runs(layer: Layer, input: Shape, trail: tuple[str, ...], times: int = 1) -> Iterator[list[_Step]]:
-    """Yield the straight runs of layers: that of the network, then those of each of its branches."""
-    run = list(_straight(layer, input, trail, times))
-    yield run
-    for step in run:
-        if isinstance(step.layer, (Branches, Residual)):
-            for child in step.layer.children(step.input):
-                yield from _runs(child.layer, child.input, (*step.trail, child.name), step.times)
+def _told(rule: str, operation: Operation, found: str, fix: str, frees: int, times: int = 0) -> _Found:
+    return _Found(rule, operation.layer, operation.path, found, fix, frees, times or operation.times)
 
 
-def _straight(layer: Layer, input: Shape, trail: tuple[str, ...], times: int) -> Iterator[_Step]:
-    children = layer.children(input) if isinstance(layer, (Sequence, Repeat, Expanded)) else iter(())
-    empty = True
-    for (_, shape), group in groupby(children, lambda child: (id(child.layer), child.input)):
-        empty = False
-        alike = list(group)
-        # Of many alike the second stands for all but the first: it follows one of its own kind, as they do.
-        for child, count in zip(alike[:2], (1, len(alike) - 1), strict=False):
-            yield from _straight(child.layer, shape, (*trail, child.name), times * count)
-    if empty and not isinstance(layer, Sequence):
-        yield _Step(trail, layer.inner(input) if isinstance(layer, Expanded) else layer, input, times)
+def _parameters(layer: Layer, *shapes: Shape) -> int:
+    return figures(layer, shapes)[1].parameters
 
 
-def _bias(step: _Step, following: _Step) -> Iterator[_Found]:
-    if getattr(step.layer, "bias", False) is True and is_dataclass(step.layer) and following.layer.centers(step.output):
-        without = Child("", replace(step.layer, bias=False), step.input).cost().parameters
-        found = f"{step.layer.label} has a bias, which the {following.layer.label} after it takes away"
-        yield _Found("bias_before_norm", step, found, "bias: false", step.parameters - without, following.times)
+def _bias(step: Operation, following: Operation) -> Iterator[_Found]:
+    layer = step.layer
+    if getattr(layer, "bias", False) is True and is_dataclass(layer) and following.layer.centers(step.output):
+        frees = step.cost.parameters - _parameters(replace(layer, bias=False), *step.shapes)
+        found = f"{layer.label} has a bias, which the {following.layer.label} after it takes away"
+        yield _told("bias_before_norm", step, found, "bias: false", frees, following.times)
 
 
-def _again(step: _Step, following: _Step) -> Iterator[_Found]:
+def _again(step: Operation, following: Operation) -> Iterator[_Found]:
     if following.layer.idempotent and step.layer == following.layer:
         found = f"{following.layer.label} follows {step.layer.label}, which changes nothing"
-        yield _Found("idle_layer", following, found, "leaving it out", following.parameters)
+        yield _told("idle_layer", following, found, "leaving it out", following.cost.parameters)
 
 
-def _idle(step: _Step, written: set[Position]) -> Iterator[_Found]:
+def _idle(step: Operation, written: set[Position]) -> Iterator[_Found]:
     # Where a network asks for a norm or an activation, `none` and `identity` are how to say that there is none.
-    if step.layer.at in written and step.layer.idle(step.input):
+    if step.layer.at in written and step.layer.idle(*step.shapes):
         found = f"{step.layer.label} changes nothing here"
-        yield _Found("idle_layer", step, found, "leaving it out", step.parameters)
+        yield _told("idle_layer", step, found, "leaving it out", step.cost.parameters)
 
 
-def _needless_shortcut(step: _Step) -> Iterator[_Found]:
-    if not isinstance(step.layer, Residual) or step.output != tuple(step.input):
-        return
-    shortcut = Child("shortcut", Sequence(layers=step.layer.shortcut), step.input).cost().parameters
-    if shortcut:
-        found = "the shortcut has weights, but the shape stays as it is"
-        yield _Found("needless_shortcut", step, found, "leaving the shortcut out", shortcut)
+def _needless_shortcuts(graph: Graph, path: str, times: int) -> Iterator[_Found]:
+    for _, steps in alike(graph):
+        step = steps[0]
+        if step.part is None:
+            continue
+        name, often = f"{path}{step.name}", times * (1 if steps[-1].again else len(steps))
+        if isinstance(step.layer, Residual) and step.output == step.part.inputs[0].shape:
+            frees = sum(one.cost.parameters for one in step.part.steps if one.name == "shortcut")
+            if frees:
+                found = "the shortcut has weights, but the shape stays as it is"
+                fix = "leaving the shortcut out"
+                yield _Found("needless_shortcut", step.layer, name, found, fix, frees, often)
+        yield from _needless_shortcuts(step.part, f"{name}." if step.name else path, often)
 
 
-def _flattened(run: list[_Step]) -> Iterator[_Found]:
-    image: Shape = ()  # what a flatten made a vector of, as long as nothing has changed that since
-    for step in run:
-        if len(step.input) == 3 and step.output == (elements(step.input),):
-            image = step.input
+def _flattened(found: list[Operation]) -> Iterator[_Found]:
+    images: dict[int, Shape] = {}  # by value: what a flatten made it of, as long as nothing has changed it since
+    for step in found:
+        image = images.get(step.inputs[0], ())
+        if len(step.shapes[0]) == 3 and step.output == (elements(step.shapes[0]),):
+            image = step.shapes[0]
         elif image and hasattr(step.layer, "features") and elements(image) > image[0]:
-            pooled = Child("", step.layer, (image[0],)).cost().parameters
-            found = f"{step.layer.label} takes every pixel of {image[1]}x{image[2]} apart"
-            fix = "global_average_pool in place of flatten"
-            yield _Found("flattened_image", step, found, fix, step.parameters - pooled)
-        if step.output != (elements(image),) or step.parameters:
-            image = ()
+            frees = step.cost.parameters - _parameters(step.layer, (image[0],))
+            found_here = f"{step.layer.label} takes every pixel of {image[1]}x{image[2]} apart"
+            yield _told("flattened_image", step, found_here, "global_average_pool in place of flatten", frees)
+        if image and step.output == (elements(image),) and not step.cost.parameters and len(step.inputs) == 1:
+            images[step.value] = image
 
 
-def _head(one: NetworkReport, run: list[_Step]) -> Iterator[_Found]:
-    weighted = [step for step in run if step.parameters]
+def _head(one: NetworkReport, weighted: list[Operation]) -> Iterator[_Found]:
     if len(weighted) < 2 or len(one.output) != 1:
         return
     head = weighted[-1]
-    share = head.parameters / one.cost.parameters
-    if share < LARGE or len(head.input) != 1 or head.input[0] < 2:
+    share = head.cost.parameters / one.cost.parameters
+    features = head.shapes[0]
+    if share < LARGE or len(features) != 1 or features[0] < 2:
         return
-    half = Child("", head.layer, (head.input[0] // 2,)).cost().parameters
+    frees = head.cost.parameters - _parameters(head.layer, (features[0] // 2,))
     found = f"the head, {head.layer.label}, takes {share:.0%} of the network's parameters"
-    fix = f"half of the {head.input[0]} features before it"
-    yield _Found("large_head", head, found, fix, head.parameters - half)
+    yield _told("large_head", head, found, f"half of the {features[0]} features before it", frees)
 
 
-def _unread(step: _Step) -> Iterator[_Found]:
+def _unread(step: Operation) -> Iterator[_Found]:
     if not isinstance(step.layer, FromModule):
         return
-    for name, parameters in step.layer.unread(step.input).items():
+    for name, parameters in step.layer.unread(step.shapes[0]).items():
         found = f"{name} is never used in a forward pass"
-        yield _Found("unused_weights", step, found, "leaving it out", parameters)
+        yield _told("unused_weights", step, found, "leaving it out", parameters)
 
 
 def _unused_blocks(spec: Spec) -> Iterator[Advice]:
@@ -199,13 +178,12 @@ def _unused_blocks(spec: Spec) -> Iterator[Advice]:
 def _together(role: str, told: Iterator[_Found]) -> list[Advice]:
     """Return one for each place and text: what stands in a repeat or a block is told once, with how often."""
     found: dict[Any, Advice] = {}
-    for rule, step, text, fix, frees, said in told:
-        times = said or step.times
-        at = step.layer.at
-        place = at if at is not None and at.line else id(step.layer)  # plain data have no lines
+    for rule, layer, path, text, fix, frees, times in told:
+        at = layer.at
+        place = at if at is not None and at.line else id(layer)  # plain data have no lines
         before = found.get((rule, place, text, fix))
         if before is None:
-            advice = Advice(rule, at, role, ".".join(step.trail), text, fix, times * frees, times)
+            advice = Advice(rule, at, role, path, text, fix, times * frees, times)
         else:
             advice = replace(before, frees=before.frees + times * frees, times=before.times + times)
         found[rule, place, text, fix] = advice

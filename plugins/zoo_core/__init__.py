@@ -12,6 +12,17 @@ COMPOSITES = {
     "branches": ("Branches", "Parallel paths, added, multiplied or concatenated."),
     "residual": ("Residual", "Layers whose output is added to their input or its shortcut."),
 }
+NAMING = {
+    "name": ("NameValue", "Gives the value that passes a name."),
+    "from": ("From", "Goes on from a named value."),
+    "add": ("Add", "Adds named values."),
+    "multiply": ("Multiply", "Multiplies by named values."),
+    "subtract": ("Subtract", "Takes named values away."),
+    "concat": ("Concat", "Puts named values behind, along an axis."),
+    "modulate": ("Modulate", "Scales and shifts each channel by named values."),
+    "weights": ("Weights", "A layer whose weights bear a name, or that layer again."),
+    "output": ("Output", "Gives the value that passes as a named output of the network."),
+}
 LIMITS = {
     "parameters": "Trainable parameters; shared ones count once.",
     "macs": "Multiply-adds of one forward pass for one input.",
@@ -26,6 +37,8 @@ def zoo_components() -> Iterator[Component]:
     """Return the composites, the architecture that is written as layers, and the limits."""
     for name, (target, summary) in COMPOSITES.items():
         yield Component("layer", name, f"zoo.api:{target}", summary)
+    for name, (target, summary) in NAMING.items():
+        yield Component("layer", name, f"zoo.network.naming:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
     for name, summary in LIMITS.items():
         yield Component("limit", name, f"zoo_core.limits:{name}", summary)

@@ -59,8 +59,6 @@ HEAVY = {
     "zoo.training.seeds",
     "zoo.training.stepper",
     "zoo.training.trainee",
-    "zoo_dcgan.modules",
-    "zoo_diffusion.modules",
     "zoo_torch.modules",
     "zoo_torch.muon",
 }

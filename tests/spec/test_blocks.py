@@ -96,11 +96,16 @@ def test_an_architecture_is_a_layer(registry: Registry) -> None:
     assert after.total.parameters == whole.total.parameters + 84
 
 
+def test_a_block_comes_before_a_layer_of_its_name(registry: Registry) -> None:
+    ours = load_spec(spec({"relu": ["silu"], "sequence": ["tanh"]}, ["relu", ["sequence"]]), registry=registry)
+    plain = load_spec(spec({}, [["silu"], [["tanh"]]]), registry=registry)
+    assert ours.hash == plain.hash
+
+
 BROKEN = [
     ({"a": ["a"]}, ["a"], "a: found blocks that use each other: a -> a; wanted blocks that end"),
     ({"a": ["b"], "b": ["a"]}, ["a"], "a: found blocks that use each other: a -> b -> a; wanted blocks that end"),
     ({"a": []}, ["a"], "blocks.a.layers: found an empty list; wanted a list of 1 or more layers"),
-    ({"conv": ["relu"]}, [], "blocks.conv: found a block with the name of a layer; wanted another name"),
     ({"A": ["relu"]}, [], "blocks.A: found the name 'A'; wanted lower case, digits and '_'"),
     ({"a": {"parameters": {"x": 1}}}, [], "blocks.a: found no 'layers'; wanted a list of layers"),
     ({"a": 3}, [], "blocks.a: found 3; wanted layers, or a mapping of parameters and layers"),

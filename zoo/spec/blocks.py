@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,7 @@ class Block:
 class Blocks:
     """The blocks of one spec. `problems` are those of their definitions."""
 
-    def __init__(self, node: Node | None = None, taken: Iterable[str] = ()) -> None:
+    def __init__(self, node: Node | None = None) -> None:
         self.problems: list[Problem] = []
         self._blocks: dict[str, Block | None] = {}  # None: its definition has a problem, and its uses are passed over
         self._open: list[str] = []  # those that are being expanded, the outermost first
@@ -50,13 +50,10 @@ class Blocks:
         if not node.is_mapping:
             self._report(node.at, "blocks", f"found {kind(node.value)}", "a mapping from names to blocks")
             return
-        layers = set(taken)
         for name, one in node.value.items():
             path = join("blocks", name)
             if not NAME.match(name):
                 self._report(one.key_at or one.at, path, f"found the name {name!r}", "lower case, digits and '_'")
-            elif name in layers:
-                self._report(one.key_at or one.at, path, "found a block with the name of a layer", "another name")
             else:
                 known = len(self.problems)
                 block = self._defined(name, one, path)

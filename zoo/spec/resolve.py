@@ -45,7 +45,7 @@ class Resolver:
         Raises SpecError with all problems.
         """
         blocks = document.value.get("blocks")
-        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._layer_names()))
+        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks))
         self._blocks.restart()
         self._failed.clear()
         self.problems += self._blocks.problems
@@ -88,6 +88,9 @@ class Resolver:
             ((name, options),) = value.items()
             named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, named)
+        if isinstance(value, list) and "layer" in kinds:  # layers stand for a sequence of them
+            listed = partial(self._registered, kinds, "sequence", Node({"layers": node}, node.at), node.at, path)
+            return self._once((kinds, id(node), id(self._blocks)), node, listed)
         found = show(value)
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
@@ -125,18 +128,24 @@ class Resolver:
             self._found[key] = (node, found)
         return found
 
-    def _layer_names(self) -> list[str]:
-        return self.registry.names(*LAYER_FAMILY)
-
     def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
+        # What the spec itself calls so comes before a layer of that name, which a plugin may have brought since.
         if "layer" in kinds and name in self._blocks:
             return self._block(kinds, name, options, at, path)
+        return self._registered(kinds, name, options, at, path)
+
+    def _registered(
+        self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str
+    ) -> ComponentSpec | None:
         component = self.registry.find(kinds, name)
         if component is None:
-            names = [*self.registry.names(*kinds), *(self._blocks if "layer" in kinds else ())]
-            self._report(
-                at, path, f"found the unknown {kinds[0]} {name!r}", f"one of {listing(names)}", closest(name, names)
-            )
+            blocks = list(self._blocks) if "layer" in kinds else []
+            names = [*self.registry.names(*kinds), *blocks]
+            told = f"one of {listing(names)}"
+            if len(kinds) > 1:
+                own = f"a block ({listing(blocks)}), " if blocks else ""
+                told = f"{own}a {kinds[0]} (`zoo list {kinds[0]}` names them), {', '.join(kinds[1:-1])} or {kinds[-1]}"
+            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", told, closest(name, names))
             return None
         path = f"{path}.{name}" if path else name
         try:
@@ -150,6 +159,8 @@ class Resolver:
                 self._report(options.at, path, show(given), f"nothing: {name} has no options")
                 return None
             given = {schema.first.name: replace(options, key_at=None)}
+        elif self._is_component(schema, given):
+            given = {schema.first.name: options}  # type: ignore[union-attr]
         values = self._values(schema, given, at, path)
         if values is None:
             return None
@@ -164,6 +175,16 @@ class Resolver:
             )
             return None
         return found
+
+    def _is_component(self, schema: Options, given: Mapping[str, Node]) -> bool:
+        """Whether a mapping is no options, but the component that the first option wants: `spectral_norm: {conv: 8}`."""
+        if len(given) != 1 or schema.first is None or schema.first.form != "one":
+            return False
+        (name,) = given
+        if name in schema.by_name:
+            return False
+        kinds = schema.first.kinds
+        return ("layer" in kinds and name in self._blocks) or self.registry.find(kinds, name) is not None
 
     def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         """Resolve a use of a block: a sequence of its layers, which goes by the block's name.
@@ -184,7 +205,7 @@ class Resolver:
                 return None
             try:
                 node = Node({"layers": layers}, at)
-                return self._named(kinds, "sequence", node, at, f"{path}.{name}" if path else name)
+                return self._registered(kinds, "sequence", node, at, f"{path}.{name}" if path else name)
             finally:
                 self._blocks.leave()
 
