@@ -115,7 +115,9 @@ def check(spec: Spec, builder: Builder) -> Report:
             network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
-            once = {(one.at, one.message) if one.at and one.at.line else one: one for one in reversed(list(error.each()))}
+            once = {
+                (one.at, one.message) if one.at and one.at.line else one: one for one in reversed(list(error.each()))
+            }
             problems += [_shape_problem(one, spec, role) for one in once.values()]
             continue
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
@@ -140,14 +142,15 @@ def _rows(graph: Graph, depth: int) -> Iterator[Row]:
             continue  # it is how the composite around it joins its branches
         uses, times = (len(steps), 1) if last.again else (1, len(steps))
         name = first.name if times == 1 else f"{first.name}-{last.name}"
-        cost = first.cost if first.part is None else first.part.cost._replace(**_weights(first.cost))
+        cost = first.cost if first.part is None else _held(first.part, first.cost)
         yield Row(depth, name, first.layer.label, _options(first.layer), last.output, cost, uses, times)
         if first.part is not None:
             yield from _rows(first.part, depth + 1)
 
 
-def _weights(cost: Cost) -> dict[str, int]:
-    return {"parameters": cost.parameters, "buffers": cost.buffers, "tensors": cost.tensors}
+def _held(part: Graph, cost: Cost) -> Cost:
+    """Return the cost of a part with what it holds while it runs."""
+    return cost._replace(peak=part.cost.peak, held_peak=part.cost.held_peak, alias=part.cost.alias)
 
 
 def _options(layer: Layer) -> str:

@@ -82,12 +82,13 @@ def graph_code(graph: Graph) -> Code:
         once = codes[graph.steps[0].name]
         return call("Rounds", own, _Rounds("*[", (("", once),), f" for _ in range({len(graph.steps)})]"))
     if is_chain(graph):
-        first, last = (graph.steps[0], graph.steps[-1]) if graph.steps else (None, None)
-        if first is None or first is last or first.part is None or any(one.part is not first.part for one in graph.steps):
+        part = graph.steps[0].part if len(graph.steps) > 1 else None
+        if part is None or any(step.part is not part for step in graph.steps):
             return call("nn.Sequential", *codes.values())
-        if last.again:
-            return call("nn.Sequential", Code("*[", (("", codes[first.name]),), f"] * {len(codes)}"))
-        return call("nn.Sequential", _Rounds("*[", (("", codes[first.name]),), f" for _ in range({len(codes)})]"))
+        once, rounds = codes["0"], len(codes)
+        if graph.steps[-1].again:
+            return call("nn.Sequential", Code("*[", (("", once),), f"] * {rounds}"))
+        return call("nn.Sequential", _Rounds("*[", (("", once),), f" for _ in range({rounds})]"))
     steps, inputs = wiring(graph)
     told = [] if inputs == ["x"] else [Code("[", tuple(("", Code(f'"{name}"')) for name in inputs), "]")]
     modules = Code("{", tuple((f'"{name}": ', code) for name, code in codes.items()), "}")
@@ -233,7 +234,8 @@ class _Classes:
             else:
                 plain.append(line)
         lines = [*plain, *(f"from {module} import {', '.join(sorted(names))}" for module, names in merged.items())]
-        standard = sorted(line for line in lines if line.split()[1].split(".")[0] != "torch")
+        standard = [line for line in lines if line.split()[1].split(".")[0] != "torch"]
+        standard.sort(key=lambda line: (line.startswith("from"), line))
         torch_lines = sorted((line for line in lines if line not in standard), key=lambda line: line.startswith("from"))
         return [*standard, *([""] if standard else []), *torch_lines]
 
@@ -245,8 +247,11 @@ class _Classes:
             raise ZooError(f"the source of {name} is not to be found")
         tree = ast.parse(inspect.getsource(module))
         defined = {one.name: one for one in tree.body if isinstance(one, (ast.ClassDef, ast.FunctionDef))}
-        constants = {target.id: one for one in tree.body if isinstance(one, ast.Assign)
-                     for target in one.targets if isinstance(target, ast.Name)}  # fmt: skip
+        constants: dict[str, ast.AST] = {}
+        for one in tree.body:
+            if isinstance(one, (ast.Assign, ast.AnnAssign)):
+                targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+                constants |= {target.id: one for target in targets if isinstance(target, ast.Name)}
         found = defined.get(name) or constants.get(name)
         if found is None:
             raise ZooError(f"the source of {name} does not stand at the top of {module.__name__}")

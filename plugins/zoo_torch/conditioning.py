@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -65,7 +66,7 @@ class Sinusoids(Layer):
         from zoo_torch.modules import Sinusoids as Module
 
         self.shape(input)
-        return Module(self.frequencies, self.highest)
+        return Module(self.frequencies, math.log(self.highest))
 
 
 @dataclass(frozen=True, kw_only=True)

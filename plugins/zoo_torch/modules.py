@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -162,22 +160,22 @@ class Scale(nn.Module):
 
 
 class Sinusoids(nn.Module):
-    """Times (N,) to (N, 2 frequencies): sines and cosines, from 1 radian to `highest` in a unit of time."""
+    """Times (N,) to (N, 2 frequencies): sines and cosines, from 1 radian in a unit of time to exp(`log_highest`)."""
 
     rates: Tensor
 
-    def __init__(self, frequencies: int, highest: float) -> None:
+    def __init__(self, frequencies: int, log_highest: float) -> None:
         super().__init__()
-        self.frequencies, self.highest = frequencies, highest
+        self.frequencies, self.log_highest = frequencies, log_highest
         steps = torch.arange(frequencies) / max(1, frequencies - 1)
-        self.register_buffer("rates", torch.exp(steps * math.log(highest)), persistent=False)
+        self.register_buffer("rates", torch.exp(steps * log_highest), persistent=False)
 
     def forward(self, times: Tensor) -> Tensor:
         angles = times[:, None] * self.rates
         return torch.cat([angles.sin(), angles.cos()], 1)
 
     def extra_repr(self) -> str:
-        return f"{self.frequencies}, {self.highest}"
+        return f"{self.frequencies}, log_highest={self.log_highest}"
 
 
 class Sum(nn.Module):

@@ -71,7 +71,11 @@ def skips(draw: st.DrawFn, depth: int = 0, around: tuple[str, ...] = ()) -> list
         elif kind == "again":
             name = f"w{depth}_{index}_{draw(st.integers(0, 99))}"
             layer = draw(LEAVES)
-            layers += [{"weights": {"name": name, "layer": layer}}, *draw(st.lists(LEAVES, max_size=1)), {"weights": name}]
+            layers += [
+                {"weights": {"name": name, "layer": layer}},
+                *draw(st.lists(LEAVES, max_size=1)),
+                {"weights": name},
+            ]
         else:
             layers.append(draw(LEAVES))
     for name in unread:
@@ -138,7 +142,9 @@ def run(layers: list[Any], images: torch.Tensor, **options: Any) -> tuple[torch.
 
 def test_a_long_skip_is_what_it_says() -> None:
     images = torch.randn(2, *IMAGE)
-    given, module = run([{"name": "a"}, {"conv": 4}, {"name": "b"}, "relu", {"add": ["a", "b"]}, {"concat": "b"}], images)
+    given, module = run(
+        [{"name": "a"}, {"conv": 4}, {"name": "b"}, "relu", {"add": ["a", "b"]}, {"concat": "b"}], images
+    )
     (conv,) = (one for one in module.modules() if isinstance(one, torch.nn.Conv2d))
     middle = conv(images)
     assert torch.equal(given, torch.cat([middle.relu() + images + middle, middle], 1))
@@ -182,7 +188,7 @@ def test_weights_used_again_count_once_and_train_together() -> None:
     once = Builder(REGISTRY).layer([{"conv": 4}]).cost(IMAGE)
     twice = Builder(REGISTRY).layer(layers).cost(IMAGE)
     assert (twice.parameters, twice.macs) == (once.parameters, 2 * once.macs)
-    given, module = run(layers, torch.randn(2, *IMAGE))
+    _, module = run(layers, torch.randn(2, *IMAGE))
     assert list(module.state_dict()) == ["tower.weight", "tower.bias"]
     moved = copy.deepcopy(module).to("meta")
     assert sum(one.numel() for one in moved.parameters()) == once.parameters
@@ -240,7 +246,15 @@ def test_a_name_in_a_block_is_the_blocks_own_and_it_sees_those_around_it() -> No
 
 def test_a_network_of_its_own_layers_can_take_a_label() -> None:
     builder = Builder(REGISTRY)
-    layers = [{"from": "label"}, {"embedding": {"features": 8, "classes": 5}}, {"name": "word"}, {"from": "input"}, {"concat": "word"}, {"linear": 12}, {"reshape": [3, 2, 2]}]
+    layers = [
+        {"from": "label"},
+        {"embedding": {"features": 8, "classes": 5}},
+        {"name": "word"},
+        {"from": "input"},
+        {"concat": "word"},
+        {"linear": 12},
+        {"reshape": [3, 2, 2]},
+    ]
     architecture = builder.resolver.component_from(("architecture",), {"layers": layers})
     network = builder.network(architecture, (4,), (3, 2, 2), (Condition("label", 5),))
     module = network.module((4,))
@@ -250,7 +264,15 @@ def test_a_network_of_its_own_layers_can_take_a_label() -> None:
 
 def test_a_network_with_named_outputs_gives_them_in_the_tasks_order() -> None:
     builder = Builder(REGISTRY)
-    layers = ["flatten", {"name": "all"}, {"linear": 5}, {"output": "classes"}, {"from": "all"}, {"linear": 1}, {"output": "logit"}]
+    layers = [
+        "flatten",
+        {"name": "all"},
+        {"linear": 5},
+        {"output": "classes"},
+        {"from": "all"},
+        {"linear": 1},
+        {"output": "logit"},
+    ]
     architecture = builder.resolver.component_from(("architecture",), {"layers": layers})
     heads = (("logit", (1,)), ("classes", (5,)))
     module = builder.network(architecture, IMAGE, (6,), (), heads).module(IMAGE)

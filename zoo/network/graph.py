@@ -115,8 +115,8 @@ class Graph:
     def _peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:
         own, end = max(inputs) + 1, len(self.steps)
         sizes = [0] * own
-        for value, storage in zip(self.inputs, inputs, strict=True):
-            sizes[storage] = max(sizes[storage], size(value.shape))
+        for one, storage in zip(self.inputs, inputs, strict=True):
+            sizes[storage] = max(sizes[storage], size(one.shape))
         live = peak = sum(sizes)
         last = [0] * own  # the step that uses each storage last
         given: list[int] = []  # the storage of what each step gives
@@ -221,7 +221,16 @@ def _flatten(
                 value = len(found)
                 found.append(
                     Operation(
-                        name, step.layer, tuple(read), value, shapes, step.output, step.cost, trail, times * count, reused
+                        name,
+                        step.layer,
+                        tuple(read),
+                        value,
+                        shapes,
+                        step.output,
+                        step.cost,
+                        trail,
+                        times * count,
+                        reused,
                     )
                 )
             else:

@@ -1,4 +1,4 @@
-"""From layers to a graph: each layer adds its steps to a flow, which knows the value that runs through and all names."""
+"""From layers to a graph: each layer adds its steps to a flow, which knows the value that passes, and all names."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ class Flow:
     With `again`, all weights but those of norms are those of an earlier round.
     """
 
-    def __init__(
-        self, inputs: list[Value], *, layer: Layer, parent: Flow | None = None, again: bool = False
-    ) -> None:
+    def __init__(self, inputs: list[Value], *, layer: Layer, parent: Flow | None = None, again: bool = False) -> None:
         self.graph = Graph(inputs)
         self.value = ~0
         self.parent = parent

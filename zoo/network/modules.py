@@ -32,14 +32,16 @@ class Wired(nn.Module):
         calls = [_parsed(step) for step in steps[:-1]]
         self._returns = tuple(steps[-1].removeprefix("return ").split(", "))
         kept = set(self._returns)
-        self._calls: list[tuple[str, tuple[str, ...], Callable[..., Tensor] | None, tuple[str, ...], dict[str, int], tuple[str, ...]]] = []
+        self._calls: list[
+            tuple[str, tuple[str, ...], Callable[..., Tensor] | None, tuple[str, ...], dict[str, int], tuple[str, ...]]
+        ] = []
         for target, called, operands, options in reversed(calls):
             kept.discard(target)
             ends = tuple(dict.fromkeys(one for one in operands if one not in kept and one != target))
             kept.update(operands)
-            path = tuple(called.split(".")) if called in modules else ()
-            function = None if path else FUNCTIONS[called]
-            self._calls.insert(0, (target, path, function, operands, options, ends))
+            way = tuple(called.split(".")) if called in modules else ()
+            function = None if way else FUNCTIONS[called]
+            self._calls.insert(0, (target, way, function, operands, options, ends))
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         values = dict(zip(self._inputs, inputs, strict=True))
@@ -101,7 +103,7 @@ def scale_shift(images: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
     return torch.addcmul(shift.view(*shift.shape, *after), images, factor.view(*factor.shape, *after))
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "add": add,
     "subtract": subtract,
     "multiply": multiply,
@@ -202,7 +204,9 @@ def wiring(graph: Graph) -> tuple[list[str], list[str]]:
         held[called[value]] = value
         return called[value]
 
-    inputs = [take(~index, graph.names.get(~index, one.name or "x")) for index, one in enumerate(graph.inputs)]
+    inputs = [
+        take(~index, graph.names.get(~index, one.name if index else "x")) for index, one in enumerate(graph.inputs)
+    ]
     lines = []
     for index, step in enumerate(graph.steps):
         read = [called[value] for value in step.inputs]
@@ -212,5 +216,7 @@ def wiring(graph: Graph) -> tuple[list[str], list[str]]:
         call, told = step.name, ""
         if isinstance(step.layer, Operator):
             call, told = step.layer.call(*map(graph.shape_of, step.inputs))
-        lines.append(f"{take(index, graph.names.get(index, 'x'))} = {call}({', '.join([*read, *([told] if told else [])])})")
+        lines.append(
+            f"{take(index, graph.names.get(index, 'x'))} = {call}({', '.join([*read, *([told] if told else [])])})"
+        )
     return [*lines, f"return {', '.join(called[value] for value in graph.outputs)}"], inputs

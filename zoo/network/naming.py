@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from zoo.annotations import Field, Wanted
 from zoo.errors import ShapeError
@@ -13,12 +13,8 @@ from zoo.network.operations import Join, JoinKind, OnePlus, Part, ScaleShift
 from zoo.spec.schema import LayerOption
 
 PATTERN = r"^[a-z][a-z0-9_]*$"
-Name = Annotated[
-    str, Field(pattern=PATTERN, max_length=100), Wanted("a name of lower-case letters, digits and '_'")
-]
-Names = Annotated[
-    Name | list[Name], Wanted("the name of a value, or a list of names")
-]
+Name = Annotated[str, Field(pattern=PATTERN, max_length=100), Wanted("a name of lower-case letters, digits and '_'")]
+Names = Annotated[Name | list[Name], Wanted("the name of a value, or a list of names")]
 Axis = Annotated[int, Field(ge=-3, le=2, description="Counted without the batch: 0 are the channels.")]
 
 

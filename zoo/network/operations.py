@@ -19,7 +19,7 @@ class Operator(Layer):
         """Return the function's name, one of zoo.network.modules, and its arguments beside the values."""
         raise NotImplementedError
 
-    def idle(self, *inputs: Shape) -> bool:  # type: ignore[override]
+    def idle(self, *inputs: Shape) -> bool:
         return False
 
 
@@ -54,14 +54,14 @@ class Join(Operator):
             return None
         return (*one[:axis], one[axis] + other[axis], *one[axis + 1 :])
 
-    def shape(self, *inputs: Shape) -> Shape:  # type: ignore[override]
+    def shape(self, *inputs: Shape) -> Shape:
         self.require(inputs, [f"branch {index}" for index in range(len(inputs))])
         result = inputs[0]
         for other in inputs[1:]:
             result = self._joined(result, other) or ()
         return result
 
-    def cost(self, *inputs: Shape) -> Cost:  # type: ignore[override]
+    def cost(self, *inputs: Shape) -> Cost:
         peak = sum(map(elements, inputs)) + elements(self.shape(*inputs))
         return Cost(peak=peak, held_peak=peak)
 
@@ -101,10 +101,10 @@ class OnePlus(Operator):
 class ScaleShift(Operator):
     """Each channel times a factor, plus a shift; both are vectors."""
 
-    def shape(self, *inputs: Shape) -> Shape:  # type: ignore[override]
+    def shape(self, *inputs: Shape) -> Shape:
         return inputs[0]
 
-    def cost(self, *inputs: Shape) -> Cost:  # type: ignore[override]
+    def cost(self, *inputs: Shape) -> Cost:
         peak = sum(map(elements, inputs)) + elements(inputs[0])
         return Cost(peak=peak, held_peak=peak)
 

@@ -11,7 +11,7 @@ from typing import Any
 from zoo.annotations import describe, within
 from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
 from zoo.options import Option, Options
-from zoo.registry import LAYER_FAMILY, Component, Registry
+from zoo.registry import Component, Registry
 from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node
 from zoo.spec.free import is_free
@@ -177,7 +177,7 @@ class Resolver:
         return found
 
     def _is_component(self, schema: Options, given: Mapping[str, Node]) -> bool:
-        """Whether a mapping is no options, but the component that the first option wants: `spectral_norm: {conv: 8}`."""
+        """Whether a mapping is no options, but what the first option wants: `spectral_norm: {conv: 8}`."""
         if len(given) != 1 or schema.first is None or schema.first.form != "one":
             return False
         (name,) = given
