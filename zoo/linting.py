@@ -109,7 +109,7 @@ def _again(step: Operation, following: Operation) -> Iterator[_Found]:
 
 def _idle(step: Operation, written: set[Position]) -> Iterator[_Found]:
     # Where a network asks for a norm or an activation, `none` and `identity` are how to say that there is none.
-    if step.layer.at in written and step.layer.idle(*step.shapes):
+    if step.layer.at in written and len(step.shapes) == 1 and step.layer.idle(step.shapes[0]):
         found = f"{step.layer.label} changes nothing here"
         yield _told("idle_layer", step, found, "leaving it out", step.cost.parameters)
 

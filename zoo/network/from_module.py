@@ -40,9 +40,6 @@ class FromModule(Layer):
     def cost(self, input: Shape, /, *conditions: Shape) -> Cost:
         return self._count(input)[1]
 
-    def idle(self, input: Shape, /, *conditions: Shape) -> bool:
-        return False
-
     def module(self, input: Shape, /, *conditions: Shape) -> nn.Module:
         return self._make()
 

@@ -63,9 +63,11 @@ class Composite(Layer):
             self.wire(flow)
             unread = [one.name for one in self.conditions if one.name in flow.unread]
             if unread:
+                told, own = " and ".join(unread), self.label == "layers"
+                wanted = f"`from: {unread[0]}` among them" if own else "an architecture that takes conditions"
                 raise ShapeError(
-                    f"this task calls the network with {' and '.join(unread)} beside its input, which no layer of "
-                    f"{self.label} uses; wanted `from: {unread[0]}`, or another architecture"
+                    f"this task calls the network with {told} beside its input, which {self.label} does not take; "
+                    f"wanted {wanted}"
                 )
             known[input] = flow.finish()
         return known[input]

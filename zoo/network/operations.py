@@ -19,9 +19,6 @@ class Operator(Layer):
         """Return the function's name, one of zoo.network.modules, and its arguments beside the values."""
         raise NotImplementedError
 
-    def idle(self, *inputs: Shape) -> bool:
-        return False
-
 
 @dataclass(frozen=True, kw_only=True)
 class Join(Operator):
