@@ -115,10 +115,7 @@ def check(spec: Spec, builder: Builder) -> Report:
             network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
-            once = {
-                (one.at, one.message) if one.at and one.at.line else one: one for one in reversed(list(error.each()))
-            }
-            problems += [_shape_problem(one, spec, role) for one in once.values()]
+            problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
             continue
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
@@ -240,6 +237,16 @@ def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
     elif isinstance(value, (dict, list, tuple)):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _components(inner, f"{path}.{key}")
+
+
+def _each_once(error: ShapeError) -> Iterator[ShapeError]:
+    """Yield what is wrong in each place once, however often it stands in the network, as in a block."""
+    seen: set[Position] = set()
+    for one in error.each():
+        if one.at is None or not one.at.line or one.at not in seen:
+            yield one
+        if one.at is not None:
+            seen.add(one.at)
 
 
 def _shape_problem(error: ShapeError, spec: Spec, role: str) -> Problem:

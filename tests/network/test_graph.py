@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from support import builtin_registry
 
 from zoo import api
-from zoo.api import Builder, Condition, ShapeError
+from zoo.api import Builder, Condition, ShapeError, elements
 from zoo.errors import SpecError
 from zoo.network.graph import Operation, operations, size
 from zoo.network.measure import measure
@@ -280,3 +281,84 @@ def test_a_network_with_named_outputs_gives_them_in_the_tasks_order() -> None:
     assert (logit.shape, classes.shape) == ((2, 1), (2, 5))
     with pytest.raises(ShapeError, match="this task wants one output of"):
         builder.network(architecture, IMAGE, (6,))
+
+
+class Gate(api.Layer):
+    """A layer of a stranger's on two values."""
+
+    def lower_into(self, flow: Any, name: str) -> None:
+        flow.operation(self, name, (flow.value, flow.read("gate")))
+
+    def shape(self, input: api.Shape, gate: api.Shape, /) -> api.Shape:  # type: ignore[override]
+        return input
+
+    def cost(self, input: api.Shape, gate: api.Shape, /) -> api.Cost:  # type: ignore[override]
+        peak = 4 * elements(input)  # the gate's sigmoid beside all
+        return api.Cost(peak=peak - elements(input), held_peak=peak)
+
+    def module(self, input: api.Shape, gate: api.Shape, /) -> torch.nn.Module:  # type: ignore[override]
+        return Gated()
+
+
+class Gated(torch.nn.Module):
+    def forward(self, images: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+        return images * gate.sigmoid()
+
+
+def test_a_layer_of_a_plugin_can_take_several_values() -> None:
+    layer = Builder(REGISTRY).layer(
+        [{"conv": 4}, {"name": "gate"}, {"conv": 4}, {"name": "more"}, Gate(), {"add": ["gate", "more"]}]
+    )
+    module = layer.module(IMAGE)
+    assert measure(module, IMAGE) == (layer.shape(IMAGE), layer.cost(IMAGE))
+
+
+BROKEN = """\
+zoo: 1
+name: broken
+task: classify
+data: {noise: {image: [3, 8, 8], classes: 5}}
+blocks:
+  unit:
+    parameters: {channels: null}
+    layers:
+      - conv: "${channels}"
+      - linear: 3
+  stage:
+    parameters: {channels: null}
+    layers: [unit: "${channels}", unit: "${channels}"]
+networks:
+  classifier:
+    architecture:
+      layers:
+        - branches: [[stage: 4], [stage: 8], [unit: 4]]
+train: {steps: 10}
+"""
+
+
+def test_a_mistake_in_a_block_is_told_once_with_the_blocks_that_led_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.yaml").write_text(BROKEN)
+    with pytest.raises(SpecError) as caught:
+        api.check("broken.yaml", registry=REGISTRY)
+    assert str(caught.value) == (
+        "broken.yaml:10:9: networks.classifier.architecture: layer 0.0.0.0.1: linear takes a vector (features,), but the "
+        "shape here is (4, 8, 8); put flatten or global_average_pool before it, in the block unit used at "
+        "broken.yaml:13:14, in the block stage used at broken.yaml:18:23"
+    )
+
+
+@pytest.mark.parametrize("name", ["cifar100-cgan", "cifar100-acgan", "cifar100-diffusion"])
+def test_a_network_called_with_more_than_its_input_is_compiled_whole(name: str) -> None:
+    builder = Builder(REGISTRY)
+    report = api.check(name, registry=REGISTRY)
+    task, info = builder.bind(report.spec.task), builder.bind(report.spec.data).info()
+    for role, one in report.networks.items():
+        module = one.network.module(one.input).eval()
+        conditions = task.terminals(role, info).conditions
+        given = [torch.randn(2, *one.input)]
+        given += [torch.arange(2) if beside.classes else torch.rand(2) for beside in conditions]
+        compiled = torch.compile(copy.deepcopy(module), backend="eager", fullgraph=True)
+        assert torch.equal(compiled(*given), module(*given))
