@@ -17,6 +17,8 @@ from zoo.api import Builder, Condition, ShapeError, elements
 from zoo.errors import SpecError
 from zoo.network.graph import Operation, operations, size
 from zoo.network.measure import measure
+from zoo.network.modules import FUNCTIONS
+from zoo.network.operations import CALLS
 
 REGISTRY = builtin_registry()
 IMAGE = (4, 8, 8)
@@ -214,6 +216,8 @@ def test_weights_are_used_again_inside_a_block_on_a_smaller_image() -> None:
         ([{"add": "late"}, "relu", {"name": "late"}, {"add": "late"}], "layer 0: the value 'late' gets its name only later; wanted one that is named before"),
         ([{"name": "lost"}, "relu"], "the value 'lost' is named, but nothing uses it; wanted it used, or no name"),
         ([{"name": "a"}, {"conv": 3}, {"add": "a"}], "layer 2: the layer before gives (3, 8, 8), the value 'a' gives (4, 8, 8); add cannot join them"),
+        (["relu", {"name": "input"}], "layer 1: a value is already called 'input'; wanted another name"),
+        ([{"weights": {"name": "add", "layer": "relu"}}], "layer 0: a layer or operation is already called 'add'; wanted another name"),
         ([{"weights": "tower"}], "layer 0: no layer is called 'tower'; no layer has a name here"),
         ([{"weights": {"name": "t", "layer": {"conv": 4}}}, {"conv": 3}, {"weights": "t"}], "layer 2: the weights 't' were made for (4, 8, 8), and do not fit (3, 8, 8)"),
         ([{"repeat": {"times": 2, "layers": [{"output": "x"}]}}], "layer 0.0: output stands inside a block or a repeat; wanted it among the network's own layers"),
@@ -311,6 +315,10 @@ def test_a_layer_of_a_plugin_can_take_several_values() -> None:
     )
     module = layer.module(IMAGE)
     assert measure(module, IMAGE) == (layer.shape(IMAGE), layer.cost(IMAGE))
+
+
+def test_the_operators_are_the_functions_of_a_module() -> None:
+    assert sorted(FUNCTIONS) == sorted(CALLS)
 
 
 BROKEN = """\

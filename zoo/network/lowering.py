@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoo.errors import Position, ShapeError, closest, listing
 from zoo.network.graph import Graph, Step, Value, size
 from zoo.network.layer import Condition, Cost, Layer, Shape, elements
-from zoo.network.operations import Join, Operator
+from zoo.network.operations import CALLS, Join, Operator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -172,7 +172,8 @@ class Flow:
 
     def name(self, name: str, at: Position | None) -> None:
         """Give the value that runs through a name."""
-        self._require_new(name, self._given, "value")
+        own = () if self.parent else [one.name for one in self.graph.inputs]
+        self._require_new(name, (*self._given, *own), "value")
         self._given.add(name)
         self._values[name] = self.value
         self._unread[name] = at
@@ -197,7 +198,7 @@ class Flow:
     def weights(self, name: str, layer: Layer | None) -> None:
         """Add a layer whose weights bear a name, or, without one, that which bore the name with the same weights."""
         if layer is not None:
-            self._require_new(name, self._weights, "layer")
+            self._require_new(name, (*self._weights, *CALLS), "layer or operation")
             self._named(layer, name)
             self._weights[name] = layer
             return

@@ -10,6 +10,8 @@ from zoo.errors import ShapeError
 from zoo.network.layer import Cost, Layer, Shape, elements
 
 JoinKind = Literal["add", "multiply", "concat", "subtract"]
+#: What operators call, so that no layer's weights may be called so.
+CALLS = ("add", "concat", "multiply", "one_plus", "part", "scale_shift", "subtract")
 
 
 class Operator(Layer):
