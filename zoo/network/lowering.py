@@ -239,19 +239,21 @@ class Flow:
         """Return the values that a part takes where it stands now; None when the names here mean something else."""
         if len(part.inputs) == 1 and not part.weights:
             return (self.value,)
-        inputs = [self.value]
-        for one in part.inputs[1:]:
-            value = self._find(one.name)
-            if value is None or self.graph.shape_of(value) != one.shape:
-                return None
-            inputs.append(value)
+        if any(self._shape_of(one.name) != one.shape for one in part.inputs[1:]):
+            return None
         for name, layer in part.weights.items():
             owner = self._owner(name)
             if owner is None or owner._weights[name] is not layer:
                 return None
             if owner is not self:
                 self.graph.weights[name] = layer
-        return tuple(inputs)
+        return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
+
+    def _shape_of(self, name: str) -> Shape | None:
+        """Return the shape of a named value, without taking it into this graph."""
+        if name in self._values:
+            return self.graph.shape_of(self._values[name])
+        return self.parent._shape_of(name) if self.parent else None
 
     def _find(self, name: str) -> int | None:
         if name not in self._values:
