@@ -13,9 +13,14 @@ WHEEL_ENV := $(VENV)-wheel
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 PYTEST := -m pytest -n 2 --dist loadgroup
+# What a wheel can break that the suite in the tree cannot see: its files, entry points, documents, and one training.
+WHEEL_TESTS := tests/packaging tests/cli tests/plugins tests/training/test_training_loop.py
+# Where a CPU shows: everything that computes a gradient. Less without oneDNN, which is slow.
+CPU_TESTS := tests/training tests/challenges tests/classifier tests/torch_plugin
+BARE_TESTS := tests/training/test_strided.py tests/training/test_training_loop.py tests/torch_plugin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-wheel bench bench-short lint format clean
+.PHONY: help install demo test test-slow test-cpus test-wheel bench bench-short lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,13 +38,17 @@ test: $(STAMP) ## Run the test suite
 test-slow: $(STAMP) ## Run the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-wheel: $(STAMP) $(OWN_UV) ## Run the test suite against the built wheel in a fresh environment
+test-cpus: $(STAMP) ## Run the trainings of the suite as on a CPU without AVX-512, and some without oneDNN
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -m "not slow" $(CPU_TESTS)
+	ZOO_TEST_ONEDNN=0 $(BIN)/python $(PYTEST) -m "not slow" $(BARE_TESTS)
+
+test-wheel: $(STAMP) $(OWN_UV) ## Run what a wheel can break against the built one, in a fresh environment
 	rm -rf dist $(WHEEL_ENV)
 	$(BIN)/python -m build --wheel --outdir dist
 	$(call make_env,$(WHEEL_ENV))
 	$(call install_into,$(WHEEL_ENV)) "$$(ls dist/*.whl)[dev]"
 	cp -r tests examples docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml $(WHEEL_ENV)/
-	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python $(PYTEST) -m "not slow and not install"
+	cd $(WHEEL_ENV) && ZOO_TEST_WHEEL=1 bin/python $(PYTEST) -m "not slow and not install" $(WHEEL_TESTS)
 	rm -rf $(WHEEL_ENV)
 
 bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance.md; some 20 minutes

@@ -1,9 +1,10 @@
-"""Fixtures for all tests: one torch thread, a cache of their own, and the registry of the built-in plugins."""
+"""For all tests: one torch thread, a cache of their own, the registry of the built-in plugins, and who runs what."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import builtin_registry
@@ -12,6 +13,24 @@ from zoo.builder import Builder
 from zoo.registry import Registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a test that kills its worker be one failure."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from scheduling import OnceOnly
+
+    return OnceOnly(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave oneDNN out where ZOO_TEST_ONEDNN=0 asks for it: what is computed must not depend on one library."""
+    if os.environ.get("ZOO_TEST_ONEDNN") == "0":
+        import torch
+
+        torch.backends.mkldnn.set_flags(False)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +95,13 @@ def publish(
     folder.mkdir(parents=True)
     (folder / SPEC).write_text(write_yaml(report.spec.to_data()))
     tensors = {
-        f"{role}.{name}": tensor
+        f"{role}.network.{name}": tensor
         for role, network in zoo.build(spec, registry=builder.registry).items()
         for name, tensor in network.state_dict().items()
     }
     weights = folder / WEIGHTS
-    save_file(tensors, weights)
+    held = {"step": report.spec.train.steps, "spec": report.spec.hash, "updates": {}}
+    save_file(tensors, weights, {"zoo": json.dumps(held)})
     seeds = sorted({seed for one in values.values() for seed in one})
     Certificate(
         name=folder.name,
@@ -128,9 +131,17 @@ def publish(
         machine={},
         versions={},
         git=None,
-        data=DataRecord(component=report.spec.data.data(), fingerprint="0", classes=[], terms="Drawn by Zoo."),
+        data=_data_of(json.dumps(report.spec.data.data())),
         command="zoo train tiny",
         published="2030-01-01T00:00:00+00:00",
         notes=[],
     ).write(folder)
     return folder
+
+
+@lru_cache
+def _data_of(component: str) -> DataRecord:
+    builder = Builder(builtin_registry())
+    data = json.loads(component)
+    source = builder.bind(builder.resolver.component_from(("dataset",), data))
+    return DataRecord.of(source.load(), data, source.terms)

@@ -21,12 +21,17 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
     try:
-        return importlib.import_module(f"zoo.{name}")
+        return importlib.import_module(f"zoo.{name}")  # which puts it here, too
     except ModuleNotFoundError as error:
         if error.name != f"zoo.{name}":
             raise
     module = importlib.import_module(_LIGHT.get(name, "zoo.api"))
     try:
-        return getattr(module, name)
+        found = globals()[name] = getattr(module, name)
     except AttributeError:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}") from None
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *importlib.import_module("zoo.api").__all__})

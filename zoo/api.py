@@ -13,7 +13,7 @@ from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
-from zoo.data.augment import Augmentation, Mixing
+from zoo.data.augment import Augmentation, Mixing, Staged
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
 from zoo.errors import (
@@ -35,10 +35,12 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Condition, Cost, Layer, Shape, elements, image
+from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
+from zoo.requirements import Finding, Setting, Weight, requires
+from zoo.spec.formula import Formula
 from zoo.spec.schema import (
     Activation,
     AdversarialLossOption,
@@ -130,18 +132,27 @@ def judge_submission(
     return judge(challenge, read_submission(submission, builder, folders=folders, overrides=overrides), builder)
 
 
-def leaderboard(challenges: _Sequence[str | _Path] = (), *, registry: Registry | None = None) -> Board:
+def leaderboard(
+    challenges: _Sequence[str | _Path] = (),
+    *,
+    measure: Callable[[str], object] | None = None,
+    registry: Registry | None = None,
+) -> Board:
     """Return every published entry, verified and ranked within each challenge whose rules it keeps.
 
-    challenges: by file or name; those that ship unless given. Raises SpecError when one of them cannot be read.
+    challenges: by file or name; those that ship unless given. measure: measure first the entries of their tasks and
+    data that were not measured on this machine yet, and tell by this function what is measured or cannot be. Raises
+    SpecError when one of them cannot be read.
     """
-    from zoo.challenges.leaderboard import board
+    from zoo.challenges.leaderboard import board, measure_entries
     from zoo.plugins import installed
     from zoo.spec import shipped
 
     builder, folders = _builder(registry), installed().spec_folders()
     names = challenges or shipped.challenges(folders)
     loaded = [load_challenge(one, registry=builder.registry) for one in names]
+    if measure is not None:
+        measure_entries(loaded, builder, folders, measure)
     return board(loaded, builder, folders, chosen=bool(challenges))
 
 
@@ -152,13 +163,15 @@ def reproduce(
     run: str | _Path | None = None,
     challenges: _Sequence[str | _Path] = (),
     overrides: _Sequence[str] = (),
+    other_data: bool = False,
     registry: Registry | None = None,
     reporter: Callable[[Report], Reporter] | None = None,
 ) -> Reproduction:
     """Train a published entry again and return whether its figures came within the spread that it states.
 
     seeds: how many that were not used before, or which. challenges say which figures count: those that ship unless
-    given. Raises ShelfError when there is no such entry or it is damaged, and what `train` and `evaluate` raise.
+    given. other_data: train also where the data are not the entry's. Raises ShelfError when there is no such entry or
+    it is damaged, and what `train` and `evaluate` raise.
     """
     from zoo.challenges.reproduction import reproduce as train_again
     from zoo.challenges.reproduction import unused
@@ -181,6 +194,7 @@ def reproduce(
         seeds=chosen,
         folder=None if run is None else _Path(run),
         overrides=overrides,
+        other_data=other_data,
         reporter=reporter,
     )
 
@@ -239,31 +253,41 @@ def train(
     *,
     run: str | _Path | None = None,
     overrides: _Sequence[str] = (),
+    other_data: bool = False,
     registry: Registry | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Train a spec to its last step in the folder `run` and return the run; one that was stopped goes on.
 
-    The folder is runs/<name>-<hash> unless named. Raises BudgetError when the spec breaks a limit, SpecError,
+    The folder is runs/<name>-<hash> unless named. other_data: go on also where the data are not those that the run was
+    begun on. Raises BudgetError when the spec breaks a limit, SpecError,
     DataError, RunError, TrainingError, and Interrupted after Ctrl-C or SIGTERM when the state is saved.
     """
     from zoo.training.loop import train as train_spec
 
     spec = load_spec(source, overrides=overrides, registry=registry)
-    return train_spec(spec, _builder(registry), None if run is None else _Path(run), reporter)
+    folder = None if run is None else _Path(run)
+    return train_spec(spec, _builder(registry), folder, reporter, other_data=other_data)
 
 
-def load(name: str | _Path, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Trained:
+def load(
+    name: str | _Path,
+    *,
+    overrides: _Sequence[str] = (),
+    other_data: bool = False,
+    registry: Registry | None = None,
+) -> Trained:
     """Return the networks of a published entry or of a run's newest checkpoint, ready to be used, with task and spec.
 
     name: a folder; else the name of a published entry; else a spec, by file or shipped name, which stands for the run
-    in the folder that it trains in unless told otherwise. Raises RunError when there is no run, or one without a
-    checkpoint, and ShelfError when the entry is damaged.
+    in the folder that it trains in unless told otherwise. other_data: it may be used with data that it was not trained
+    on; else `dataset()` raises DataError for such. Raises RunError when there is no run, or one without a checkpoint,
+    and ShelfError when the entry is damaged.
     """
     from zoo.evaluation.trained import Trained
 
     builder = _builder(registry)
-    return Trained.load(source(name, registry=builder.registry), builder, overrides)
+    return Trained.load(source(name, registry=builder.registry), builder, overrides, other_data=other_data)
 
 
 def evaluate(
@@ -271,26 +295,31 @@ def evaluate(
     *,
     splits: _Sequence[str] | None = None,
     overrides: _Sequence[str] = (),
+    other_data: bool = False,
     registry: Registry | None = None,
 ) -> dict[str, _Any]:
     """Return the figures of what `load` loads on each of `splits` (train, validation, test), by split.
 
     splits: train and test unless given; test alone for a task that makes images. Those of a run are written into its
     folder, where looks at the test images are counted. Of a run of several seeds: `n`, and by split under `mean`, `std`
-    and, for each, `seeds`. Raises RunError when there is no run, or one without a
-    checkpoint.
+    and, for each, `seeds`. Those of an entry are kept for the leaderboard. other_data: measure also on data that it was
+    not trained on; then nothing is kept. Raises RunError when there is no run, or one without a checkpoint, and
+    DataError for other data.
     """
     from zoo.evaluation.run import evaluate as measure
     from zoo.evaluation.run import evaluate_run, splits_of
     from zoo.evaluation.trained import Trained
+    from zoo.publishing.measured import keep
     from zoo.training.run import Run
 
     builder = _builder(registry)
     found = source(name, registry=builder.registry)
     if isinstance(found, Run):
-        return evaluate_run(found, builder, splits, overrides)
-    trained = Trained.load(found, builder, overrides)
-    return measure(trained, splits_of(trained, splits)).figures
+        return evaluate_run(found, builder, splits, overrides, other_data=other_data)
+    trained = Trained.load(found, builder, overrides, other_data=other_data)
+    found_here = measure(trained, splits_of(trained, splits))
+    keep(found, trained, found_here)
+    return found_here.figures
 
 
 def publish(
@@ -352,7 +381,9 @@ __all__ = [
     "ExtractorOption",
     "Field",
     "Figures",
+    "Finding",
     "Fit",
+    "Formula",
     "FromModule",
     "GenerativeTask",
     "ImageSet",
@@ -378,11 +409,13 @@ __all__ = [
     "RunError",
     "ScheduleOption",
     "Sequence",
+    "Setting",
     "Shape",
     "ShapeError",
     "ShelfError",
     "Spec",
     "SpecError",
+    "Staged",
     "Task",
     "Terminals",
     "TrainingError",
@@ -390,7 +423,9 @@ __all__ = [
     "Update",
     "Verdict",
     "Wanted",
+    "Weight",
     "ZooError",
+    "batch_of_one",
     "build",
     "check",
     "content_hash",
@@ -410,6 +445,7 @@ __all__ = [
     "make_dataset",
     "publish",
     "reproduce",
+    "requires",
     "source",
     "store",
     "train",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, NamedTuple, TypeAlias
 
 from zoo.annotations import Field, Wanted
 from zoo.network.layer import Cost
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?) ?(k|M|G|KiB|MiB|GiB)?$"
+_BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?) ?(k|M|G|KiB|MiB|GiB)?$"
 
 Bound: TypeAlias = Annotated[
-    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=_BOUND)],
+    Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=_BOUND)],
     Wanted('a whole number (the most that is allowed), or a text such as "<100000", "=99364" or "64 KiB"'),
     Field(description='The most that is allowed: 100000; or "<100000", "=99364", "64 KiB".'),
 ]
@@ -66,16 +68,31 @@ class Verdict:
         state = f"{self.spare:,} to spare" if self.kept else f"{-self.spare:,} too many"
         if not self.kept and self.spare > 0:
             state = f"{self.spare:,} too few"
-        return f"{of}{self.limit}: {self.figure:,}{self.unit and ' ' + self.unit} of {self.bound}, {state}"
+        return f"{of}{self.limit}: {self.figure:,}{self.unit and ' ' + self.unit} of {self.most}, {state}"
+
+    @property
+    def most(self) -> str:
+        """The bound as it was written; where the figure has a unit, in the same unit."""
+        if not self.unit:
+            return self.bound
+        sign = self.bound[: len(self.bound) - len(self.bound.lstrip("<= "))].strip()
+        return f"{sign}{self.figure + self.spare + (sign == '<'):,} {self.unit}"
 
 
-def judge(limit: str, figure: int, bound: int | str, *, exit_code: int = 15, unit: str = "") -> Verdict:
-    """Return the verdict of `figure` against `bound`, which is inclusive unless it says "<" or "="."""
+def judge(limit: str, figure: int, bound: float | str, *, exit_code: int = 15, unit: str = "") -> Verdict:
+    """Return the verdict of `figure` against `bound`, which is inclusive unless it says "<" or "=".
+
+    A bound is taken exactly as its decimal digits say: "1.001k" is 1001. Of one that is no whole number the whole
+    numbers below count. Raises ValueError where nothing can keep it, as "=0.5", and where it is no bound.
+    """
     match = re.match(_BOUND, str(bound))
     if match is None:
         raise ValueError(f"{bound!r} is no bound")
     sign, number, suffix = match.group(1) or "<=", match.group(2), match.group(3) or ""
-    most = int(float(number) * _UNITS[suffix]) if "." in number else int(number) * _UNITS[suffix]
-    spare = most - figure - (1 if sign == "<" else 0)
+    exact = Fraction(number) * _UNITS[suffix]
+    if sign == "=" and exact.denominator != 1:
+        raise ValueError(f"found {bound!r}, which is no whole number; wanted one, since figures are whole")
+    most = math.ceil(exact) - 1 if sign == "<" else math.floor(exact)
+    spare = most - figure
     kept = spare == 0 if sign == "=" else spare >= 0
     return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)

@@ -9,13 +9,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
+from zoo.budget import Figures, Verdict
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
-from zoo.network.composites import Sequence
+from zoo.network.composites import Scope, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph
 from zoo.network.layer import Condition, Layer, Shape
-from zoo.network.lowering import Composite, Flow
+from zoo.network.lowering import Composite, Flow, names_of
+from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
+from zoo.requirements import Finding, Setting
+from zoo.spec.forms import Scope as Names
+from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
 
@@ -33,6 +38,8 @@ class Builder:
         self.registry = registry
         self.resolver = Resolver(registry)
         self._output: Shape = ()  # of the network that is being put together
+        self._scope: Names = {}  # what names stand for around the layer that is being bound
+        self._named: tuple[Any, ...] = ()  # the same, as a key
         # By contents or identity; what has an identity is kept beside the layer, so that no other takes its place.
         self._layers: dict[Any, tuple[Any, Layer]] = {}
 
@@ -47,12 +54,27 @@ class Builder:
     def _bind(self, spec: ComponentSpec) -> Any:
         known = self.resolver.options(spec.component)
         target, supplied = known.target, len(known.supplied)
+        if spec.pending:
+            settle = partial(self._settled, spec, self._scope)
+            waiting = Expanded(self, settle, 2, self._output)
+            waiting.normalizes = getattr(target, "normalizes", False)  # type: ignore[misc]
+            return _placed(waiting, spec)
         options = {name: self._bound(value) for name, value in spec.options.items()}
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
                 return _placed(self._made(target, options, spec), spec)
             return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
-        return partial(target, **options) if supplied else self._made(target, options, spec)
+        if supplied:
+            return keeping(spec.component, partial(target, **options))
+        return kept(spec.component, self._made(target, options, spec))
+
+    def verdict(self, limit: ComponentSpec, figures: Figures) -> Verdict:
+        """Return what a limit says of figures. Raises SpecError when its bound is none."""
+        try:
+            verdict: Verdict = self.bind(limit)(figures)
+        except ValueError as error:
+            raise SpecError([Problem(limit.at, limit.name, str(error))]) from error
+        return verdict
 
     def layer(self, item: Any) -> Layer:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
@@ -94,17 +116,36 @@ class Builder:
             raise error.placed(architecture.at) from None
         return layer
 
+    def _settled(self, spec: ComponentSpec, scope: Names, input: Shape, output: Shape) -> Layer:
+        """Return the layer that `spec` is for a shape that reaches it; `scope` is what names around it stand for."""
+        found: list[Layer] = []
+        try:
+            for one, inside in settled(self.resolver, spec, scope, input, output):
+                alone = isinstance(one, ComponentSpec) or (len(one) == 1 and spec.name == "for")
+                with self.toward(output, inside):
+                    layer = self.layer(one if isinstance(one, ComponentSpec) else one[0] if alone else list(one))
+                found.append(Scope(layers=[layer]) if spec.name == "for" and names_of(layer) else layer)
+        except SpecError as error:
+            first, *others = (
+                ShapeError(f"{one.path}: {one.found}" + (f"; wanted {one.wanted}" if one.wanted else ""), at=one.at)
+                for one in error.problems
+            )
+            raise first.beside(others) from None
+        return self.layer(found) if spec.name == "for" else found[0]
+
     @contextmanager
-    def toward(self, output: Shape) -> Iterator[None]:
-        """Let the architectures that are bound meanwhile be parts of a network with this output."""
-        before, self._output = self._output, output
+    def toward(self, output: Shape, scope: Names | None = None) -> Iterator[None]:
+        """Let what is bound meanwhile be part of a network with this output; `scope` is what names stand for there."""
+        before = self._output, self._scope, self._named
+        self._output, self._scope = output, scope or {}
+        self._named = tuple((name, _encode(one.data())) for name, one in self._scope.items())
         try:
             yield
         finally:
-            self._output = before
+            self._output, self._scope, self._named = before
 
     def _once(self, key: Any, made_of: Any, make: Callable[[], Layer]) -> Layer:
-        key = (self._output, key)
+        key = (self._output, self._named, key)
         if key not in self._layers:
             self._layers[key] = (made_of, make())
         return self._layers[key][1]
@@ -153,7 +194,12 @@ class Expanded(Composite):
     def inside(self) -> Iterable[Layer]:
         return self._inner.values()
 
-    def inner(self, input: Shape) -> Layer:
+    def check(self, setting: Setting, /) -> Iterable[Finding]:
+        # What is one operation is asked by itself, as a step of the graph.
+        inner = self.inner(setting.input)
+        return inner.check(setting) if isinstance(inner, Composite) else ()
+
+    def inner(self, input: Shape, /) -> Layer:
         """Return the layers that stand behind this one for `input`."""
         if input not in self._inner:
             result = self._made_on_meta(input)

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
-from zoo.data.augment import Mixing
-from zoo.errors import Position, Problem, ShapeError, SpecError, closest
+from zoo.data.dataset import DataInfo
+from zoo.errors import Position, Problem, ShapeError, SpecError, closest, ordered
 from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.network.operations import Operator
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Spec
+from zoo.trainability import unfit
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,18 @@ class NetworkReport:
     figures: Figures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """What `zoo check` found. `kept` says whether every limit is kept."""
+    """What `zoo check` found. `kept` says whether every limit is kept.
+
+    `warnings` are what is allowed and surely not meant, in document order; they change no exit code.
+    """
 
     spec: Spec
     networks: dict[str, NetworkReport]
     total: Figures
     verdicts: list[Verdict]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -58,7 +63,21 @@ class Report:
 
     def broken(self) -> str:
         """Say which limits are broken, one a line; empty when all are kept."""
-        return "\n".join(f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept)
+        lines = [f"{self.spec.name}: {verdict}" for verdict in self.verdicts if not verdict.kept]
+        return "\n    ".join(part for part in ("\n".join(lines), self.advice) if part)
+
+    @property
+    def advice(self) -> str:
+        """What helps a network that is too large, where one is."""
+        if any(not one.kept and one.spare < 0 and one.limit != "steps" for one in self.verdicts):
+            return "`zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits"
+        return ""
+
+    def __repr__(self) -> str:
+        parameters = f"{self.total.parameters:,} parameters, {self.total.macs:,} MACs"
+        broken = [verdict.limit for verdict in self.verdicts if not verdict.kept]
+        state = f"breaks {', '.join(broken)}" if broken else "keeps its limits"
+        return f"<Report of {self.spec.name}: {parameters}, {state}>"
 
     def to_data(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -78,6 +97,7 @@ class Report:
             },
             "total": self.total._asdict(),
             "limits": [vars(verdict) for verdict in self.verdicts],
+            "warnings": [one.to_data() for one in self.warnings],
         }
 
 
@@ -98,14 +118,13 @@ class Row(NamedTuple):
     times: int = 1
 
 
-def check(spec: Spec, builder: Builder) -> Report:
+def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     """Return what `spec` costs and whether it keeps its limits. Raises SpecError when it cannot work, DataError when
-    the shape of its data is not known on this machine.
+    the shape of its data is not known on this machine, unless `info` tells it.
     """
     task, source = builder.bind(spec.task), builder.bind(spec.data)
-    info = source.info()
-    problems = list(_role_problems(spec, task.roles)) + list(_train_problems(spec, info))
-    problems += [] if task.soft_labels else _mixing_problems(spec, builder)
+    info = info or source.info()
+    problems = list(_role_problems(spec, task.roles))
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -117,30 +136,38 @@ def check(spec: Spec, builder: Builder) -> Report:
         except ShapeError as error:
             problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
             continue
+        if not cost.parameters:
+            path = f"networks.{role}.architecture"
+            problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
-    if problems:
-        raise SpecError(problems)
+    built = {role: (one.network, one.input) for role, one in networks.items()}
+    refused, warnings = unfit(spec, builder, built, info)
+    if problems or refused:
+        raise SpecError([*problems, *refused])
     total = Figures.total([one.figures for one in networks.values()])
-    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)))
+    return Report(
+        spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
+    )
 
 
 def rows(network: Composite, input: Shape) -> Iterator[Row]:
     """Yield a network's layers from the top down, composites before their parts."""
     graph = network.graph(input)
-    yield Row(0, "", network.label, _options(network), graph.output, graph.cost, 1)
+    yield Row(0, "", network.label, _options(network, input), graph.output, graph.cost, 1)
     yield from _rows(graph, 1)
 
 
 def _rows(graph: Graph, depth: int) -> Iterator[Row]:
     for _, steps in alike(graph):
         first, last = steps[0], steps[-1]
-        if not first.name and first.layer.at is None:
-            continue  # it is how the composite around it joins its branches
+        if not first.name and (first.layer.at is None or not isinstance(first.layer, Operator)):
+            continue  # it is what stands behind the layer around it, or how that joins its branches
         uses, times = (len(steps), 1) if last.again else (1, len(steps))
         name = first.name if times == 1 else f"{first.name}-{last.name}"
         cost = first.cost if first.part is None else _held(first.part, first.cost)
-        yield Row(depth, name, first.layer.label, _options(first.layer), last.output, cost, uses, times)
+        options = _options(first.layer, graph.shape_of(first.inputs[0]))
+        yield Row(depth, name, first.layer.label, options, last.output, cost, uses, times)
         if first.part is not None:
             yield from _rows(first.part, depth + 1)
 
@@ -150,8 +177,9 @@ def _held(part: Graph, cost: Cost) -> Cost:
     return cost._replace(peak=part.cost.peak, held_peak=part.cost.held_peak, alias=part.cost.alias)
 
 
-def _options(layer: Layer) -> str:
+def _options(layer: Layer, input: Shape) -> str:
     """Return the options that differ from their defaults, but not the layers inside."""
+    layer = layer.inner(input)
     if not is_dataclass(layer):
         return ""
     shown = []
@@ -159,7 +187,7 @@ def _options(layer: Layer) -> str:
         value = getattr(layer, one.name)
         if isinstance(layer, Operator) and one.name == "kind":
             continue
-        if (value != one.default and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
+        if (value not in (one.default, {}) and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)
 
@@ -170,10 +198,10 @@ def _numbers(value: Any) -> bool:
 
 def _verdicts(spec: Spec, networks: dict[str, NetworkReport], total: Figures, builder: Builder) -> Iterator[Verdict]:
     for limit in spec.budget.values():
-        yield builder.bind(limit)(total)
+        yield builder.verdict(limit, total)
     for role, section in spec.networks.items():
         for limit in section.budget.values():
-            verdict: Verdict = builder.bind(limit)(networks[role].figures)
+            verdict = builder.verdict(limit, networks[role].figures)
             yield Verdict(**{**vars(verdict), "network": role})
 
 
@@ -191,52 +219,6 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in roles:
         if role not in spec.networks:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
-
-
-def _train_problems(spec: Spec, info: Any) -> Iterator[Problem]:
-    train = spec.train
-    if train.validation >= info.train_images:
-        yield Problem(
-            _place(spec, "train.validation"),
-            "train.validation",
-            f"found {train.validation}",
-            f"fewer than the {info.train_images} training images of {spec.data.name}",
-        )
-    if train.accumulate > 1 and len(spec.networks) > 1:
-        yield Problem(
-            _place(spec, "train.accumulate"),
-            "train.accumulate",
-            f"found {train.accumulate}",
-            "1: networks that are updated in turn cannot each wait for the last part of a batch",
-        )
-    if train.accumulate > train.batch_size:
-        yield Problem(
-            _place(spec, "train.accumulate"),
-            "train.accumulate",
-            f"found {train.accumulate}",
-            f"at most the batch size, {train.batch_size}",
-        )
-
-
-def _mixing_problems(spec: Spec, builder: Builder) -> Iterator[Problem]:
-    """Yield a problem for each augmentation that would mix labels, those among the task's options included."""
-    for path, one in (*_components(spec.augment, "augment"), *_components(spec.task.options, f"task.{spec.task.name}")):
-        if one.component.kind == "augmentation" and isinstance(builder.bind(one), Mixing):
-            yield Problem(
-                _place(spec, path),
-                path,
-                f"found {one.name}, which mixes the labels of images",
-                f"augmentations that leave labels alone, since {spec.task.name} takes one class for each image",
-            )
-
-
-def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
-    """Yield the components in an option's value, outermost only, each with its dotted path."""
-    if isinstance(value, ComponentSpec):
-        yield path, value
-    elif isinstance(value, (dict, list, tuple)):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _components(inner, f"{path}.{key}")
 
 
 def _each_once(error: ShapeError) -> Iterator[ShapeError]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+MOST_PROBLEMS = 100  # that are told; who has more, mends these first
+_NUMBER = re.compile(r"\d+")
 
 
 class Position(NamedTuple):
@@ -39,6 +43,18 @@ class Problem:
             text += f"; wanted {self.wanted}"
         return f"{text}\n    {self.hint}" if self.hint else text
 
+    def to_data(self) -> dict[str, Any]:
+        """Return the problem as plain data."""
+        return {
+            "file": self.at.file if self.at else None,
+            "line": self.at.line if self.at else None,
+            "column": self.at.column if self.at else None,
+            "path": self.path,
+            "found": self.found,
+            "wanted": self.wanted,
+            "hint": self.hint,
+        }
+
 
 class ZooError(Exception):
     """Base of all errors that Zoo raises on purpose; its text is complete and is shown without a traceback."""
@@ -47,17 +63,16 @@ class ZooError(Exception):
 
 
 class SpecError(ZooError):
-    """A spec cannot work. Holds every problem found, in document order."""
+    """A spec cannot work. Holds every problem found, in document order; of very many the first, and how many `more`."""
 
     exit_code = 3
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        # What is wrong in one place is told once, however many ways lead there, as into a block.
-        unique: dict[object, Problem] = {}
-        for one in problems:
-            unique.setdefault((one.at, one.found, one.wanted) if one.at and one.at.line else one, one)
-        self.problems: tuple[Problem, ...] = tuple(sorted(unique.values(), key=_document_order))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        every = ordered(problems)
+        self.problems: tuple[Problem, ...] = every[:MOST_PROBLEMS]
+        self.more = len(every) - len(self.problems)
+        told = [str(problem) for problem in self.problems]
+        super().__init__("\n".join([*told, *([f"and {self.more:,} more problems"] if self.more else [])]))
 
 
 class PluginError(ZooError):
@@ -156,16 +171,11 @@ class ShapeError(ZooError):
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the name nearest to `name`, or "" when none is near."""
-    from difflib import get_close_matches
+    """Return "did you mean 'x'?" for the one of `names` that `name` means, or "" when none is near."""
+    from zoo.hints import nearest
 
-    known = sorted(names)
-    matches = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    # A word cut short or spelt out, such as convolution for conv, is near too.
-    matches = matches or [
-        one for one in known if min(len(one), len(name)) > 2 and (name.startswith(one) or one.startswith(name))
-    ]
-    return f"did you mean {matches[0]!r}?" if matches else ""
+    found = nearest(name, names)
+    return f"did you mean {found!r}?" if found else ""
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:
@@ -175,6 +185,14 @@ def listing(names: Iterable[str], limit: int = 12) -> str:
     return f"{shown} and {len(ordered) - limit} more" if len(ordered) > limit else shown or "none"
 
 
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, in document order, however many ways lead to its place, as into a block."""
+    unique: dict[object, Problem] = {}
+    for one in problems:
+        unique.setdefault((one.at, one.found, one.wanted) if one.at and one.at.line else one, one)
+    return tuple(sorted(unique.values(), key=_document_order))
+
+
 def _document_order(problem: Problem) -> tuple[str, int, int, str]:
     at = problem.at or Position("", 0, 0)
-    return (at.file, at.line, at.column, problem.path)
+    return (at.file, at.line, at.column, _NUMBER.sub(lambda found: found[0].zfill(9), problem.path))

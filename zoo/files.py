@@ -1,21 +1,43 @@
-"""Writing files so that a full disk, a crash or Ctrl-C leaves the old file or the new one, and nothing between."""
+"""Writing files so that a full disk, a crash or Ctrl-C leaves the old file or the new one, and nothing between.
+
+And the one way in which Zoo writes JSON, to files and to stdout.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one step.
 
-    Raises whatever `write` raises; then `path` is as it was and the temporary file is gone.
+    Raises whatever `write` raises, and OSError with `path` where it cannot be written; then `path` is as it was and the
+    temporary file is gone.
     """
+    try:
+        _write_atomically(path, write)
+    except OSError as error:
+        # Whoever is told wants to know of the file that was asked for, not of the temporary one.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    except Exception as error:
+        # safetensors has an error of its own, with the system's in its text.
+        if (code := re.search(r"\(os error (\d+)\)", str(error))) is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+
+
+def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # A name may be as long as the system allows; the temporary one is beside it, and not longer.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -34,6 +56,37 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def json_text(data: Any, *, indent: int | None = 2, default: Callable[[Any], Any] | None = None) -> str:
+    """Return `data` as JSON that every reader takes: a number that is not finite becomes null, as in JavaScript.
+
+    indent: None writes a single line. default: what becomes of an object that JSON does not know.
+    """
+    try:
+        text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False, default=default)
+    except ValueError:
+        text = json.dumps(_finite(data), indent=indent, ensure_ascii=False, allow_nan=False, default=default)
+    # Half of a surrogate pair, as the name of a file can hold, has no UTF-8.
+    return text if text.isascii() or _encodes(text) else json.dumps(json.loads(text), indent=indent)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {_finite(key): _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(one) for one in data]
+    return data
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _umask() -> int:

@@ -12,7 +12,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,9 +65,8 @@ class Option:
         if self.form in ("section", "sections", "mapping"):
             return "a mapping"
         noun = self.kinds[0]
-        article = "an" if noun[0] in "aeiou" else "a"
         if self.form != "list":
-            return f"{article} {noun}"
+            return with_article(noun)
         return f"a list of {self.least} or more {noun}s" if self.least else f"a list of {noun}s"
 
     @cached_property
@@ -90,6 +89,13 @@ class Options:
 
     def __iter__(self) -> Iterator[Option]:
         return iter(self.by_name.values())
+
+    def part(self, names: Collection[str]) -> Options:
+        """Return just the options of these names."""
+        found = Options.__new__(Options)
+        found.target, found.name, found.supplied = self.target, self.name, self.supplied
+        found.by_name = {name: option for name, option in self.by_name.items() if name in names}
+        return found
 
     @property
     def first(self) -> Option | None:
@@ -205,6 +211,11 @@ def _bare(annotation: Any) -> Any:
     ):
         annotation = get_args(annotation)[0]
     return annotation
+
+
+def with_article(noun: str) -> str:
+    """Return "a norm" for norm, "an activation" for activation."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def canonical(value: Any) -> Any:

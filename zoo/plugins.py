@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
@@ -17,6 +18,7 @@ import pluggy
 
 from zoo.errors import PluginError
 from zoo.registry import Component, Provider, Registry
+from zoo.text import visible
 
 if TYPE_CHECKING:
     import click
@@ -82,7 +84,7 @@ class Installed:
         found: dict[str, tuple[click.Command, Provider]] = {}
         for plugin in self.plugins:
             for command in plugin.commands:
-                name = command.name or ""
+                name = getattr(command, "name", None) or repr(command)
                 if name in found:
                     raise PluginError(
                         f"command {name!r} comes from plugin {plugin.provider} and from plugin {found[name][1]}; "
@@ -105,7 +107,9 @@ def discover(points: Iterable[EntryPoint] | None = None) -> list[Plugin]:
         raise PluginError(f"ZOO_PLUGINS names {', '.join(sorted(unknown))}; installed are: {known or 'none'}")
     # Many plugins come in one package, whose metadata is parsed anew by each question for its name or version.
     package = cache(_package)
-    return [_load(point, package) for point in found if not wanted or point.name in wanted]
+    # What a plugin prints is no result of ours, and would spoil a JSON document.
+    with redirect_stdout(sys.stderr):
+        return [_load(point, package) for point in found if not wanted or point.name in wanted]
 
 
 def assemble(plugins: list[Plugin]) -> Installed:
@@ -129,7 +133,7 @@ def installed() -> Installed:
     plugins = discover()
     for plugin in plugins:
         if plugin.error:
-            print(f"warning: plugin {plugin.provider} was dropped: {plugin.error}", file=sys.stderr)
+            print(visible(f"warning: plugin {plugin.provider} was dropped: {plugin.error}"), file=sys.stderr)
     return assemble(plugins)
 
 
@@ -143,7 +147,9 @@ def _load(point: EntryPoint, of: Callable[[Distribution], tuple[str, str]]) -> P
     provider = Provider(point.name, *(of(point.dist) if point.dist else ()))
     try:
         module = point.load()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Plugin(provider, error=f"its import failed: {_reason(error)}")
     manager = Manager(GROUP)
     manager.add_hookspecs(Hooks)
@@ -167,6 +173,8 @@ def _drain(manager: pluggy.PluginManager, hook: str, wanted: Any) -> list[Any]:
     items: list[Any] = []
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         offered = implementation.function()
+        if isinstance(offered, (str, bytes, Path)):
+            raise PluginError(f"{hook} returned {offered!r}; wanted a list, also of one")
         for item in offered or ():
             if not isinstance(item, wanted):
                 raise PluginError(f"{hook} returned {item!r}; wanted {getattr(wanted, '__name__', 'a path')} records")

@@ -35,6 +35,8 @@ def taker(annotation: Any) -> Take:
         return _items(taker(arguments[0]), tuple)
     if origin is tuple:
         return _tuple([taker(one) for one in arguments])
+    if origin is dict and arguments[0] is str:
+        return _mapping(taker(arguments[1]))
     if annotation is float:
         return _float
     if annotation in (bool, int, str, type(None)):
@@ -58,11 +60,13 @@ def _one_of(choices: tuple[Any, ...]) -> Take:
 
 
 def _either(takers: list[Take]) -> Take:
-    """Where several types of a union take a value, pydantic weighs which of them fits it best."""
+    """Where several types of a union take a value, pydantic weighs which fits it best: int, of a whole number."""
 
     def take(value: Any) -> Any:
         taken = [found for found in (one(value) for one in takers) if found is not UNSURE]
-        return taken[0] if len(taken) == 1 else UNSURE
+        exact = [found for found in taken if type(found) is type(value) is int]
+        fits = exact if len(exact) == 1 else taken
+        return fits[0] if len(fits) == 1 else UNSURE
 
     return take
 
@@ -73,6 +77,16 @@ def _items(item: Take, into: Callable[[list[Any]], Any]) -> Take:
             return UNSURE
         items = [item(one) for one in value]
         return UNSURE if UNSURE in items else into(items)
+
+    return take
+
+
+def _mapping(value: Take) -> Take:
+    def take(data: Any) -> Any:
+        if type(data) is not dict:
+            return UNSURE
+        found = {key: value(one) if type(key) is str else UNSURE for key, one in data.items()}
+        return UNSURE if any(one is UNSURE for one in found.values()) else found
 
     return take
 

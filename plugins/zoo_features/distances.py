@@ -97,12 +97,12 @@ def mmd(x: Tensor, y: Tensor) -> Tensor:
 
 def kernel_distance(
     real: Tensor, fake: Tensor, /, *, subsets: int = 100, size: int = 1000, seed: int = 0
-) -> tuple[float, float]:
+) -> tuple[float, float | None]:
     """Return mean and standard deviation of `mmd` over random subsets: the KID, where the features are Inception's.
 
     real: (M, D), fake: (N, D) of any float type. A subset has min(size, M, N) images of each set, drawn without
-    replacement. The deviation is the population's (divided by `subsets`), as torchmetrics has it. ValueError: not
-    two-dimensional, not finite, D differs, subsets < 1, or a subset of fewer than 2 images.
+    replacement. The deviation is the population's (divided by `subsets`), as torchmetrics has it; None of one subset.
+    ValueError: not two-dimensional, not finite, D differs, subsets < 1, or a subset of fewer than 2 images.
 
     Source: Bińkowski et al. 2018, arXiv:1801.01401.
     """
@@ -122,7 +122,8 @@ def kernel_distance(
         return features[torch.randperm(len(features), generator=generator)[:size].to(features.device)]
 
     found = torch.stack([mmd(draw(real), draw(fake)) for _ in range(subsets)])
-    return float(found.mean()), float(found.std(correction=0))
+    # One subset has no deviation.
+    return float(found.mean()), float(found.std(correction=0)) if subsets > 1 else None
 
 
 def neighbourhood(real: Tensor, fake: Tensor, /, *, nearest: int = 5, block: int = 1000) -> Neighbourhood:

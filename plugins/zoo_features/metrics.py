@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.api import DataError, Evidence, ExtractorOption, Field, Measurement, content_hash
+from zoo.api import (
+    DataError,
+    Evidence,
+    ExtractorOption,
+    Field,
+    Finding,
+    GenerativeTask,
+    Measurement,
+    Setting,
+    content_hash,
+)
 from zoo_features import distances
 from zoo_features.extractors import Extractor, Inception, facts, features_of
 
@@ -23,6 +33,11 @@ class FeatureMetric:
 
     samples: Samples = 10_000
     seeds: Seeds = 1
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if not isinstance(setting.task, GenerativeTask):
+            task = setting.spec.task.name
+            yield Finding(f"found a metric of images that a network makes; {task} makes none", "no metrics")
 
     def measured(
         self,
@@ -58,10 +73,11 @@ class FeatureMetric:
 
 
 def named(figure: str, extractor: Extractor) -> str:
-    """Return the name that a figure of this extractor goes by: FID and KID are names of Inception's alone."""
-    if isinstance(extractor, Inception):
-        return figure.replace("frechet_distance", "fid").replace("kernel_distance", "kid")
-    return f"{figure}[{extractor.label}]"
+    """Return the name that a figure of this extractor goes by: the field's, where it has one, or one with its label."""
+    for ours, theirs in extractor.figures.items():
+        if figure.startswith(ours):
+            return figure.replace(ours, theirs)
+    return figure if isinstance(extractor, Inception) else f"{figure}[{extractor.label}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +108,7 @@ class KernelDistance(FeatureMetric):
     def __call__(self, evidence: Evidence) -> list[Measurement]:
         def compare(real: Tensor, fake: Tensor, seed: int) -> dict[str, float]:
             mean, std = distances.kernel_distance(real, fake, subsets=self.subsets, size=self.subset_size, seed=seed)
-            return {"kernel_distance": mean, "kernel_distance_subset_std": std}
+            return {"kernel_distance": mean} | ({} if std is None else {"kernel_distance_subset_std": std})
 
         more = {"subsets": self.subsets, "subset_size": self.subset_size}
         return list(self.measured(evidence, self.extractor, compare, **more))
@@ -122,6 +138,15 @@ class Fid(FeatureMetric):
     weights: Annotated[str | None, Field(description="Path of the Inception weights; null: they are looked for.")] = (
         None
     )
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from super().check(setting)
+        least, test = 2 * Inception.dimensions, setting.info.test_images
+        if self.samples < least:
+            yield Finding(f"found {self.samples:,}", f"at least {least:,}, twice Inception's features", "samples")
+        if test < least:
+            found = f"found {test:,} test images, too few for the covariance of Inception's features"
+            yield Finding(found, f"at least {least:,}; kid, or the split train", warning=True)
 
     def __call__(self, evidence: Evidence) -> list[Measurement]:
         metric = FrechetDistance(samples=self.samples, seeds=self.seeds, extractor=Inception(weights=self.weights))

@@ -16,9 +16,11 @@ class AdversarialLoss:
 
     real, fake: the discriminator's logits (N,) of real and of generated images, high where it takes one for real.
     `compares`: the generator's loss needs the logits of real images; they come without a graph.
+    `bounded`: the discriminator's slope has to be kept within bounds.
     """
 
     compares: ClassVar[bool] = False
+    bounded: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return what the discriminator minimises."""
@@ -91,6 +93,8 @@ class Wasserstein(AdversarialLoss):
 
     Source: Arjovsky et al. 2017, arXiv:1701.07875; Gulrajani et al. 2017, arXiv:1704.00028.
     """
+
+    bounded: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()

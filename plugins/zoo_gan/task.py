@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -13,7 +13,9 @@ from zoo.api import (
     Condition,
     DataInfo,
     Field,
+    Finding,
     GenerativeTask,
+    Setting,
     Shape,
     Terminals,
     Turn,
@@ -73,6 +75,15 @@ class Gan(GenerativeTask):
             heads = (("logit", (1,)), ("classes", (info.classes,)))
             return Terminals(info.image, (1 + info.classes,), heads=heads)
         return Terminals(info.image, (1,), label if self.conditioning == "both" else ())
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        network = setting.spec.networks.get("discriminator")
+        if self.loss.bounded and network and not (self.gradient_penalty or _normed(network.architecture.data())):
+            found = "found a loss that needs a discriminator of bounded slope"
+            yield Finding(found, "gradient_penalty: 10, or spectral_norm in the discriminator", "loss", warning=True)
+
+    def twice(self, role: str) -> bool:
+        return role == "discriminator" and bool(self.r1 or self.r2 or self.gradient_penalty)
 
     def updates(self, role: str) -> int:
         return self.discriminator_steps if role == "discriminator" else 1
@@ -187,11 +198,13 @@ class Gan(GenerativeTask):
     def _slope(self, turn: Turn, batch: Batch) -> Tensor:
         """Return the gradient of each image's logit by its pixels (N, C H W), itself with a graph."""
         import torch
+        from torch.nn.attention import SDPBackend, sdpa_kernel
 
         images = batch.images.detach().float().requires_grad_()
-        # What torch.compile makes has no second derivative; the module inside it has.
+        # What torch.compile makes has no second derivative, nor have fused kernels of attention; the module has.
         networks = {role: getattr(one, "_orig_mod", one) for role, one in turn.networks.items()}
-        logits, _ = self._judged(turn._replace(networks=networks), Batch(images, batch.labels))
+        with sdpa_kernel(SDPBackend.MATH):
+            logits, _ = self._judged(turn._replace(networks=networks), Batch(images, batch.labels))
         (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return slope.flatten(1)
 
@@ -219,3 +232,10 @@ class Gan(GenerativeTask):
             logits.append(self.judge(networks, images, labels, info).cpu())
         found = torch.cat(logits)
         return {"images": len(found), "discriminator_logit": float(found.double().mean())}
+
+
+def _normed(data: Any) -> bool:
+    """Return whether an architecture's plain data ask for spectral norms."""
+    if isinstance(data, dict):
+        return bool(data.get("spectral_norm")) or any(map(_normed, data.values()))
+    return isinstance(data, list) and any(map(_normed, data))

@@ -8,6 +8,8 @@ from zoo import Component, hookimpl
 
 CIFAR = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
 
+COMPOSER = "MosaicML Composer, method card of ProgressiveResizing"
+
 
 @hookimpl
 def zoo_components() -> Iterator[Component]:
@@ -21,12 +23,14 @@ def zoo_components() -> Iterator[Component]:
     ):
         yield Component("dataset", name, f"zoo_images.datasets:{target}", summary, source)
     jitter = "Change brightness, contrast, saturation and hue in a random order."
+    resizing = "Small images first, whole ones at the end."
     trivial = "One of fourteen changes of shape or colour, of any strength."
     for name, target, summary, source in (
         ("horizontal_flip", "augmentations:HorizontalFlip", "Mirror left and right.", ""),
         ("random_crop", "augmentations:RandomCrop", "Pad all sides and cut out the old size somewhere.", ""),
         ("color_jitter", "augmentations:ColorJitter", jitter, ""),
         ("cutout", "augmentations:Cutout", "Grey out a square.", "DeVries and Taylor 2017, arXiv:1708.04552"),
+        ("progressive_resizing", "resizing:ProgressiveResizing", resizing, COMPOSER),
         ("trivial_augment", "trivial:TrivialAugment", trivial, "Müller and Hutter 2021, arXiv:2103.10158"),
         (
             "mixup",

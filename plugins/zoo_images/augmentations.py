@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from zoo.api import Augmentation, DataError, Field
+from zoo.api import Augmentation, DataError, Field, Finding, Setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from torch import Tensor
 
@@ -33,6 +35,16 @@ class RandomCrop(Augmentation):
 
     padding: Annotated[int, Field(ge=1, le=256, description="Pixels added on each side.")] = 4
     mode: Literal["reflect", "zeros"] = "reflect"
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        height, width = setting.info.image[1:]
+        found = f"found {self.padding} for images of {width}x{height}"
+        if self.mode == "reflect" and self.padding >= min(height, width):
+            yield Finding(found, "less than their sides, or mode: zeros", "padding")
+        elif self.padding * 2 > min(height, width):
+            yield Finding(
+                found, "at most half a side, so that half of an image stays in sight", "padding", warning=True
+            )
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch
@@ -68,6 +80,12 @@ class Cutout(Augmentation):
 
     size: Annotated[int, Field(ge=1, le=4096, description="Side of the square in pixels.")] = 8
 
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        height, width = setting.info.image[1:]
+        if self.size >= max(height, width):
+            found = f"found {self.size}, which can hide an image of {width}x{height} whole"
+            yield Finding(found, "less than a side", "size", warning=True)
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch
 
@@ -95,6 +113,14 @@ class ColorJitter(Augmentation):
     hue: Annotated[
         float, Field(ge=0, le=0.5, description="Turns of the colour wheel are drawn from -this to this.")
     ] = 0.0
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        channels = setting.info.image[0]
+        if channels != 3:
+            yield Finding(f"found color_jitter for images of {channels} channels", "images of 3")
+        if not (self.brightness or self.contrast or self.saturation or self.hue):
+            wanted = "a strength, such as brightness: 0.1"
+            yield Finding("found color_jitter without a strength, which changes nothing", wanted, warning=True)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch

@@ -31,6 +31,9 @@ class Archive(DataSource):
     def info(self) -> DataInfo:
         return self.known
 
+    def fingerprint(self) -> str | None:
+        return store.read_facts(self.name)["fingerprint"] if self.name in store.stored() else None
+
     def load(self) -> Dataset:
         if self.name not in store.stored():
             raise DataError(
@@ -125,6 +128,9 @@ class Images(DataSource):
 
     def info(self) -> DataInfo:
         return store.read_info(self.name)
+
+    def fingerprint(self) -> str | None:
+        return store.read_facts(self.name)["fingerprint"] if self.name in store.stored() else None
 
     def load(self) -> Dataset:
         return store.load(self.name)

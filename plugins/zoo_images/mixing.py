@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from zoo.api import Field, Mixing
+from zoo.api import Field, Finding, Mixing, Setting
 from zoo_images.augmentations import uniform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from torch import Tensor
 
@@ -26,6 +28,9 @@ class Mixup(Mixing):
 
     alpha: Alpha = 0.2
     probability: Probability = 1.0
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from _alone(setting)
 
     def mix(self, images: Tensor, labels: Tensor, classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         import torch
@@ -49,6 +54,9 @@ class CutMix(Mixing):
 
     alpha: Alpha = 1.0
     probability: Probability = 1.0
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from _alone(setting)
 
     def mix(self, images: Tensor, labels: Tensor, classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         import torch
@@ -113,3 +121,8 @@ def mixed_labels(labels: Tensor, other: Tensor, share: Tensor, classes: int) -> 
     if labels.dim() == 1:
         labels = (labels[:, None] == torch.arange(classes, device=labels.device)).to(torch.float32)
     return torch.lerp(labels, labels.index_select(0, other), share[:, None])
+
+
+def _alone(setting: Setting) -> Iterator[Finding]:
+    if setting.batch == 1:
+        yield Finding("found one image a step, which has no other to be mixed with", "2 or more", warning=True)

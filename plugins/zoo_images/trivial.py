@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from zoo.api import Augmentation, DataError, Field
+from zoo.api import Augmentation, DataError, Field, Finding, Setting
 from zoo_images.augmentations import BLUE, GREEN, RED, choose
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from torch import Tensor
 
@@ -45,6 +47,11 @@ class TrivialAugment(Augmentation):
 
     strength: Annotated[float, Field(ge=0, le=1, description="Scales all ranges; 1: those of the paper.")] = 1.0
     probability: Annotated[float, Field(ge=0, le=1, description="Share of the images that are changed.")] = 1.0
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        channels = setting.info.image[0]
+        if channels not in (1, 3):
+            yield Finding(f"found trivial_augment for images of {channels} channels", "images of 1 or 3")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         import torch

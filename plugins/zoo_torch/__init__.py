@@ -76,8 +76,8 @@ INITIALIZERS = {
     "orthogonal": "Weights that are orthogonal matrices.",
 }
 LOSSES = {
-    "cross_entropy": "Cross entropy of logits and labels.",
-    "multi_margin": "Multi-class hinge loss of logits and labels.",
+    "cross_entropy": ("CrossEntropy", "Cross entropy of logits and labels."),
+    "multi_margin": ("multi_margin", "Multi-class hinge loss of logits and labels."),
 }
 OPTIMIZERS = {
     "adadelta": "Adadelta.",
@@ -115,11 +115,14 @@ def zoo_components() -> Iterator[Component]:
         yield Component("layer", name, f"zoo_torch.{target}", summary)
     for name, target in ACTIVATIONS.items():
         yield Component("activation", name, f"zoo_torch.activations:{target}", f"torch.nn.{target}")
+    yield Component("activation", "formula", "zoo_torch.formulas:FormulaActivation", "A function that a formula gives.")
+    yield Component("schedule", "formula", "zoo_torch.formulas:formula_schedule", "A factor that a formula gives.")
     for name, (target, summary) in NORMS.items():
         yield Component("norm", name, f"zoo_torch.norms:{target}", summary)
+    for name, (target, summary) in LOSSES.items():
+        yield Component("loss", name, f"zoo_torch.losses:{target}", summary)
     for kind, module, table in (
         ("initializer", "initializers", INITIALIZERS),
-        ("loss", "losses", LOSSES),
         ("optimizer", "optimizers", OPTIMIZERS),
         ("schedule", "schedules", SCHEDULES),
     ):

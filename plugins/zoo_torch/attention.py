@@ -54,6 +54,16 @@ class SelfAttention(Layer):
             held_peak=peak + size,
         )
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        channels = input[0]
+        found: dict[str, Shape] = {"in_proj.weight": (3 * channels, channels)}
+        if self.qkv_bias:
+            found["in_proj.bias"] = (3 * channels,)
+        found["out_proj.weight"] = (channels, channels)
+        if self.bias:
+            found["out_proj.bias"] = (channels,)
+        return found
+
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import SelfAttention as Module
 
@@ -73,6 +83,9 @@ class Position(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, input, parameters=elements(input), tensors=1)
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"embedding": tuple(input)}
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import Position as Module
@@ -97,6 +110,9 @@ class Scale(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, input, parameters=self._count(input), tensors=1)
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"factor": (self._count(input), *(1 for _ in input[1:]))}
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import Scale as Module

@@ -32,6 +32,9 @@ class Embedding(Layer):
         (features,) = self.shape(input)
         return Cost(parameters=self.classes * features, tensors=1, peak=features, held_peak=features)
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"weight": (self.classes, self.features)}
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -132,6 +135,10 @@ class ZeroInit(Layer):
     def cost(self, input: Shape, /) -> Cost:
         cost: Cost = self.layer.cost(input)
         return cost
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        weights: dict[str, Shape] = self.layer.weights(input)
+        return weights
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import zeroed

@@ -104,6 +104,10 @@ class Conv(Layer):
             macs=weights * output[1] * output[2],
         )
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        weight = (self.channels, input[0] // self._groups(input), *pair(self.kernel))
+        return {"weight": weight, **({"bias": (self.channels,)} if self.bias else {})}
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -168,6 +172,10 @@ class ConvTranspose(Layer):
             macs=weights * input[1] * input[2],
         )
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        weight = (input[0], self.channels // self.groups, *pair(self.kernel))
+        return {"weight": weight, **({"bias": (self.channels,)} if self.bias else {})}
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -205,6 +213,9 @@ class Linear(Layer):
         return Cost.operation(
             input, output, parameters=weights + self.bias * self.features, tensors=1 + self.bias, macs=weights
         )
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"weight": (self.features, input[0]), **({"bias": (self.features,)} if self.bias else {})}
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

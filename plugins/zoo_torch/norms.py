@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
+from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, batch_of_one, elements, image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
 Epsilon = Annotated[float, Field(gt=0, description="Added to the variance.")]
@@ -45,6 +47,12 @@ class BatchNorm(Layer):
     def centers(self, input: Shape, /) -> bool:
         return True
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return _affine(input[:1]) if self.affine else {}
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from batch_of_one(setting.input, setting, self.label)
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -75,6 +83,9 @@ class GroupNorm(Layer):
     def centers(self, input: Shape, /) -> bool:
         return self.groups == input[0]
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return _affine(input[:1]) if self.affine else {}
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -103,6 +114,9 @@ class InstanceNorm(Layer):
 
     def centers(self, input: Shape, /) -> bool:
         return True
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return _affine(input[:1]) if self.affine else {}
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
@@ -137,6 +151,14 @@ class LayerNorm(Layer):
         # torch normalises the last dimension; bringing the channels back in front of the pixels is a second tensor.
         return cost._replace(held_peak=cost.held_peak + elements(input) * self._by_pixel(input))
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return _affine(input[:1] if self._by_pixel(input) else input) if self.affine else {}
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        input = setting.input
+        if (input[0] if self._by_pixel(input) else elements(input)) == 1:
+            yield Finding("found layer_norm over one value, of which nothing is left", "more channels", warning=True)
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
@@ -167,6 +189,13 @@ class RMSNorm(Layer):
         peak = cost.peak + size // channels
         return cost._replace(peak=peak, held_peak=cost.held_peak + size if self.affine else peak)
 
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        return {"weight": input[:1]} if self.affine else {}
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if setting.input[0] == 1:
+            yield Finding("found rms_norm over one channel, which leaves its sign", "more channels", warning=True)
+
     def module(self, input: Shape, /) -> nn.Module:
         from zoo_torch.modules import RMSNorm as Module
 
@@ -184,3 +213,8 @@ class NoNorm(Layer):
         from torch import nn
 
         return nn.Identity()
+
+
+def _affine(shape: Shape) -> dict[str, Shape]:
+    """Return the shapes of scale and shift."""
+    return {"weight": tuple(shape), "bias": tuple(shape)}

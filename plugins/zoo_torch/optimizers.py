@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Field, OptimizerOption, Wanted, ZooError
+from zoo.api import Field, Finding, OptimizerOption, Setting, Wanted, Weight, ZooError, requires
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,12 @@ def _fused(parameters: Parameters) -> bool:
     return all(one.device.type in FUSED and one.is_floating_point() for _, one in parameters)
 
 
+def _sgd(setting: Setting, *, momentum: float, dampening: float, nesterov: bool, **_: Any) -> Iterator[Finding]:
+    if nesterov and (momentum <= 0 or dampening != 0):
+        yield Finding("found nesterov", "a momentum above 0 and no dampening beside it", "nesterov")
+
+
+@requires(_sgd)
 def sgd(
     parameters: Parameters,
     /,
@@ -43,8 +50,6 @@ def sgd(
     """Return torch.optim.SGD."""
     import torch
 
-    if nesterov and (momentum <= 0 or dampening != 0):
-        raise ZooError("sgd: nesterov needs a momentum above 0 and no dampening")
     return torch.optim.SGD(
         parameters,
         lr,
@@ -175,6 +180,12 @@ def rmsprop(
     return torch.optim.RMSprop(parameters, lr, alpha, eps, weight_decay, momentum, centered)
 
 
+def _rprop(setting: Setting, *, step_sizes: tuple[float, float], **_: Any) -> Iterator[Finding]:
+    if step_sizes[0] > step_sizes[1]:
+        yield Finding(f"found {list(step_sizes)}", "the smallest step, then the largest", "step_sizes")
+
+
+@requires(_rprop)
 def rprop(
     parameters: Parameters,
     /,
@@ -207,6 +218,14 @@ def adafactor(
     return torch.optim.Adafactor(parameters, lr, beta2_decay, d=d, weight_decay=weight_decay)
 
 
+def _muon(setting: Setting, **_: Any) -> Iterator[Finding]:
+    others = [name for name, shape in setting.weights() if not _maps(shape)]
+    if others:
+        more = f" and {len(others) - 1} more that are" if len(others) > 1 else ", which is"
+        yield Finding(f"found {others[0]}{more} no matrix", "by_group: {matrices: muon, rest: adamw}")
+
+
+@requires(_muon)
 def muon(
     parameters: Parameters,
     /,
@@ -234,6 +253,28 @@ def muon(
     return Muon(parameters, lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps)
 
 
+def _groups(setting: Setting, last: str) -> dict[str, tuple[Weight, ...]]:
+    """Return the weights that each group of `by_group` gets."""
+    weights = setting.weights()
+    matrices = [one for one in weights if _maps(one.shape)]
+    if last == "rest":
+        matrices = matrices[:-1]
+    return {"matrices": tuple(matrices), "rest": tuple(one for one in weights if one not in matrices)}
+
+
+def _by_group(setting: Setting, *, last: str, **_: Any) -> Iterator[Finding]:
+    for group, weights in _groups(setting, last).items():
+        if not weights:
+            yield Finding(
+                "found an optimizer that gets no weights", "one optimizer for all of them", group, warning=True
+            )
+
+
+def _group(option: str, setting: Setting, *, last: str, **_: Any) -> Setting:
+    return replace(setting, weights=lambda: _groups(setting, last)[option])
+
+
+@requires(_by_group, inside=_group)
 def by_group(
     parameters: Parameters,
     /,
@@ -261,4 +302,8 @@ def by_group(
 
 def _is_matrix(parameter: torch.nn.Parameter) -> bool:
     """Whether a parameter maps several inputs to each output: (out, in) or (out, in, height, width)."""
-    return parameter.ndim in (2, 4) and parameter.shape[1] > 1
+    return _maps(tuple(parameter.shape))
+
+
+def _maps(shape: tuple[int, ...]) -> bool:
+    return len(shape) in (2, 4) and shape[1] > 1

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from zoo.api import Field, ScheduleOption
+from zoo.api import Field, Finding, ScheduleOption, Setting, requires
 
 Schedule = Callable[[int], float]
 Share = Annotated[float, Field(ge=0, le=1)]
 Steps = Annotated[int, Field(ge=1, le=10**12)]
+
+
+def _late(option: str) -> Callable[..., Iterator[Finding]]:
+    """Return what says that steps named by `option` come too late to be seen."""
+
+    def check(setting: Setting, **options: Any) -> Iterator[Finding]:
+        value = options[option]
+        late = [one for one in (value if isinstance(value, list) else [value]) if one >= setting.steps]
+        if late:
+            found = f"found {late[0]:,}, which comes after the last of {setting.steps:,} steps"
+            yield Finding(found, f"less than {setting.steps:,}", option, warning=True)
+
+    return check
 
 
 def constant(steps: int, /) -> Schedule:
@@ -22,6 +36,7 @@ def constant(steps: int, /) -> Schedule:
     return lambda step: 1.0
 
 
+@requires(_late("every"))
 def step(
     steps: int,
     /,
@@ -33,6 +48,7 @@ def step(
     return lambda step: factor ** (step // every)
 
 
+@requires(_late("milestones"))
 def multi_step(
     steps: int,
     /,
@@ -68,6 +84,13 @@ def cosine(steps: int, /, *, floor: Share = 0.0) -> Schedule:
     return lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * min(step / steps, 1))) / 2
 
 
+def _restarts(setting: Setting, *, period: int, **_: Any) -> Iterator[Finding]:
+    if period > setting.steps:
+        found = f"found {period:,}, which does not end in {setting.steps:,} steps"
+        yield Finding(found, f"at most {setting.steps:,}", "period", warning=True)
+
+
+@requires(_restarts)
 def cosine_restarts(steps: int, /, *, period: Steps, floor: Share = 0.0) -> Schedule:
     """Return cosines of `period` steps, one after another; CosineAnnealingWarmRestarts.
 
@@ -107,6 +130,17 @@ def one_cycle(
     return factor
 
 
+def _warmup(setting: Setting, *, over: int, **_: Any) -> Iterator[Finding]:
+    if over > setting.steps:
+        found = f"found {over:,}, more than the {setting.steps:,} steps, so that the full rate is never reached"
+        yield Finding(found, f"less than {setting.steps:,}", "over", warning=True)
+
+
+def _after(option: str, setting: Setting, *, over: int, **_: Any) -> Setting:
+    return replace(setting, steps=max(setting.steps - over, 1))
+
+
+@requires(_warmup, inside=_after)
 def warmup(
     steps: int,
     /,

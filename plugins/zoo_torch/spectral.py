@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.api import Cost, Layer, LayerOption, Shape, ShapeError, elements
 from zoo_torch.conditioning import Embedding
@@ -24,18 +24,24 @@ class SpectralNorm(Layer):
 
     layer: LayerOption
 
-    def _weight(self, input: Shape) -> tuple[int, int]:
-        """Return rows and columns of the weight as a matrix of one row for each channel that comes out."""
-        if isinstance(self.layer, Embedding):
-            return self.layer.classes, self.layer.shape(input)[0]
-        if not isinstance(self.layer, (Conv, ConvTranspose, Linear)):
+    def _inside(self, input: Shape) -> Any:
+        """Return the layer with the weight."""
+        layer = self.layer.inner(input)
+        if not isinstance(layer, (Conv, ConvTranspose, Linear, Embedding)):
             raise ShapeError(
-                f"spectral_norm: {self.layer.label} is none of the layers with one weight that it can take; "
+                f"spectral_norm: {layer.label} is none of the layers with one weight that it can take; "
                 "wanted conv, conv_transpose, linear or embedding"
             )
-        channels = self.layer.shape(input)[0]
-        weights = self.layer.cost(input).parameters - self.layer.bias * channels
-        rows = channels // self.layer.groups if isinstance(self.layer, ConvTranspose) else channels
+        return layer
+
+    def _weight(self, input: Shape) -> tuple[int, int]:
+        """Return rows and columns of the weight as a matrix of one row for each channel that comes out."""
+        layer = self._inside(input)
+        channels = layer.shape(input)[0]
+        if isinstance(layer, Embedding):
+            return layer.classes, channels
+        weights = layer.cost(input).parameters - layer.bias * channels
+        rows = channels // layer.groups if isinstance(layer, ConvTranspose) else channels
         return rows, weights // rows
 
     def shape(self, input: Shape, /) -> Shape:
@@ -48,7 +54,7 @@ class SpectralNorm(Layer):
         inner: Cost = self.layer.cost(input)
         # To find the value, torch copies both vectors, and a weight whose rows do not lie in order; then the divided
         # weight is a tensor of its own while the layer runs.
-        turned = isinstance(self.layer, ConvTranspose) and rows > 1 and input[0] > 1 and columns > input[0]
+        turned = isinstance(self._inside(input), ConvTranspose) and rows > 1 and input[0] > 1 and columns > input[0]
         copied = rows * columns * turned
         reads = elements(input) if input else 0
         estimate = reads + copied + 2 * rows + columns
@@ -56,6 +62,11 @@ class SpectralNorm(Layer):
         return inner._replace(
             buffers=inner.buffers + rows + columns, tensors=inner.tensors + 2, peak=peak, held_peak=peak
         )
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        inner = self.layer.weights(input)
+        weight: Shape = inner.pop("weight")
+        return {**inner, "parametrizations.weight.original": weight}
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch.nn.utils.parametrizations import spectral_norm

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 import zoo
@@ -83,11 +86,49 @@ def test_building_begins_from_the_seed(registry: Registry) -> None:
         (1024, "1 KiB", True, 0),
         (1_500_000, "1.5M", True, 0),
         (20_000, "20k", True, 0),
+        (1001, "1.001k", True, 0),
+        (1126, "1.1 KiB", True, 0),
+        (1000, "1000.5", True, 0),
+        (1000, "<1000.5", True, 0),
+        (1001, "<1.0005k", False, -1),
+        (100_000, "<=1e5", True, 0),
+        (1500, "1.5e-3M", True, 0),
+        (100_000, 1e5, True, 0),
     ],
 )
-def test_a_bound_is_inclusive_unless_it_says_otherwise(figure: int, bound: int | str, kept: bool, spare: int) -> None:
+def test_a_bound_is_inclusive_unless_it_says_otherwise(figure: int, bound: float | str, kept: bool, spare: int) -> None:
     verdict = judge("parameters", figure, bound)
     assert (verdict.kept, verdict.spare) == (kept, spare)
+
+
+@settings(deadline=None)
+@given(
+    thousandths=st.integers(0, 10**9),
+    unit=st.sampled_from(["k", "M", "G", "KiB", "MiB", "GiB"]),
+    sign=st.sampled_from(["", "<=", "<", "="]),
+    off=st.integers(-2, 2),
+)
+def test_a_bound_of_three_decimals_is_exact(thousandths: int, unit: str, sign: str, off: int) -> None:
+    size = {"k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit]
+    figure = max(0, thousandths * size // 1000 + off)
+    bound = f"{sign}{thousandths // 1000}.{thousandths % 1000:03} {unit}"
+    if sign == "=" and thousandths * size % 1000:
+        with pytest.raises(ValueError, match="no whole number"):
+            judge("macs", figure, bound)
+        return
+    # In whole numbers: figure <= thousandths * size / 1000.
+    left = thousandths * size - figure * 1000
+    assert judge("macs", figure, bound).kept == {"": left >= 0, "<=": left >= 0, "<": left > 0, "=": left == 0}[sign]
+
+
+def test_a_bound_that_nothing_can_equal_is_refused_where_it_stands(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "half.yaml"
+    path.write_text('extends: quickstart\nbudget: {parameters: "=1.0005k"}\n')
+    with pytest.raises(SpecError) as caught:
+        zoo.check(path, registry=registry)
+    assert str(caught.value) == (
+        f"{path}:2:10: parameters: found '=1.0005k', which is no whole number; wanted one, since figures are whole"
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +151,8 @@ def test_a_network_can_have_limits_of_its_own(registry: Registry) -> None:
 
 
 def test_a_verdict_says_what_is_left() -> None:
-    assert str(judge("memory", 1000, "4 KiB", unit="B")) == "memory: 1,000 B of 4 KiB, 3,096 to spare"
+    assert str(judge("memory", 1000, "4 KiB", unit="B")) == "memory: 1,000 B of 4,096 B, 3,096 to spare"
+    assert str(judge("memory", 5000, "<4 KiB", unit="B")) == "memory: 5,000 B of <4,096 B, 905 too many"
     assert str(judge("parameters", 99, "=100")) == "parameters: 99 of =100, 1 too few"
     assert isinstance(judge("x", 1, 1), Verdict)
 

@@ -56,6 +56,22 @@ def test_the_loss_is_the_mean_over_images_not_over_batches(registry: Registry) -
     assert figures["loss"] == pytest.approx(float(expected))
 
 
+def test_the_loss_is_measured_without_label_smoothing(registry: Registry) -> None:
+    logits, labels = [[3.0, 0, 0, 0, 0, 0], [0.0, 0, 2, 0, 0, 0]], [0, 1]
+    smooth = task(registry, loss={"cross_entropy": {"label_smoothing": 0.1}})
+    figures = smooth.evaluate({"classifier": Echo()}, batches(logits, labels, 1), INFO)
+    plain = task(registry).evaluate({"classifier": Echo()}, batches(logits, labels, 2), INFO)
+    expected = nn.CrossEntropyLoss(label_smoothing=0.1)(torch.tensor(logits), torch.tensor(labels))
+    assert figures["loss"] == pytest.approx(plain["loss"])
+    assert figures["loss_as_trained"] == pytest.approx(float(expected))
+    assert "loss_as_trained" not in plain
+
+
+def test_the_headline_says_what_is_not_known(registry: Registry) -> None:
+    figures = {"loss": None, "accuracy_mean": 0.5, "accuracy_std": 0.1}
+    assert task(registry).headline("test", figures) == "test loss: not finite, test acc: 0.500±0.100"
+
+
 def test_the_spread_is_that_of_batches_of_64(registry: Registry) -> None:
     right, wrong = [1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0]
     logits = [right] * 64 + [wrong] * 32 + [right] * 32

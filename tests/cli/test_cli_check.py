@@ -29,8 +29,19 @@ steps       10,000    10000  0 to spare
 def test_a_broken_limit(zoo_command: Zoo, tiny: Path) -> None:
     code, out, err = zoo_command("check", tiny, "--set", "budget.parameters=1000")
     assert (code, err) == (10, "")
-    assert out.startswith("tiny: breaks 1 limit\n")
+    assert out.startswith("tiny: breaks 1 limit: budget.parameters\n")
+    assert out.endswith(
+        "\n\n`zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits\n"
+    )
     assert "parameters   2,264   1000  broken: 1,264 too many\n" in out
+
+
+def test_a_limit_of_bytes_is_told_in_bytes(zoo_command: Zoo, tiny: Path) -> None:
+    _, out, _ = zoo_command("check", tiny, "--set", "budget={memory: <8 KiB, file_size: 1 MiB}")
+    (row,) = (line.split() for line in out.splitlines() if line.startswith("memory "))
+    figure = int(row[1].replace(",", ""))
+    assert row[1:] == [f"{figure:,}", "B", "<8,192", "B", "broken:", f"{figure - 8191:,}", "too", "many"]
+    assert "1,048,576 B  " in out
 
 
 def test_layers_are_shown_as_a_tree(zoo_command: Zoo, here: Path) -> None:
@@ -88,7 +99,7 @@ def test_all_specs_are_checked_and_the_first_failure_decides(zoo_command: Zoo, h
     assert code == 13
     assert [line for line in out.splitlines() if line.startswith("tiny:")] == [
         "tiny: keeps 2 limits",
-        "tiny: breaks 1 limit",
+        "tiny: breaks 1 limit: budget.steps (b.yaml:9:29)",
     ]
     assert err.startswith("error: c.yaml:8:16: train.steps: found 'no'; wanted a whole number ")
 
@@ -138,3 +149,14 @@ def test_json_is_one_document_with_an_entry_for_each_spec(zoo_command: Zoo, tiny
     assert good["networks"]["classifier"]["layers"][0]["parameters"] == 2_264
     assert bad["exit_code"] == 3
     assert (bad["problems"][0]["file"], bad["problems"][0]["path"]) == ("bad.yaml", "train.steps")
+
+
+def test_a_warning_goes_to_stderr_and_changes_no_exit_code(zoo_command: Zoo, tiny: Path) -> None:
+    odd = ("--set", "networks.classifier.ema={decay: 0.99999, warmup: false}")
+    code, out, err = zoo_command("check", tiny, *odd)
+    assert code == 0
+    assert "warning" not in out
+    assert err.startswith("warning: --set networks.classifier.ema={decay: 0.99999, warmup: false}")
+    assert "networks.classifier.ema: found 0.99999 without a warm-up, which averages over some 100,000 updates" in err
+    (found,) = json.loads(zoo_command("check", tiny, *odd, "--json").out)
+    assert [one["path"] for one in found["warnings"]] == ["networks.classifier.ema"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from cli_support import TINY, Zoo
 from PIL import Image
 
+from zoo.data import store
 from zoo.data.store import data_folder
 
 
@@ -62,9 +64,86 @@ def test_what_was_left_out_is_told(zoo_command: Zoo, pictures: Path) -> None:
     (pictures / "train" / "cat" / "torn.png").write_text("")
     assert zoo_command("data", "add", "pets", "--from", pictures).code == 5
     assert zoo_command("data", "add", "pets", "--from", pictures, "--skip-corrupt").err == (
-        "1 file was passed over: no image under train/<class>/ or test/<class>/\n"
-        "1 corrupt image was left out: train/cat/torn.png\n"
+        "1 file was left out, not in the folder of a class: notes.txt\n"
+        "1 corrupt image was left out, no image that can be read: train/cat/torn.png\n"
     )
+
+
+def test_what_was_left_out_is_in_the_json(zoo_command: Zoo, pictures: Path) -> None:
+    (pictures / "train" / "cat" / "film.mp4").write_text("")
+    found = json.loads(zoo_command("data", "add", "pets", "--from", pictures, "--json").out)
+    assert found["left_out"] == [{"name": "train/cat/film.mp4", "reason": "no image by the name (.mp4)"}]
+    assert (found["name"], found["info"]["train_images"]) == ("pets", 8)
+
+
+def test_the_images_of_each_class_are_shown(zoo_command: Zoo, pictures: Path) -> None:
+    assert (
+        "images of a class  4 + 2 (training + test) in each\n"
+        in zoo_command("data", "add", "a", "--from", pictures).out
+    )
+    (pictures / "train" / "cat" / "0.png").unlink()
+    zoo_command("data", "add", "b", "--from", pictures)
+    assert "images of a class  cat 3 + 2, dog 4 + 2 (training + test)\n" in zoo_command("data", "show", "b").out
+    facts = json.loads(zoo_command("data", "show", "b", "--json").out)
+    assert facts["class_counts"] == {"cat": {"train": 3, "test": 2}, "dog": {"train": 4, "test": 2}}
+
+
+def test_the_ground_is_said_and_shown(zoo_command: Zoo, pictures: Path) -> None:
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(pictures / "train" / "cat" / "0.png")
+    shown = zoo_command("data", "add", "a", "--from", pictures, "--ground", "teal").out
+    assert "ground             #008080, under 1 transparent images\n" in shown
+    assert store.load("a").train.images[0, :, 0, 0].tolist() == [0, 128, 128]
+    code, _, err = zoo_command("data", "add", "b", "--from", pictures, "--ground", "whit")
+    assert (code, err) == (
+        5,
+        "error: found the ground 'whit'; wanted an opaque colour, such as white, black or '#ff8000'\n",
+    )
+
+
+def test_what_is_done_to_images_is_shown(zoo_command: Zoo, pictures: Path) -> None:
+    shown = zoo_command("data", "add", "a", "--from", pictures, "--size", 4, "--range", 0, 1000).out
+    assert "the largest square in the middle, scaled to 4x4\n" in shown
+    assert "greys of more than 8 bits from 0 (black) to 1000 (white)\n" in shown
+    assert "Cut the largest square out of each image's middle" in " ".join(
+        zoo_command("data", "add", "--help").out.split()
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_predict_refuses_what_does_not_end_before_it_loads_a_network(zoo_command: Zoo, here: Path) -> None:
+    os.mkfifo(here / "pipe.png")
+    for path, kind in (("pipe.png", "a pipe"), ("/dev/zero", "a device"), (".", "a folder")):
+        assert zoo_command("predict", "no-such-network", path) == (
+            5,
+            "",
+            f"error: {path}: it is {kind}, not a file; wanted an image file\n",
+        )
+
+
+def test_options_for_files_need_files(zoo_command: Zoo) -> None:
+    code, _, err = zoo_command("data", "add", "cifar100", "--ground", "black")
+    assert code == 2
+    assert err.startswith("error: --size, --ground, --range, --skip-corrupt and --test-fraction are for --from PATH")
+
+
+def test_a_stored_set_with_labels_out_of_range_is_named_and_can_be_brought_in_again(
+    zoo_command: Zoo, pictures: Path
+) -> None:
+    zoo_command("data", "add", "pets", "--from", pictures)
+    path = data_folder() / "pets.safetensors"
+    content = bytearray(path.read_bytes())
+    header = int.from_bytes(content[:8], "little")
+    start = json.loads(content[8 : 8 + header])["train_labels"]["data_offsets"][0] + 8 + header
+    content[start : start + 8] = (7).to_bytes(8, "little")
+    path.write_bytes(content)
+    code, _, err = zoo_command("data", "show", "pets")
+    assert (code, err) == (
+        5,
+        f"error: {path}: the data set 'pets': its training labels hold 7; wanted 0 to 1, the indices of its 2 class "
+        "names; bring it in again with `zoo data add pets --from PATH`\n",
+    )
+    assert zoo_command("data", "add", "pets", "--from", pictures).code == 0
+    assert zoo_command("data", "show", "pets").code == 0
 
 
 def test_what_cannot_be_downloaded_must_come_from_somewhere(zoo_command: Zoo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,18 @@ from cli_support import Zoo, write_distribution
 
 from zoo.cli import diagnosis
 from zoo.cli.diagnosis import Finding, fitting_torchvision
+from zoo.training.selfcheck import Examined, Fault
+
+
+@pytest.fixture(autouse=True)
+def examined(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say what the self-check finds; it is tested by itself, and takes seconds."""
+
+    def find(*faults: Fault) -> None:
+        monkeypatch.setattr("zoo.training.selfcheck.examine", lambda: Examined(100, (1, 2), faults))
+
+    find()
+    return find
 
 
 def findings(zoo_command: Zoo) -> tuple[int, dict[str, Finding]]:
@@ -23,6 +36,29 @@ def test_a_sound_machine_has_no_problem(zoo_command: Zoo) -> None:
     assert {"python", "packages", "torchvision", "cpu", "allocator", "data sets", "plugins"} <= found.keys()
     assert found["data set cifar100"] == Finding(
         "data set cifar100", "warning", "not on this machine", "bring it in: `zoo data add cifar100`"
+    )
+
+
+def test_a_right_machine_computes_rightly(zoo_command: Zoo) -> None:
+    text = "outputs and gradients of 100 operations are right, in threads: 1 and 2"
+    assert findings(zoo_command)[1]["arithmetic"] == Finding("arithmetic", "ok", text)
+
+
+def test_what_is_computed_wrongly_is_a_problem_and_what_is_avoided_is_told(
+    zoo_command: Zoo, examined: Callable[..., None]
+) -> None:
+    examined(
+        Fault("relu on 1x2x2", "the output is off by 1"), Fault("conv", "kills the process (signal 6)", avoided=True)
+    )
+    code, found = findings(zoo_command)
+    assert code == 1
+    assert "arithmetic" not in found
+    assert found["arithmetic of relu on 1x2x2"].level == "problem"
+    assert found["arithmetic of relu on 1x2x2"].text == "the output is off by 1"
+    assert found["arithmetic of conv"] == Finding(
+        "arithmetic of conv",
+        "ok",
+        "avoided: left to the library it would go wrong (kills the process (signal 6)); Zoo rewrites it",
     )
 
 

@@ -79,6 +79,29 @@ def test_shipped_specs_are_valid(path: Path, validator: Any, registry: Registry)
         changed("augment", ["horizontal_flip", {"random_crop": None}]),
         changed("budget", {"parameters": "<100000", "macs": {"bound": "20M"}}),
         changed("networks.classifier.budget", {"parameters": 10}),
+        {**SPEC, "let": {"widths": [8, "${width}", "${*others}"], "table": [[1, 2], ["a", None]]}},
+        changed("networks.classifier.architecture", {"resnet": {"widths": "${widths}"}}),
+        changed("networks.classifier.architecture", {"resnet": {"widths": ["${*widths}", 8]}}),
+        changed(
+            "networks.classifier.architecture.layers",
+            ["${*body}", {"for": {"each": ["a", "b"], "of": [[1, 2]], "layers": [{"conv": "${a}"}]}}],
+        ),
+        changed(
+            "networks.classifier.architecture.layers",
+            [{"when": {"condition": "${height > 8}", "layers": ["relu"], "otherwise": ["silu"]}}],
+        ),
+        changed(
+            "networks.classifier.architecture.layers",
+            [{"let": {"values": {"a": "${channels}"}, "layers": [{"conv": "${a}"}]}}],
+        ),
+        changed(
+            "networks.classifier.architecture.layers",
+            [{"formula": "x * sigmoid(x)"}, {"formula": {"formula": "x * a", "trainable": {"a": 1}}}],
+        ),
+        changed("networks.classifier.schedule", {"formula": "0.95 ** (step // 1000)"}),
+        changed(
+            "blocks", {"one": {"parameters": ["a", {"b": None}], "layers": ["relu"]}, "two": {"activation": "relu"}}
+        ),
     ],
 )
 def test_what_zoo_accepts_is_valid(data: dict[str, Any], validator: Any) -> None:
@@ -104,6 +127,9 @@ def test_what_zoo_accepts_is_valid(data: dict[str, Any], validator: Any) -> None
         changed("networks.classifier.architecture", {"resnet": {"activation": {"gelu": {"slope": 1}}}}),
         changed("budget", {"parameter": 1}),
         {"extends": "quickstart", "train": {"step": 10}},
+        changed("let", {"table": [{"a": 1}]}),
+        changed("blocks", {"one": {"layers": ["relu"], "activation": "relu"}}),
+        changed("networks.classifier.architecture.layers", [{"for": {"each": 1, "of": [1], "layers": ["relu"]}}]),
     ],
 )
 def test_a_mistake_is_invalid(data: dict[str, Any], validator: Any) -> None:

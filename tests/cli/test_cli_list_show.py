@@ -114,6 +114,30 @@ def test_a_component_as_json(zoo_command: Zoo, sharp: None) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "ends"), [("relu", ("4", "0", "-4", "4")), ("schedule/linear", ("1", "0.001", "0", "999"))]
+)
+def test_activations_and_schedules_are_drawn(
+    name: str, ends: tuple[str, ...], zoo_command: Zoo, tmp_path: Path
+) -> None:
+    code, out, err = zoo_command("show", name)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    *curve, axis, scale = lines[-14:]
+    assert (curve[0].split()[0], curve[-1].split()[0]) == ends[:2]
+    assert (scale.split()[0], scale.split()[-1]) == ends[2:]
+    assert all(" | " in line or line.endswith("|") for line in curve) and axis.strip().startswith("+-")
+    path = tmp_path / "curve.svg"
+    assert zoo_command("show", name, "--svg", path).out == f"{path}\n"
+    assert path.read_text().startswith("<svg ") and "<polyline " in path.read_text()
+
+
+def test_what_has_no_curve_is_not_drawn(zoo_command: Zoo, tmp_path: Path) -> None:
+    code, _, err = zoo_command("show", "conv", "--svg", tmp_path / "curve.svg")
+    assert code == 2
+    assert "--svg draws a spec, or one activation or schedule; conv has no curve" in err
+
+
 def test_every_component_can_be_shown(zoo_command: Zoo, registry: Registry) -> None:
     names = [f"{one.kind}/{one.name}" for one in registry]
     assert len(json.loads(zoo_command("show", *names, "--json").out)) == len(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,7 +92,7 @@ OPTIONS = {
         "--set",
         "--json",
     ],
-    "predict": ["NAME", "IMAGES", "--top", "--set", "--json"],
+    "predict": ["NAME", "IMAGES", "--top", "--ground", "--range", "--set", "--json"],
     "publish": ["RUNS", "--name", "--to", "--note", "--json"],
     "interpolate": ["NAME", "--rows", "--columns", "--way", "--seed", "--label", "--out", "--set", "--json"],
     "calibrate": ["METRIC", "--data", "--images", "--json"],
@@ -99,7 +100,7 @@ OPTIONS = {
     "reproduce": ["NAME", "--run", "--seeds", "--seed", "--challenge", "--set", "--json"],
     "data": [],
     "data list": ["--json"],
-    "data add": ["NAME", "--from", "--size", "--skip-corrupt", "--test-fraction"],
+    "data add": ["NAME", "--from", "--size", "--ground", "--range", "--skip-corrupt", "--test-fraction", "--json"],
     "data show": ["NAME", "--json"],
     "data remove": ["NAME", "--yes"],
     "data path": [],
@@ -223,7 +224,92 @@ def test_a_reader_that_goes_away_is_no_error(python: Callable[..., subprocess.Po
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait() == 1
+    assert process.wait() == 141
+
+
+@pytest.mark.parametrize("arguments", [["check", "quickstart"], ["list"], ["show", "conv", "--json"], ["doctor"]])
+def test_a_reader_that_goes_away_is_no_error_of_any_command(
+    python: Callable[..., subprocess.Popen[str]], arguments: list[str]
+) -> None:
+    process = python("import sys; from zoo.cli.main import main; sys.exit(main())", *arguments)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["check", "-h"], ["data", "add", "-h"]])
+def test_help_is_short_too(zoo_command: Zoo, arguments: list[str]) -> None:
+    assert zoo_command(*arguments) == zoo_command(*arguments[:-1], "--help")
+
+
+def test_the_module_is_the_command(python: Callable[..., subprocess.Popen[str]]) -> None:
+    process = python("import runpy, sys; sys.argv[1:] = ['--version']; runpy.run_module('zoo', run_name='__main__')")
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, f"zoo {zoo.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.svg"), "a.svg: No space left on device\n    make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device\n    make room, or name a place"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "run"),
+            "run: Permission denied\n    it belongs to somebody",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), "File name too long\n    choose a shorter name"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", b"a/b"), "a/b: Not a directory\n    look at the path"),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(
+    zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch, error: OSError, told: str
+) -> None:
+    monkeypatch.setattr(COMMANDS["schema"].load(), "callback", failing(error))
+    code, out, err = zoo_command("schema")
+    assert (code, out) == (1, "")
+    assert told in err and "bug" not in err
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("show", "quickstart", "--svg"), "a.svg"),
+        (("show", "quickstart", "--html"), "a.html"),
+        (("leaderboard", "--html"), "board.html"),
+        (("eject", "quickstart", "--out"), "net.py"),
+    ],
+)
+def test_a_full_disk_names_the_file(
+    zoo_command: Zoo, here: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("zoo.files.os.fsync", full)
+    code, _, err = zoo_command(*command, name)
+    assert code == 1
+    assert err.startswith(f"error: {name}: No space left on device\n    make room")
+    assert list(here.iterdir()) == []
+
+
+def test_an_error_moves_no_cursor(zoo_command: Zoo, here: Path) -> None:
+    (here / "a\x1b[2J.yaml").write_text('zoo: 1\nname: "b\\u009b1m"\n')
+    code, out, err = zoo_command("check", "a\x1b[2J.yaml")
+    assert (code, out) == (3, "")
+    assert "\x1b" not in err and "\x9b" not in err
+    assert r"a\u001b[2J.yaml:2:7" in err
+
+
+def test_a_summary_moves_no_cursor(zoo_command: Zoo, here: Path) -> None:
+    folder = here / "shelf" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "certificate.json").write_text("{}")
+    (folder / "spec.yaml").write_text('zoo: 1\nname: mine\nsummary: "red \\e[31m \\u009b1m"\n')
+    for arguments in (("list", "shelf"), ("list", "shelf", "--json")):
+        out = zoo_command(*arguments).out
+        assert r"\u001b[31m \u009b1m" in out
+        assert "\x1b" not in out and "\x9b" not in out
 
 
 GREET = """
@@ -256,6 +342,14 @@ def test_a_plugin_cannot_take_the_name_of_a_command(zoo_command: Zoo, site: Path
     )
     assert zoo_command("--help") == (4, "", message)
     assert zoo_command("check", "quickstart").code == 0
+
+
+def test_a_command_that_is_none_leaves_the_help_whole(zoo_command: Zoo, site: Path) -> None:
+    (site / "odd_zoo.py").write_text(GREET.replace("return [greet]", "return [greet, 5, None]"))
+    write_distribution(site, "zoo-odd", "1.0", {"odd": "odd_zoo"})
+    code, out, err = zoo_command("--help")
+    assert (code, "  greet  Say hello." in out) == (0, True)
+    assert "offers 5, which is no command" in err
 
 
 def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> None:

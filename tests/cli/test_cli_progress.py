@@ -93,6 +93,44 @@ def test_on_a_terminal_an_area_is_redrawn(registry: Registry, clock: Clock, scre
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
 
 
+@pytest.mark.parametrize("width", [30, 80])
+def test_no_figure_of_the_area_is_cut(
+    registry: Registry, clock: Clock, screen: Screen, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = display(registry, screen)
+    shown.begin(**BEGIN)
+    figures = {f"accuracy_of_part_{index}": 0.1234 for index in range(5)}
+    clock.now += 1
+    shown.step(60)
+    shown.metrics({"step": 60, **figures})
+    shown.end()
+    lines = STYLE.sub("", screen.getvalue()).splitlines()
+    assert all(any(f"{name} 0.1234" in line for line in lines) for name in figures)
+    assert any("9 s left" in line for line in lines)
+    assert "…" not in screen.getvalue()
+
+
+def test_what_moves_a_cursor_is_shown_and_not_done(screen: Screen) -> None:
+    terminal = Terminal("status", file=screen)
+    terminal.line("a\x1b[2Jb\x9b1mc")
+    terminal.table(("name", "text"), [("x\ny", "\x1b]0;title\x07\u202e")])
+    with terminal.area() as area:
+        area.line("above\x1b[1A")
+        area.draw("\x1b[3J", 0.5, "", ["line\x1b[1m"])
+    text = screen.getvalue()
+    for told in (
+        r"a\u001b[2Jb\u009b1mc",
+        r"x\u000ay",
+        r"\u001b]0;title\u0007\u202e",
+        r"above\u001b[1A",
+        r"line\u001b[1m",
+        r"\u001b[3J",
+    ):
+        assert told in text
+    assert not any(one in text for one in ("\x1b[2J", "\x9b", "\x1b]0;", "\x07", "\u202e", "\x1b[3J"))
+
+
 def test_the_area_is_drawn_five_times_a_second_at_most(registry: Registry, clock: Clock, screen: Screen) -> None:
     shown = display(registry, screen)
     shown.begin(**BEGIN)

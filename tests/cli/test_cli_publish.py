@@ -177,6 +177,15 @@ def test_images_of_any_mode_are_taken(name: str, mode: str, zoo_command: Zoo, sh
     assert zoo_command("predict", "tiny", picture(name, mode, (50, 20))).code == 0
 
 
+def test_a_folder_is_no_image(zoo_command: Zoo, here: Path) -> None:
+    (here / "images").mkdir()
+    assert zoo_command("predict", "cifar100-resnet-silu", "images") == (
+        5,
+        "",
+        "error: images: it is a folder, not a file; wanted an image file\n",
+    )
+
+
 def test_a_run_predicts_too(zoo_command: Zoo, shelf: None) -> None:
     path = picture("a.png")
     one, other = (json.loads(zoo_command("predict", name, path, "--json").out) for name in ("tiny", "one"))
@@ -188,7 +197,7 @@ def test_what_is_no_image_is_refused(zoo_command: Zoo, shelf: None) -> None:
     assert zoo_command("predict", "tiny", "a.png") == (
         5,
         "",
-        "error: a.png: this is no image that can be read; wanted PNG, JPEG, WebP or another kind of image\n",
+        "error: a.png: no image that can be read; wanted PNG, JPEG, WebP or another kind of image\n",
     )
 
 

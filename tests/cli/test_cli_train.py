@@ -68,7 +68,10 @@ def test_training_as_json(zoo_command: Zoo, tiny: Path) -> None:
 def test_nothing_is_trained_that_breaks_a_limit(zoo_command: Zoo, tiny: Path) -> None:
     code, out, err = zoo_command("train", tiny, "--run", "run", "--set", "budget.parameters=10")
     assert (code, out) == (10, "")
-    assert err.endswith("error: tiny: parameters: 2,264 of 10, 2,254 too many\n")
+    assert err.endswith(
+        "error: tiny: parameters: 2,264 of 10, 2,254 too many\n"
+        "    `zoo check --lint` says what could be saved, `zoo fit` finds widths that keep the limits\n"
+    )
     assert not Path("run").exists()
 
 
@@ -76,6 +79,7 @@ def test_a_run_of_another_spec_is_not_overwritten(zoo_command: Zoo, tiny: Path, 
     code, _, err = zoo_command("train", tiny, "--run", trained, "--set", "train.seed=1")
     assert code == 6
     assert "error: run: it holds a run of another spec" in err
+    assert ", with train.seed: 0, not 1; choose another folder with --run" in err
 
 
 def test_evaluation_gives_the_line_of_the_paper_and_a_table(zoo_command: Zoo, trained: Path) -> None:

@@ -14,6 +14,7 @@ from support import ROOT
 
 from zoo.data import store
 from zoo.data.importer import import_images
+from zoo.data.layout import LeftOut
 from zoo.errors import DataError
 
 ARCHIVE = Path(os.environ.get("ZOO_CIFAR100_ZIP") or ROOT.parent / "shared" / "data" / "cifar100.zip")
@@ -74,7 +75,8 @@ def test_corrupt_images_are_counted_and_named(pets: Path) -> None:
     for name in ("a", "b", "c", "d"):
         (pets / "train" / "cat" / f"{name}.png").write_bytes(b"no image")
     assert refused(pets) == (
-        f"{pets}: 4 of 12 images cannot be read: train/cat/a.png, train/cat/b.png, train/cat/c.png and 1 more; "
+        f"{pets}: 4 of 12 images cannot be taken: train/cat/a.png (no image that can be read), "
+        "train/cat/b.png (no image that can be read), train/cat/c.png (no image that can be read) and 1 more; "
         "mend or delete them, or leave them out with --skip-corrupt"
     )
     imported = import_images(pets, skip_corrupt=True)
@@ -85,13 +87,18 @@ def test_corrupt_images_are_counted_and_named(pets: Path) -> None:
 def test_a_cut_off_image_is_corrupt(pets: Path) -> None:
     path = picture(pets / "train" / "dog" / "big.png", size=8)
     path.write_bytes(path.read_bytes()[:40])
-    assert "1 of 9 images cannot be read: train/dog/big.png" in refused(pets)
+    assert "1 of 9 images cannot be taken: train/dog/big.png (no image that can be read)" in refused(pets)
 
 
 def test_files_that_are_no_images_are_passed_over_and_counted(pets: Path) -> None:
     (pets / "README.txt").write_text("hello")
     (pets / "train" / "cat" / ".DS_Store").write_text("")
-    assert import_images(pets).ignored == 1
+    (pets / "train" / "cat" / "notes.txt").write_text("")
+    assert import_images(pets).passed_over == (
+        LeftOut("README.txt", "not in the folder of a class"),
+        LeftOut("train/cat/.DS_Store", "hidden"),
+        LeftOut("train/cat/notes.txt", "no image by the name (.txt)"),
+    )
 
 
 def test_images_of_several_sizes_need_one(pets: Path) -> None:
@@ -134,7 +141,8 @@ def test_a_class_whose_images_are_all_corrupt_is_named(pets: Path) -> None:
     for path in (pets / "train" / "cat").iterdir():
         path.write_bytes(b"no image")
     assert refused(pets, skip_corrupt=True) == (
-        f"{pets}: classes without a training image: cat; fill or delete their folders"
+        f"{pets}: classes without a training image: cat (left out there: 3 files: no image that can be read); "
+        "fill or delete their folders"
     )
 
 
@@ -188,15 +196,20 @@ def test_a_damaged_file_in_a_zip_is_corrupt(pets: Path, tmp_path: Path) -> None:
     start = content.index(b"train/cat/1.png") + len("train/cat/1.png")
     content[start : start + 20] = b"\xff" * 20
     (tmp_path / "pets.zip").write_bytes(content)
-    assert "1 of 8 images cannot be read: train/cat/1.png; mend or delete them" in refused(tmp_path / "pets.zip")
+    assert "1 of 8 images cannot be taken: train/cat/1.png (damaged inside the zip" in refused(tmp_path / "pets.zip")
 
 
-def test_a_huge_file_in_a_zip_is_refused_unread(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("train/cat/0.png", b"\0" * (65 * 2**20))
-    assert "train/cat/0.png unpacks to 68,157,440 bytes; wanted at most 67,108,864 a file" in refused(
-        tmp_path / "bomb.zip"
+@pytest.mark.parametrize("name", ["train/cat/film.png", "film.mp4"])
+def test_a_huge_file_in_a_zip_is_left_unread_and_refuses_no_other(name: str, pets: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"\0" * (65 * 2**20))
+        for path in sorted(pets.rglob("*.png")):
+            archive.write(path, path.relative_to(pets))
+    found = import_images(tmp_path / "pets.zip", skip_corrupt=True)
+    assert (*found.passed_over, *found.corrupt) == (
+        LeftOut(name, "not in the folder of a class" if name == "film.mp4" else "larger than 67,108,864 bytes"),
     )
+    assert found.dataset.info.train_images == 6
 
 
 def test_progress_ends_at_the_last_image(pets: Path) -> None:

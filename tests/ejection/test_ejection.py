@@ -311,8 +311,13 @@ def test_a_module_that_needs_another_package_is_told(strangers: Registry) -> Non
     )
 
 
-@pytest.mark.parametrize("name", builtin_registry().names("activation"))
-def test_every_activation_can_be_ejected(name: str, registry: Registry) -> None:
+FORMULA = {"formula": {"formula": "max(x, 0) + a * min(x, b)", "trainable": {"a": 0.5}, "per_channel": {"b": 0.1}}}
+
+
+@pytest.mark.parametrize(
+    "name", [FORMULA, *(name for name in builtin_registry().names("activation") if name != "formula")], ids=str
+)
+def test_every_activation_can_be_ejected(name: Any, registry: Registry) -> None:
     spec = tiny([{"conv": 8}, name, "global_average_pool", {"linear": 10}])
     (one,) = api.check(spec, registry=registry).networks.values()
     module, ejected = (

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from zoo.errors import Interrupted, SpecError, TrainingError
 from zoo.evaluation.trained import Trained
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.loop import Training
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 from zoo.training.trainee import Trainee, make_networks
@@ -167,14 +169,26 @@ def test_the_discriminators_loss_does_not_reach_the_generator() -> None:
     [("only_discriminator", "discriminator", "generator"), ("only_generator", "generator", "discriminator")],
 )
 def test_an_update_of_one_network_leaves_the_weights_of_the_other(
-    task: str, trained: str, kept: str, run: Callable[..., Run], spec: Callable[..., Spec], gan_builder: Builder
+    task: str, trained: str, kept: str, spec: Callable[..., Spec], gan_builder: Builder, tmp_path: Path
 ) -> None:
-    chosen = {"task": {task: {"latent_size": 4}}}
-    found = run(**chosen)
+    chosen = spec(task={task: {"latent_size": 4}})
+    run = Run.prepare(tmp_path / "run", chosen)
+    training = Training(chosen, check(chosen, gan_builder), gan_builder, run, Reporter())
+    for step in range(3):
+        training.stepper.take(step)
     for role, same in ((kept, True), (trained, False)):
-        now, before = parameters(found, role), initial(spec(**chosen), gan_builder, role)
-        assert all(torch.equal(now[name], one) for name, one in before.items()) == same, role
-    assert (found.result() or {})["updates"] == {trained: 3, kept: 0}
+        now, before = training.trainees[role].module.state_dict(), initial(chosen, gan_builder, role)
+        assert all(torch.equal(now[name.removeprefix(f"{role}.network.")], one) for name, one in before.items()) == same
+    assert {role: one.updates for role, one in training.trainees.items()} == {trained: 3, kept: 0}
+
+
+def test_a_network_that_is_never_updated_is_named(run: Callable[..., Run]) -> None:
+    with pytest.raises(TrainingError) as caught:
+        run(task={"only_discriminator": {"latent_size": 4}})
+    assert str(caught.value) == (
+        "step 1: the task only_discriminator has not updated generator once; "
+        "wanted turn.update('generator', loss) in each step"
+    )
 
 
 def test_a_loss_that_compares_is_given_real_logits_without_a_graph() -> None:
@@ -192,7 +206,7 @@ def test_a_task_that_updates_more_often_than_it_states_is_stopped(run: Callable[
     with pytest.raises(TrainingError) as caught:
         run(task={"greedy": {"latent_size": 4}})
     assert str(caught.value) == (
-        "step 0: the task greedy updates generator more often than the 1 times a step that it states, and that the "
+        "step 1: the task greedy updates generator more often than the 1 times a step that it states, and that the "
         "budget was checked for"
     )
     assert caught.value.exit_code == 7

@@ -62,6 +62,19 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"times": 2, "shared": True, "layers": ["batch_norm"]},
         {"times": 3, "shared": "but_norms", "layers": ["batch_norm", {"residual": ["rms_norm", "silu"]}]},
     ],
+    "for": [{"each": "width", "of": [4, 6], "layers": [{"conv": 4}]}],
+    "let": [{"values": {"width": 4}, "layers": [{"conv": 4}, "relu"]}],
+    "when": [{"condition": True, "layers": ["silu"]}, {"condition": False, "layers": ["silu"], "otherwise": ["relu"]}],
+    "formula": [
+        {"formula": "x * sigmoid(a * x)", "trainable": {"a": 1.0}},
+        {
+            "formula": "where(x > 0, x, b * (exp(min(x, 0)) - 1) / (1 + a * a))",
+            "trainable": {"a": 1},
+            "per_channel": {"b": 0.5},
+        },
+        {"formula": "1 if x < 0 else 0"},
+        {"formula": "x"},
+    ],
     "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
     "residual": [{"layers": ["batch_norm"]}],
     "sum": [{}, {"over": "channels"}],
@@ -120,7 +133,8 @@ def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], bu
 
 leaves = st.sampled_from(
     [
-        *builtin_registry().names("activation", "norm"),
+        *(name for name in builtin_registry().names("activation", "norm") if name != "formula"),
+        {"formula": "1 / (1 + exp(-x)) * x"},
         "flatten",
         "identity",
         "global_average_pool",

@@ -23,6 +23,7 @@ COUNTS = {
     "alexnet": 61_100_840,
     "densenet-bc-100-12": 800_032,
     "densenet121": 7_978_856,
+    "efficientnet-lite0": 4_652_008,
     "googlenet": 6_624_904,
     "lenet5": 69_656,
     "mnasnet-0.5": 2_218_512,

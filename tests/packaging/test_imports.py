@@ -19,18 +19,18 @@ PLUGINS = PACKAGE.parent if (PACKAGE.parent / "zoo_torch").is_dir() else PACKAGE
 
 #: From the bottom up. A module imports from its own line and from those above it here.
 LAYERS = [
-    {"zoo", "zoo.errors", "zoo.files", "zoo.random"},
-    {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.values"},
+    {"zoo", "zoo.errors", "zoo.files", "zoo.hints", "zoo.random", "zoo.text"},
+    {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
-    {"zoo.budget", "zoo.builder"},
-    {"zoo.checking"},
+    {"zoo.budget", "zoo.promises", "zoo.builder"},
+    {"zoo.checking", "zoo.trainability"},
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
     {"zoo.challenges"},
     {"zoo.api"},
-    {"zoo.cli"},
+    {"zoo.cli", "zoo.__main__"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
 HEAVY = {
@@ -52,12 +52,14 @@ HEAVY = {
     "zoo.publishing.spot_check",
     "zoo.training.average",
     "zoo.training.checkpoint",
+    "zoo.training.devices",
     "zoo.training.engine",
     "zoo.training.graph",
     "zoo.training.loop",
     "zoo.training.profile",
     "zoo.training.seeds",
     "zoo.training.stepper",
+    "zoo.training.strided",
     "zoo.training.trainee",
     "zoo_torch.modules",
     "zoo_torch.muon",

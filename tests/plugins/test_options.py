@@ -117,7 +117,7 @@ def test_a_list_becomes_a_tuple_and_nested_options_are_checked() -> None:
         ({"lr": 1, "flag": 1}, "every.flag: found 1; wanted true or false"),
         ({"lr": 1, "flag": "no"}, "every.flag: found 'no'; wanted true or false"),
         ({"lr": 1, "mode": "c"}, "every.mode: found 'c'; wanted one of a, b"),
-        ({"lr": 1, "betas": [1, 2, 3]}, "every.betas: found a list; wanted a list of 2, each a number"),
+        ({"lr": 1, "betas": [1, 2, 3]}, "every.betas: found a list of 3; wanted a list of 2, each a number"),
         ({"lr": 1, "betas": [1, "x"]}, "every.betas.1: found 'x'; wanted a number"),
         ({"lr": float("nan")}, "every.lr: found nan; wanted a number > 0"),
         ({"lr": 1, "layers": "relu"}, "every.layers: found 'relu'; wanted a list of layers"),

@@ -99,7 +99,7 @@ def test_what_specs_are_made_of_is_taken(annotation: Any, value: Any, taken: Any
         (float, math.inf),
         (Annotated[int, Field(ge=1)], 0),
         (Annotated[str, Field(pattern="^a$")], "a\n"),
-        (int | float, 1),
+        (float | Annotated[float, Field(ge=0)], 1),
         (dict[str, int], {"a": 1}),
     ],
 )

@@ -77,7 +77,11 @@ def test_what_is_no_json_is_refused(published: Entry, builder: Builder) -> None:
         ("figures.test.top1.values", {"9": 0.99}, "test top1: its values are of the seeds 9"),
         ("shipped_seed", 7, r"the weights of seed 7 ship, which is none of the seeds \[0, 1, 2\]"),
         ("test_looks", {}, "the looks at the test images are not counted for each seed"),
-        ("weights.file", "others.safetensors", "there is no others.safetensors"),
+        (
+            "weights.file",
+            "others.safetensors",
+            "the certificate speaks of the weights 'others.safetensors'; those of an entry are loaded from weights",
+        ),
     ],
 )
 def test_a_wrong_statement_is_found(where: str, value: Any, message: str, published: Entry, builder: Builder) -> None:

@@ -263,7 +263,7 @@ def test_an_evaluation_of_another_checkpoint_is_refused(take: Take, builder: Bui
     run = take("seed-0")
     evaluate_run(run, builder, ["train"])
     run.write_evaluation({**(run.evaluation() or {}), "checkpoint_sha256": "0" * 64})
-    refused([run.folder], builder, RunError, "is about another checkpoint or a changed spec")
+    refused([run.folder], builder, RunError, "is about another checkpoint, other data or a changed spec")
 
 
 def test_an_evaluation_under_a_changed_spec_is_refused(take: Take, builder: Builder) -> None:
@@ -287,8 +287,15 @@ def test_one_seed_twice_is_refused(take: Take, builder: Builder) -> None:
 
 def test_a_run_on_other_images_is_refused(take: Take, builder: Builder) -> None:
     run = take("seed-0")
+    facts = run.facts()
+    run.write_facts({**facts, "data": "0" * 64, "dataset": {**facts["dataset"], "fingerprint": "0" * 64}})
+    refused([run.folder], builder, DataError, "it was trained on other data than shapes: {.*} is here now")
+
+
+def test_a_run_that_contradicts_itself_about_its_images_is_refused(take: Take, builder: Builder) -> None:
+    run = take("seed-0")
     run.write_facts({**run.facts(), "data": "0" * 64})
-    refused([run.folder], builder, RunError, "it was trained on other images than the data set shapes of this machine")
+    refused([run.folder], builder, RunError, "run.json: data: it is not the fingerprint in dataset")
 
 
 def test_a_name_that_is_taken_is_refused(published: Entry, builder: Builder) -> None:

@@ -77,6 +77,12 @@ def test_a_loss_may_differ_by_a_thousandth_and_no_more() -> None:
     assert list(differences(stated, check_of("test", 10, loss=2.003)))
 
 
+def test_what_earlier_versions_called_the_loss_is_that_of_training() -> None:
+    found = check_of("test", 10, loss=1.7, loss_as_trained=2.2)
+    assert list(differences(check_of("test", 10, loss=2.2), found)) == []
+    assert list(differences(check_of("test", 10, loss=2.2, loss_as_trained=2.2), found))
+
+
 def test_half_a_grey_may_differ_and_no_whole_one() -> None:
     stated = check_of("", 2, image_means=[10.0, 100.0])
     assert list(differences(stated, check_of("", 2, image_means=[10.4, 100.4]))) == []

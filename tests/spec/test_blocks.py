@@ -111,7 +111,7 @@ BROKEN = [
     ({"a": 3}, [], "blocks.a: found 3; wanted layers, or a mapping of parameters and layers"),
     (["relu"], [], "blocks: found a list; wanted a mapping from names to blocks"),
     ({"a": {"layer": ["relu"], "layers": ["relu"]}}, [], "blocks.a: found the unknown key 'layer'; wanted parameters, layers\n    did you mean 'layers'?"),
-    ({"a": [{"conv": "${width}"}]}, ["a"], "blocks.a.layers.0.conv: found the unknown variable 'width'; wanted one of the block's parameters (none) or a variable of let"),
+    ({"a": [{"conv": "${sides}"}]}, ["a"], "blocks.a.layers.0.conv: found the unknown variable 'sides'; wanted one of the block's parameters (none) or a variable of let, or of the running shape: channels, height, width, length, depth, features, classes"),
     ({"a": [{"conv": "${(1).real}"}]}, ["a"], None),
     ({"a": {"parameters": {"n": 0}, "layers": [{"conv": "${8 // n}"}]}}, ["a"], None),
     ({"one": CONV}, ["one"], "one: found no 'channels'; wanted a value: this parameter has no default"),

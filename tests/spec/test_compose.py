@@ -318,7 +318,7 @@ def test_all_problems_with_expressions_are_reported_once(write: Write) -> None:
 let:
   Width: 1
   lambda: 2
-  list: [1]
+  list: [1, {a: 1}]
   a: ${b}
   b: ${a + c}
   c: 1
@@ -333,7 +333,7 @@ y: {z: ["${wdth}", "${1 / 0}"]}
     assert refusal("a.yaml") == [
         f"a.yaml:3:3: let.Width: found the variable 'Width'; {reserved}",
         f"a.yaml:4:3: let.lambda: found the variable 'lambda'; {reserved}",
-        "a.yaml:5:9: let.list: found a list; wanted a number, a string, true, false or null",
+        "a.yaml:5:13: let.list.1: found a mapping; wanted a number, a string, true, false, null, or a list of these",
         "a.yaml:6:6: let.a: found variables that need each other: a -> b -> a",
         "a.yaml:9:6: let.d: found the unknown variable 'widht' in 'widht / 2'; "
         "wanted one of Width, a, b, c, e, lambda, list, width\n    did you mean 'width'?",

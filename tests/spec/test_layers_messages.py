@@ -107,7 +107,7 @@ CASES = [
         "a variable of let that is misspelt in a block",
         "a",
         "let: {width: 8}\nblocks: {a: [conv: '${widht}']}",
-        "broken.yaml:8:20: blocks.a.layers.0.conv: found the unknown variable 'widht'; wanted one of the block's parameters (none) or a variable of let\n"
+        "broken.yaml:8:20: blocks.a.layers.0.conv: found the unknown variable 'widht'; wanted one of the block's parameters (none) or a variable of let, or of the running shape: channels, height, width, length, depth, features, classes\n"
         "    did you mean 'width'?",
     ),
     case(
@@ -134,7 +134,7 @@ CASES = [
         "a list of exactly four",
         "zero_pad: [1, 2, 3, 4, 5]",
         "",
-        "broken.yaml:5:59: networks.classifier.architecture.layers.layers.0.zero_pad.padding: found a list; wanted a list of 4, each a whole number from 0 to 1,048,576",
+        "broken.yaml:5:59: networks.classifier.architecture.layers.layers.0.zero_pad.padding: found a list of 5; wanted a list of 4, each a whole number from 0 to 1,048,576",
     ),
     case(
         "branches without a branch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -46,6 +47,8 @@ DATA = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
     max_leaves=20,
 )
+
+NO_BLANK = "found ':' without a blank after it; wanted a key, ':', a blank, and its value"
 
 
 def yaml(text: str) -> Any:
@@ -235,7 +238,23 @@ def test_an_alias_is_the_value_of_its_anchor() -> None:
         ('a: "\\ud83d"', ["1:4: a: found half of a surrogate pair; wanted the character itself"]),
         ('a: "\\UFFFFFFFF"', ["1:5: found the escape '\\UFFFFFFFF'; wanted a character up to U+10FFFF"]),
         ("a: \x01", ["1:4: found the character U+0001; wanted printable text"]),
-        ("a: 1\nb\n", ["3:1: found a line without ':'; wanted a key with its value"]),
+        ("a: 1\nb\n", ["2:1: found a line without ':'; wanted a key with its value"]),
+        ("a b\nc: 1\n", ["1:1: found a line without ':'; wanted a key with its value"]),
+        ("a: 1\nb:2\nc: 3", [f"2:2: {NO_BLANK}"]),
+        ("zoo:1\nname: a", [f"1:4: {NO_BLANK}"]),
+        ("a:\n  b: 1\n  c:2\nd: 3", [f"3:4: {NO_BLANK}"]),
+        ("a:\n  b:1\n  c: 2", [f"2:4: {NO_BLANK}"]),
+        ("a:\n  - b:1\n    c: 2", [f"2:6: {NO_BLANK}"]),
+        ("a: 1\nb:2", [f"2:2: {NO_BLANK}"]),
+        ('a: 1\n"b":2\nc: 3', [f"2:4: {NO_BLANK}"]),
+        ("a: 1\nb:\u00a02\nc: 3", ["2:3: found the blank U+00A0 after ':'; wanted a space"]),
+        ("a:\u00a01\nb: 2", ["1:3: found the blank U+00A0 after ':'; wanted a space"]),
+        ("a: 1\nb\uff1a 2\nc: 3", ["2:2: found a full-width colon (U+FF1A); wanted ':' and a blank"]),
+        ("a:\n  -\tb: 1", ["2:4: found a tab in the indentation; wanted spaces"]),
+        ("a:\n  -\t- 1", ["2:4: found a tab in the indentation; wanted spaces"]),
+        ("a:\n \tb: 1", ["2:2: found a tab in the indentation; wanted spaces"]),
+        ("a: b\n\tc", ["2:1: found a tab in the indentation; wanted spaces"]),
+        ("a: |\n  b\n\tc", ["3:1: found a tab in the indentation; wanted spaces"]),
         ("- a\nb: c", ["2:1: found text that is in line with nothing above; wanted the next key or item"]),
         ("a: " + "1" * 101, ["1:4: a: found a number of 101 digits; wanted at most 100 digits"]),
     ],
@@ -289,6 +308,35 @@ def test_yaml_that_is_refused(text: str, problems: list[str]) -> None:
 )
 def test_json_that_is_refused(text: str, problems: list[str]) -> None:
     assert refusals(text, "json") == problems
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("a: b\t# c", {"a": "b"}),
+        ("a:\t1\nb:\t2\t\n", {"a": 1, "b": 2}),
+        ("a:\n  -\tb\n  - \tc", {"a": ["b", "c"]}),
+        ("a: {\t'b'\t:\t1,\t\n\t\n  c: 2\t}\t\n", {"a": {"b": 1, "c": 2}}),
+        ("\t# c\na: 1\n\t\n \t\n\t\t# d\nb: 2", {"a": 1, "b": 2}),
+        ("a: b\tc", {"a": "b\tc"}),
+        ("a:\n  b\n  \tc", {"a": "b c"}),
+        ("a: b\t\n  c", {"a": "b c"}),
+        ("a: |\t# c\n  b\n", {"a": "b\n"}),
+        ("a: |-2\t\n    b\n", {"a": "  b"}),
+        ("a: >+\t\n  b\n\n", {"a": "b\n\n"}),
+        ("a:\t&x\t1\nb:\t*x\t", {"a": 1, "b": 1}),
+        ("---\ta", "a"),
+    ],
+)
+def test_tabs_separate_where_yaml_lets_them(text: str, data: object) -> None:
+    assert read_text(text, "a.yaml", "yaml").data() == data
+
+
+def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.yaml"
+    os.mkfifo(path)
+    with pytest.raises(SpecError, match="found a pipe or a device; wanted a spec file"):
+        read(path)
 
 
 def test_an_alias_bomb_is_refused() -> None:

@@ -19,7 +19,7 @@ def recorder(trainees: Mapping[str, Trainee], generators: Sequence[torch.Generat
         before = {role: _state(trainee) for role, trainee in trainees.items()}
         generators_before = [generator.get_state() for generator in (*generators, torch.default_generator)]
         with HostForbidden():
-            figures = [{name: value.clone() for name, value in one.items()} for one in work()]
+            figures = {name: value.clone() for name, value in work().items()}
         for generator, state in zip((*generators, torch.default_generator), generators_before, strict=True):
             generator.set_state(state)
         for role, trainee in trainees.items():
@@ -29,9 +29,8 @@ def recorder(trainees: Mapping[str, Trainee], generators: Sequence[torch.Generat
         def replay() -> None:
             with HostForbidden():
                 found = work()
-            for kept, new in zip(figures, found, strict=True):
-                for name, value in kept.items():
-                    value.copy_(new[name])
+            for name, value in figures.items():
+                value.copy_(found[name])
 
         return replay, figures
 
@@ -41,6 +40,7 @@ def recorder(trainees: Mapping[str, Trainee], generators: Sequence[torch.Generat
 def _tensors(trainee: Trainee) -> list[Tensor]:
     modules = [trainee.module, *([trainee.average.module] if trainee.average else [])]
     found = [one.detach() for module in modules for one in module.state_dict(keep_vars=True).values()]
+    found += [trainee.average.made] if trainee.average and trainee.average.made is not None else []
     for optimizer in trainee.optimizers:
         for values in optimizer.state.values():
             found += [one for one in values.values() if isinstance(one, Tensor)]

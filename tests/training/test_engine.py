@@ -10,7 +10,8 @@ import torch
 
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
-from zoo.training.engine import bf16_units, choose
+from zoo.training.devices import bf16_units
+from zoo.training.engine import choose
 from zoo.training.run import Run
 
 BF16 = pytest.mark.skipif(not bf16_units(torch.device("cpu")), reason="this CPU has no instructions for bf16")
@@ -45,7 +46,7 @@ def test_bf16_by_name_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -
 def test_bf16_counts_only_where_the_cpu_has_instructions_for_it(
     amx: bool, avx: bool, units: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zoo.training.engine.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("zoo.training.devices.platform.machine", lambda: "x86_64")
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: avx)
     assert bf16_units(torch.device("cpu")) == units

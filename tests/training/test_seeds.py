@@ -159,6 +159,18 @@ def test_a_seed_that_fails_is_named_and_the_others_are_saved(
     }
 
 
+def test_seeds_that_fell_back_from_capturing_follow_one_another(
+    run: Callable[..., Run], captured: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured()
+    monkeypatch.setattr("zoo.training.seeds._side_by_side", lambda *_: pytest.fail("they went side by side"))
+    found = run(networks__classifier__optimizer={"adagrad": {}}, train__seeds=2, train__steps=2)
+    result = found.result()
+    assert result is not None
+    assert result["engine"] == "cpu, fp32, eager"
+    assert result["seconds"] == pytest.approx(sum(one["seconds"] for one in result["seeds"].values()), abs=0.01)
+
+
 def test_seeds_beyond_the_largest_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
         run(train__seed=2**32 - 2, train__seeds=3)

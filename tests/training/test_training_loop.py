@@ -54,10 +54,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(run: Callable[..., Run], tmp_path: Pa
     resumed = run("stopped")
     assert_equal(last_tensors(straight), last_tensors(resumed))
     assert straight.result()["test"] == resumed.result()["test"]
-    # The line of step 6 is a mean over steps 5 and 6; the resumed run knows step 6 alone.
-    lines = [
-        [(line["step"], line["loss"]) for line in one.metrics() if line["step"] != 6] for one in (straight, resumed)
-    ]
+    lines = [[(line["step"], line["loss"]) for line in one.metrics()] for one in (straight, resumed)]
     assert lines[0] == lines[1]
 
 
@@ -168,7 +165,7 @@ def test_a_finished_run_is_not_trained_again(run: Callable[..., Run]) -> None:
 def test_a_folder_with_another_run_is_refused(run: Callable[..., Run], tmp_path: Path) -> None:
     run()
     with pytest.raises(
-        RunError, match=r"it holds a run of another spec \(\w{8}, this is \w{8}\); choose another folder"
+        RunError, match=r"it holds a run of another spec \(\w{8}, this is \w{8}\), with .*; choose another folder"
     ):
         run(train__seed=1)
 

@@ -12,6 +12,7 @@ from zoo.challenges.schema import Challenge, MetricRule
 from zoo.challenges.submission import Finding, Submission
 from zoo.checking import rows
 from zoo.evaluation.metric import Measurement
+from zoo.publishing.measured import HERE
 from zoo.registry import LAYER_FAMILY
 from zoo.spec.schema import ComponentSpec, Spec
 
@@ -69,11 +70,13 @@ def judge_submission(challenge: Challenge, submission: Submission, builder: Buil
     """Return what becomes of each rule of `challenge`."""
     report = submission.report
     rulings = [_task(challenge, report.spec), _data(challenge, report.spec)]
-    rulings += [_limit(builder.bind(limit)(report.total)) for limit in challenge.budget.values()]
+    rulings += [_limit(builder.verdict(limit, report.total)) for limit in challenge.budget.values()]
     rulings += [_forbidden(text, submission) for text in challenge.forbidden]
     rulings += [_integrity(finding) for finding in submission.findings]
     figure = counting(challenge.metric, submission.measurements or ())
     rulings.append(_metric(challenge.metric, submission, figure))
+    if submission.kind == "entry" and figure is not None:
+        rulings.append(_measured(figure))
     rulings += [Ruling("declaration", "not checked", wanted=text) for text in challenge.declarations]
     return Judgement(challenge, submission, tuple(rulings), figure)
 
@@ -104,12 +107,7 @@ def _task(challenge: Challenge, spec: Spec) -> Ruling:
 
 def _data(challenge: Challenge, spec: Spec) -> Ruling:
     state: State = "kept" if spec.data == challenge.data else "broken"
-    return Ruling("data", state, _written(spec.data), _written(challenge.data))
-
-
-def _written(one: ComponentSpec) -> str:
-    options = ", ".join(f"{key}: {value}" for key, value in one.options_data().items())
-    return f"{one.name}: {{{options}}}" if options else one.name
+    return Ruling("data", state, spec.data.written(), challenge.data.written())
 
 
 def _limit(verdict: Verdict) -> Ruling:
@@ -163,6 +161,13 @@ def _metric(metric: MetricRule, submission: Submission, figure: Measurement | No
     wrong = departures(metric, figure)
     found = ", ".join([stated(metric, figure), *wrong])
     return Ruling(title, "broken" if wrong else "kept", found, wanted)
+
+
+def _measured(figure: Measurement) -> Ruling:
+    """Return whether the weights gave this figure on this machine; where it differs, the entry itself is broken."""
+    found = str(figure.facts.get("verified"))
+    state: State = "kept" if found == HERE else "not checked"
+    return Ruling("measured", state, found, f"{figure.name} of the weights, {HERE}")
 
 
 def departures(metric: MetricRule, figure: Measurement) -> list[str]:

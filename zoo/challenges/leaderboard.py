@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.challenges.judging import conditions, counting, departures, judge_submission, others_of
 from zoo.challenges.schema import Challenge
-from zoo.challenges.submission import Submission, from_entry
+from zoo.challenges.submission import DIFFERS, Submission, from_entry
 from zoo.errors import ZooError
 from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
+from zoo.publishing.certificate import verify
+from zoo.publishing.measured import HERE, measure
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,19 @@ class Row:
     source: str = ""
     remark: str = ""
     entry: shelf.Entry | None = None
+    measured: str = ""
+
+    @property
+    def verified(self) -> str:
+        """Whether the weights gave the figure on this machine, or what is wrong with the entry; "" of others' results.
+
+        Of several trainings one has weights that can be measured.
+        """
+        differs = [one for one in self.problems if one.startswith(DIFFERS)]
+        if self.problems:
+            return "; ".join(differs) or f"no: {'; '.join(self.problems)}"
+        more = self.entry is not None and self.measured == HERE and len(self.seeds) > 1
+        return f"{self.measured}, 1 of {len(self.seeds)}" if more else self.measured
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,7 @@ class Board:
                             "standard_deviation": row.std,
                             "n": len(row.seeds) or None,
                             "seeds": list(row.seeds),
-                            "verified": not row.problems if row.entry else None,
+                            "verified": row.verified if row.entry else None,
                             "problems": list(row.problems),
                             "source": row.source,
                             "remark": row.remark,
@@ -166,6 +181,27 @@ def board(
     return Board(tuple(rankings), outside)
 
 
+def measure_entries(
+    challenges: Sequence[Challenge], builder: Builder, folders: Sequence[Path], tell: Callable[[str], object]
+) -> None:
+    """Measure every entry that is of the task and the data of one of `challenges` and as its certificate says.
+
+    `tell` is called with what is being measured, and why something cannot be.
+    """
+    for name, entry in shelf.entries(folders).items():
+        try:
+            certificate = entry.certificate
+            wanted = any(
+                certificate.task in one.tasks and certificate.data.component == one.data.data() for one in challenges
+            )
+            if not wanted or verify(entry.folder, builder):
+                continue
+            tell(f"measuring {name}")
+            measure(entry, builder)
+        except ZooError as error:
+            tell(f"{name} cannot be measured here: {error}")
+
+
 def _takes_part(challenge: Challenge, submission: Submission, builder: Builder) -> bool:
     """Return whether an entry keeps all rules but those about its figure and its certificate, which mark its row."""
     marked = ("entry", challenge.metric.title or challenge.metric.figure)
@@ -195,6 +231,7 @@ def _row(name: str, entry: shelf.Entry, submission: Submission, figure: Measurem
         seeds=figure.seeds,
         problems=(*_unsound(submission), *(f"measured with {one}" for one in departures)),
         entry=entry,
+        measured=str(figure.facts.get("verified", "")),
     )
 
 

@@ -63,7 +63,9 @@ def page(board: Board) -> str:
 <p>Trained networks within a budget. Each is ranked among those that keep the rules of one challenge, and among figures
 that were measured alike.</p>{sections}
 <footer>Spec, weights, counts, limits and figures of every entry were held against its certificate when this page was
-made; an entry that is not as its certificate says is marked and has no rank. ± is the standard deviation over trainings
+made; an entry that is not as its certificate says is marked and has no rank. "Measured here": where this page was made,
+the weights that ship gave the figure again; of several seeds one has weights that ship. That a network was trained
+within its steps, and on nothing else, is a declaration of who published it. ± is the standard deviation over trainings
 from different seeds. <code>zoo reproduce NAME</code> trains an entry again.</footer></body></html>
 """
 
@@ -99,7 +101,7 @@ def _rules(challenge: Challenge) -> str:
 
 
 def _ranking(ranking: Ranking) -> str:
-    head = ("", "name", ranking.short, "parameters", "multiply-adds", "steps", "n", "seeds")
+    head = ("", "name", ranking.short, "parameters", "multiply-adds", "steps", "n", "seeds", "verified")
     cells = "".join(f"<th{_kind(index)}>{escape(text)}</th>" for index, text in enumerate(head))
     remarks = "".join(
         f"<li>{escape(row.name)}: {escape(row.source)}. {escape(row.remark)}</li>" for row in ranking.rows if row.source
@@ -118,7 +120,7 @@ def _ranking(ranking: Ranking) -> str:
 
 
 def _kind(index: int) -> str:
-    return "" if index in (1, 7) else ' class="number"'
+    return "" if index in (1, 7, 8) else ' class="number"'
 
 
 def _row(ranking: Ranking, row: Row, columns: int) -> str:
@@ -134,6 +136,7 @@ def _row(ranking: Ranking, row: Row, columns: int) -> str:
         counted(row.steps),
         counted(len(row.seeds) or None),
         ", ".join(map(str, row.seeds)),
+        "" if row.problems else row.verified,
     )
     cells = "".join(f"<td{_kind(index)}>{escape(value)}</td>" for index, value in enumerate(values))
     kind = ' class="reference"' if row.source else ""

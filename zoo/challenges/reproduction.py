@@ -14,6 +14,7 @@ from zoo.challenges.judging import counting, others_of
 from zoo.challenges.schema import Challenge, MetricRule
 from zoo.challenges.submission import Submission, from_entry, from_run
 from zoo.checking import Report, check
+from zoo.data.identity import PURPOSE
 from zoo.errors import RunError, ShelfError, ZooError
 from zoo.evaluation.metric import Measurement
 from zoo.publishing.shelf import Entry
@@ -83,13 +84,16 @@ def reproduce(
     seeds: Sequence[int],
     folder: Path | None = None,
     overrides: Sequence[str] = (),
+    other_data: bool = False,
     reporter: Callable[[Report], Reporter] | None = None,
 ) -> Reproduction:
     """Train an entry's spec with each of `seeds` and compare the figures that `challenges` rank.
 
     The runs are `folder`, of several seeds its folders seed-N; else where each spec trains by itself. One that is
-    there already is gone on with, or taken as it is. Raises ShelfError when the entry is not as its certificate says
-    or states no such figure, ZooError when its figures could not be measured again, and what training raises.
+    there already is gone on with, or taken as it is. other_data: also where the data are not the entry's. Raises
+    ShelfError when the entry is not as its certificate says, also as far as its weights were measured on this machine,
+    or states no such figure, DataError for other data, ZooError when its figures could not be measured again, and what
+    training raises.
     """
     from zoo.evaluation.run import evaluate_run
     from zoo.training.loop import train
@@ -106,20 +110,35 @@ def reproduce(
         )
     metrics = [one for one in overrides if one.startswith("metrics")]
     _require_metrics(entry, builder, wanted, overrides)
+    spec = entry.spec(builder.registry)
+    if not other_data:
+        entry.certificate.data.identity().require(builder.bind(spec.data).load(), entry.label, spec.data.written())
     again: list[Submission] = []
     runs = []
     for seed in seeds:
         spec = entry.spec(builder.registry, [*overrides, f"train.seed={seed}"])
         place = default_folder(spec) if folder is None else folder / f"seed-{seed}" if len(seeds) > 1 else folder
-        run = train(spec, builder, place, reporter(check(spec, builder)) if reporter else None)
+        watcher = reporter(check(spec, builder)) if reporter else None
+        run = train(spec, builder, place, watcher, other_data=other_data)
+        _require_same_data(entry, run, other_data=other_data)
         found = from_run(run, builder)
         if any(_named(found, one) is None for _, one in wanted):
-            evaluate_run(run, builder, ("test",), metrics)
+            evaluate_run(run, builder, ("test",), metrics, other_data=other_data)
             found = from_run(run, builder)
         again.append(found)
         runs.append(run)
     comparisons = [_compared(metric, figure, again, runs) for metric, figure in wanted]
     return Reproduction(entry.label, tuple(seeds), tuple(run.folder for run in runs), tuple(comparisons))
+
+
+def _require_same_data(entry: Entry, run: Run, *, other_data: bool) -> None:
+    """Raise RunError when a run that was there already was trained on other data than the entry."""
+    found = run.data
+    if found is not None and found.fingerprint != entry.certificate.data.fingerprint and not other_data:
+        raise RunError(
+            f"{run.folder}: it was trained on other data than {entry.label}; train in another folder with --run, or "
+            f"compare on purpose: {PURPOSE}"
+        )
 
 
 def unused(seeds: Sequence[int], count: int) -> list[int]:

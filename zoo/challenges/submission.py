@@ -13,11 +13,14 @@ from zoo.errors import RunError
 from zoo.evaluation.metric import Measurement
 from zoo.publishing import shelf
 from zoo.publishing.certificate import sha256_of, verify
+from zoo.publishing.measured import recall
 from zoo.spec import shipped
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
 from zoo.training.run import Run
+
+DIFFERS = "differs: "  # before what was measured otherwise
 
 
 class Finding(NamedTuple):
@@ -72,31 +75,43 @@ def is_submission(folder: Path) -> bool:
 
 
 def from_entry(entry: shelf.Entry, builder: Builder) -> Submission:
-    """Return a published entry as a submission, verified. Raises ShelfError when its certificate cannot be read."""
+    """Return a published entry as a submission, verified, with what was measured of it on this machine.
+
+    Each figure has the fact `verified`. Raises ShelfError when its certificate cannot be read.
+    """
     certificate = entry.certificate
-    report = check(entry.spec(builder.registry), builder)
+    data = certificate.data.info
+    report = check(entry.spec(builder.registry), builder, certificate.data.identity().info)
     wanted = "spec, weights, counts and figures as its certificate says"
     findings = [Finding("entry", False, problem, wanted) for problem in verify(entry.folder, builder)]
+    here = recall(certificate)
+    findings += [Finding("entry", False, f"{DIFFERS}{problem}", wanted) for problem in here.problems]
     about = _facts(certificate.measurements)
-    images = {"test": builder.bind(report.spec.data).info().test_images}
+    images = {"test": (data or builder.bind(report.spec.data).info()).test_images}
     measured = [
         Measurement(
             name,
             tuple(one.values.values()),
             tuple(map(int, one.values)),
-            {"split": split, "images": images.get(split), **about.get((split, name), {})},
+            {
+                "split": split,
+                "images": images.get(split),
+                **about.get((split, name), {}),
+                "verified": here.says(split, name),
+            },
         )
         for split, figures in certificate.figures.items()
         for name, one in figures.items()
     ]
-    findings = findings or [Finding("entry", True, "verified", wanted)]
+    findings = findings or [Finding("entry", True, "as its certificate says", wanted)]
     return Submission("entry", entry.label, report, tuple(measured), tuple(findings))
 
 
 def from_run(run: Run, builder: Builder) -> Submission:
     """Return a run as a submission, with the figures that were measured in it. Raises RunError when it is damaged."""
     spec = run.spec(builder.registry)
-    report, result = check(spec, builder), run.result()
+    data, result = run.data, run.result()
+    report = check(spec, builder, data.info if data else None)
     recorded, written = str(run.facts().get("spec_hash", "")), hash_of(read(run.spec_path).data())
     findings = [Finding("spec", recorded == written, written[:8], recorded[:8])]
     wanted = f"{spec.train.steps:,} steps"
@@ -107,6 +122,9 @@ def from_run(run: Run, builder: Builder) -> Submission:
     figures = {"test": (result or {}).get("test", {})}
     evaluation = run.evaluation()
     if evaluation is not None:
+        if data is not None:
+            measured_on = str(evaluation.get("data"))
+            findings.append(Finding("data", measured_on == data.fingerprint, measured_on[:8], data.fingerprint[:8]))
         findings.append(_checkpoint(run, evaluation))
         figures |= evaluation["figures"]
     about = _facts((evaluation or {}).get("measurements", []))

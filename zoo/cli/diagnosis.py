@@ -48,6 +48,7 @@ def examine() -> Iterator[Finding]:
         _packages,
         _torchvision,
         _cpu,
+        _arithmetic,
         _gpu,
         _compiler,
         _allocator,
@@ -109,7 +110,7 @@ def fitting_torchvision(torch_version: str) -> str:
 def _cpu() -> Iterator[Finding]:
     import torch
 
-    from zoo.training.engine import bf16_units
+    from zoo.training.devices import bf16_units
 
     capable = torch.backends.cpu.get_cpu_capability()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -120,6 +121,25 @@ def _cpu() -> Iterator[Finding]:
         yield Finding("cpu", "warning", text, f"more threads than cores: set OMP_NUM_THREADS={usable}")
     else:
         yield Finding("cpu", "ok", text)
+
+
+def _arithmetic() -> Iterator[Finding]:
+    """Libraries compute some operations wrongly on some machines; Zoo goes around those that it knows."""
+    from zoo.training.selfcheck import examine as compute
+
+    found = compute()
+    wrong = [one for one in found.faults if not one.avoided]
+    threads = " and ".join(map(str, found.threads))
+    if not wrong:
+        text = f"outputs and gradients of {found.operations} operations are right, in threads: {threads}"
+        yield Finding("arithmetic", "ok", text)
+    for one in wrong:
+        advice = "train what uses it on another machine, or with another version of torch; please report this"
+        yield Finding(f"arithmetic of {one.operation}", "problem", one.text, advice)
+    for one in found.faults:
+        if one.avoided:
+            text = f"avoided: left to the library it would go wrong ({one.text}); Zoo rewrites it"
+            yield Finding(f"arithmetic of {one.operation}", "ok", text)
 
 
 def _gpu() -> Iterator[Finding]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
 import click
 
 from zoo.errors import Interrupted, SpecError, ZooError
+from zoo.text import visible
 
 BUG = "this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback"
+
+ELSEWHERE = "look at the path, or name another one; what was there before is whole"
+ADVICE = {
+    errno.ENOSPC: "make room, or name a place on another disk; what was saved before is whole",
+    errno.EDQUOT: "make room, or name a place on another disk; what was saved before is whole",
+    errno.EACCES: "it belongs to somebody else, or is locked; change its permissions, or name another place",
+    errno.EPERM: "it belongs to somebody else, or is locked; change its permissions, or name another place",
+    errno.EROFS: "nothing can be written there; name another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "too many files are open; raise the limit with `ulimit -n`",
+}
+#: What the system refuses without naming a file, as a write to a full disk does.
+FORESEEN = frozenset((*ADVICE, errno.EIO, errno.EFBIG))
 
 
 def exit_code(error: BaseException) -> int:
@@ -21,10 +36,14 @@ def exit_code(error: BaseException) -> int:
 
 def describe(error: BaseException) -> str:
     """Return what is said on stderr: for errors on purpose their text, for others a line and what to do."""
+    return visible(_described(error))
+
+
+def _described(error: BaseException) -> str:
     if isinstance(error, SpecError) and len(error.problems) > 1:
         files = dict.fromkeys(problem.at.file for problem in error.problems if problem.at)
         where = f" in {' and '.join(files)}" if files else ""
-        return f"{error}\nerror: {len(error.problems)} problems{where}"
+        return f"{error}\nerror: {len(error.problems) + error.more:,} problems{where}"
     if isinstance(error, Interrupted):
         return str(error)
     if isinstance(error, ZooError):
@@ -35,6 +54,9 @@ def describe(error: BaseException) -> str:
         return "stopped"
     if isinstance(error, click.Abort):
         return "error: there was no answer; nothing was done"
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in FORESEEN):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+        return f"error: {where}{error.strerror or error}\n    {ADVICE.get(error.errno or 0, ELSEWHERE)}"
     text = " ".join(str(error).split())
     return f"error: {type(error).__name__}{text and ': ' + text}\n    {BUG}"
 
@@ -45,18 +67,7 @@ def error_data(error: ZooError) -> dict[str, Any]:
     return {
         "exit_code": error.exit_code,
         "error": str(error),
-        "problems": [
-            {
-                "file": one.at.file if one.at else None,
-                "line": one.at.line if one.at else None,
-                "column": one.at.column if one.at else None,
-                "path": one.path,
-                "found": one.found,
-                "wanted": one.wanted,
-                "hint": one.hint,
-            }
-            for one in problems
-        ],
+        "problems": [one.to_data() for one in problems],
     }
 
 

@@ -12,6 +12,11 @@ import click
 from zoo.errors import PluginError, closest
 from zoo.plugins import installed
 from zoo.registry import Provider
+from zoo.text import visible
+
+
+class Closed(Exception):
+    """Nobody reads what is printed any more; of a BrokenPipeError click would make the exit code 1."""
 
 
 class Lazy(NamedTuple):
@@ -31,7 +36,7 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help())
+            click.echo(visible(ctx.get_help()))
             ctx.exit()
         return super().parse_args(ctx, args)
 
@@ -46,7 +51,10 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command and drop what it returns: an exit code is raised, not returned."""
-        super().invoke(ctx)
+        try:
+            super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise Closed from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -92,8 +100,8 @@ class PluginGroup(Group):
                     f"command {name!r} of plugin {provider} has the name of a built-in command; "
                     "uninstall the plugin, or choose plugins with ZOO_PLUGINS=name,name"
                 )
-            if isinstance(command, click.Command) and name:
+            if isinstance(command, click.Command):
                 found[name] = (command, provider)
             else:
-                print(f"warning: plugin {provider} offers {command!r}, which is no command", file=sys.stderr)
+                print(visible(f"warning: plugin {provider} offers {command!r}, which is no command"), file=sys.stderr)
         return found

@@ -13,7 +13,9 @@ import click
 
 import zoo
 from zoo.cli.errors import describe, exit_code, print_traceback
-from zoo.cli.group import Lazy, PluginGroup
+from zoo.cli.group import Closed, Lazy, PluginGroup
+
+CLOSED = 141  # as the shell has it for what ends because nobody reads on, such as after `| head`
 
 #: Help texts stand here as well, so that `zoo --help` imports no command; a test holds them equal.
 COMMANDS: dict[str, Lazy] = {
@@ -40,7 +42,7 @@ COMMANDS: dict[str, Lazy] = {
 }
 
 
-@click.group("zoo", cls=PluginGroup, lazy=COMMANDS)
+@click.group("zoo", cls=PluginGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(zoo.__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Networks under a budget: specs in, trained and measured PyTorch networks out."""
@@ -56,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, Closed):
         _hush()
-        return 1
+        return CLOSED
     except (Exception, KeyboardInterrupt) as error:
         print_traceback(error)
         with contextlib.suppress(OSError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from zoo.cli import units
 from zoo.cli.terminal import Terminal
+from zoo.errors import RunError
 from zoo.training.task import Task
 
 LONG = 20  # letters of a name, from which a figure has a line of its own
@@ -17,7 +19,15 @@ def headline(task: Task, figures: Figures) -> str:
     """Return all splits in one line, as the paper states its results: a loss for the first split alone."""
     parts: list[str] = []
     for index, (split, one) in enumerate(figures.items()):
-        stated = task.headline(split, one).split(", ")
+        # What was not finite came back from a file as null.
+        known = {name: math.nan if value is None else value for name, value in one.items()}
+        try:
+            stated = task.headline(split, known).split(", ")
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"the figures of {split} are not what the task {type(task).__name__} states ({type(error).__name__}: "
+                f"{error}); they were changed by hand or are damaged; measure again with `zoo evaluate`"
+            ) from error
         parts += stated if index == 0 else [part for part in stated if not part.startswith(f"{split} loss:")] or stated
     return ", ".join(parts)
 
@@ -29,15 +39,15 @@ def show_seeds(found: Mapping[str, Any], each: Mapping[str, Figures], terminal: 
         rows = [
             (
                 name,
-                f"{mean:.4f} ± {found['std'][split][name]:.4f}",
-                *(units.figure(one[split][name]) for one in each.values()),
+                _with_spread(mean, found["std"][split][name]),
+                *(_shown(one[split][name]) for one in each.values()),
             )
             for name, mean in means.items()
             if name != "images"
         ]
         terminal.line(f"{split}, mean ± standard deviation over seeds, n = {found['n']}", style="bold")
         terminal.line()
-        terminal.table((split, "mean ± std", *seeds), rows, right=("mean ± std", *seeds))
+        terminal.table((split, "mean ± std", *seeds), rows, right=("mean ± std", *seeds), drop=seeds[::-1])
         terminal.line()
 
 
@@ -45,8 +55,17 @@ def show_figures(figures: Figures, terminal: Terminal) -> None:
     """Print the figures that are single numbers, a line for each split; where names are long, a column."""
     names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, (int, float))]
     if max(map(len, names), default=0) > LONG:
-        columns = [(name, *(units.figure(one[name]) for one in figures.values())) for name in names]
+        columns = [(name, *(_shown(one.get(name)) for one in figures.values())) for name in names]
         terminal.table(("figure", *figures), columns, right=tuple(figures))
         return
-    rows = [(split, *(units.figure(one[name]) for name in names)) for split, one in figures.items()]
+    rows = [(split, *(_shown(one.get(name)) for name in names)) for split, one in figures.items()]
     terminal.table(("split", *names), rows, right=names)
+
+
+def _with_spread(mean: float, std: float | None) -> str:
+    return f"{mean:.4f} (n = 1)" if std is None else f"{mean:.4f} ± {std:.4f}"
+
+
+def _shown(value: Any) -> str:
+    """Return a figure as people read it; nothing where there is none, as the deviation of one value."""
+    return units.figure(value) if isinstance(value, (int, float)) else ""

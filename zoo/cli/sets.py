@@ -5,7 +5,7 @@ A public dataset of a plugin is kept in the store under its own name; another ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.data import store
 from zoo.data.dataset import Dataset, DataSource
-from zoo.data.importer import Imported, import_images
+from zoo.data.identity import fingerprint, parts_of
+from zoo.data.importer import Imported, import_images, make_dataset
 from zoo.errors import DataError, ZooError, closest
 from zoo.plugins import installed
+
+ROUNDED = 2e-6  # statistics are kept with six digits after the point
 
 
 def known_sets() -> list[dict[str, Any]]:
@@ -38,7 +41,8 @@ def facts_of(name: str) -> dict[str, Any]:
         return {"name": name, "info": asdict(source.info()), "path": None}
     path = store.path_of(name)
     facts = store.read_facts(name)
-    return {"name": name, **facts, "path": str(path), "bytes": path.stat().st_size}
+    counts = {label: {"train": train, "test": test} for label, (train, test) in store.class_counts(name).items()}
+    return {"name": name, **facts, "class_counts": counts, "path": str(path), "bytes": path.stat().st_size}
 
 
 def is_here(name: str) -> bool:
@@ -48,7 +52,7 @@ def is_here(name: str) -> bool:
     if source is not None and not source.public:
         raise DataError(f"{name} makes its images itself, so that nothing is to be added; choose another name")
     try:
-        store.read_info(name)
+        store.load(name)
     except DataError:
         return False
     return True
@@ -70,6 +74,45 @@ def add_images(name: str, source: Path, *, progress: Callable[[int, int], None],
     public = _source(name)
     store.save(name, found.dataset if public is None else public.finish(found.dataset))
     return found
+
+
+def verify_set(name: str) -> dict[str, Any]:
+    """Return what is found of a stored set when it is read whole: `problems`, a sentence each, and its fingerprint.
+
+    Raises DataError when it is not on this machine, or so damaged that it cannot be read.
+    """
+    source = _source(name)
+    if source is not None and not source.public:
+        raise DataError(f"{name} makes its images itself, so that nothing of it is stored")
+    found = store.load(name)
+    real = fingerprint(found.train, found.test, found.class_names)
+    problems = list(_stored_wrong(found, real))
+    if source is not None and not problems:
+        try:
+            source.load()
+        except DataError as error:
+            problems.append(str(error))
+    return {"name": name, "path": str(store.path_of(name)), "fingerprint": real, "problems": problems}
+
+
+def _stored_wrong(found: Dataset, real: str) -> Iterator[str]:
+    if real != found.fingerprint:
+        yield f"images, labels or names have the fingerprint {real[:16]}; it says {found.fingerprint[:16]}"
+    for title, part in (("training", found.train), ("test", found.test)):
+        wrong = part.labels[(part.labels < 0) | (part.labels >= len(found.class_names))]
+        if len(wrong):
+            yield f"{len(wrong):,} {title} images have a label that is no class, such as {wrong[0]}"
+    if len(found.class_names) != found.info.classes:
+        yield f"it names {len(found.class_names)} classes; it says it has {found.info.classes}"
+    if found.parts and real == found.fingerprint:
+        parts = parts_of(found.train, found.test, found.class_names)
+        if wrong_parts := sorted(name for name, value in parts.items() if found.parts.get(name) != value):
+            yield f"the hashes of {', '.join(wrong_parts)} are not those of its content"
+    made = make_dataset(found.train, found.test, found.class_names).info
+    for name in ("mean", "std"):
+        stated, counted = getattr(found.info, name), getattr(made, name)
+        if not all(abs(one - other) <= ROUNDED for one, other in zip(stated, counted, strict=True)):
+            yield f"the {name} of its training images is {counted}; it says {stated}"
 
 
 def _source(name: str) -> DataSource | None:

@@ -16,7 +16,8 @@ def show_report(report: Report, terminal: Terminal) -> None:
     """Print the verdict on a spec in a line, then its networks and its limits."""
     broken = [verdict for verdict in report.verdicts if not verdict.kept]
     if broken:
-        terminal.line(f"{report.spec.name}: breaks {_limits(len(broken))}", style="bold red")
+        told = ", ".join(_broken(verdict, report) for verdict in broken)
+        terminal.line(f"{report.spec.name}: breaks {_limits(len(broken))}: {told}", style="bold red")
     elif report.verdicts:
         terminal.line(f"{report.spec.name}: keeps {_limits(len(report.verdicts))}", style="bold green")
     else:
@@ -25,12 +26,20 @@ def show_report(report: Report, terminal: Terminal) -> None:
     networks = [_network(one, report.spec.networks[role].architecture.name) for role, one in report.networks.items()]
     if len(networks) > 1:
         networks.append(_total(report))
-    terminal.table(NETWORK, networks, right=NETWORK[1:])
+    terminal.table(NETWORK, networks, right=NETWORK[1:], drop=("updates", "buffers", "file", "memory", "MACs"))
     if report.verdicts:
         terminal.line()
-        terminal.table(
-            ("limit", "figure", "bound", "verdict"), map(_verdict, report.verdicts), right=("figure", "bound")
-        )
+        columns = ("limit", "figure", "bound", "verdict")
+        terminal.table(columns, map(_verdict, report.verdicts), right=columns[1:3], fold=("verdict",))
+    if report.advice:
+        terminal.line()
+        terminal.line(report.advice)
+
+
+def show_warnings(report: Report, terminal: Terminal) -> None:
+    """Print what is allowed and surely not meant, one after another."""
+    for one in report.warnings:
+        terminal.line(f"warning: {one}", style="yellow")
 
 
 def show_layers(report: Report, role: str, terminal: Terminal) -> None:
@@ -48,7 +57,8 @@ def show_layers(report: Report, role: str, terminal: Terminal) -> None:
         lines.append(("  " * row.depth + name + times, row.options, units.shape(row.output), *figures))
     terminal.line(f"{role}, input {units.shape(one.input)}" + (f", limit {limit} parameters" if limit else ""))
     columns = ("layer", "options", "output", "parameters", "of limit" if limit else "share", "MACs")
-    terminal.table(columns, lines, right=columns[3:], fold=("options",))
+    drop = ("options", columns[4], "MACs", "output")
+    terminal.table(columns, lines, right=columns[3:], fold=("options",), drop=drop, shorten=("layer",))
 
 
 def layers_data(one: NetworkReport) -> list[dict[str, Any]]:
@@ -109,8 +119,15 @@ def _figures(figures: Any, buffers: int) -> tuple[str, ...]:
     )
 
 
+def _broken(verdict: Any, report: Report) -> str:
+    """Name a limit and where it was written."""
+    path = f"networks.{verdict.network}.budget.{verdict.limit}" if verdict.network else f"budget.{verdict.limit}"
+    place = report.spec.places.get(path)
+    return f"{path} ({place})" if place and place.line else path
+
+
 def _verdict(verdict: Any) -> tuple[str, ...]:
     name = f"{verdict.network} {verdict.limit}" if verdict.network else verdict.limit
     figure = f"{verdict.figure:,} {verdict.unit}".rstrip()
     text = str(verdict).rpartition(", ")[2] if verdict.kept else f"broken: {str(verdict).rpartition(', ')[2]}"
-    return (name, figure, verdict.bound, text)
+    return (name, figure, verdict.most, text)

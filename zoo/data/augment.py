@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,24 @@ class Augmentation:
 
         All randomness comes from `generator`, which lives on the images' device; nothing is read back from there.
         """
+        raise NotImplementedError
+
+
+class Staged:
+    """Base of those of the kind `augmentation` that do something else as the training goes on.
+
+    A subclass is a keyword-only frozen dataclass: its fields are its options.
+    """
+
+    def stage(self, progress: float, height: int, width: int) -> Hashable:
+        """Return what is done at `progress` (0 at the first step, below 1 at the last) to images of this size.
+
+        Steps of one stage run the same operations on the same shapes, so that one recording serves them all.
+        """
+        raise NotImplementedError
+
+    def apply(self, images: Tensor, generator: torch.Generator, stage: Hashable) -> Tensor:
+        """Return `images` ((N, C, H, W) float32 in 0..1) changed as `stage` says; their size may change too."""
         raise NotImplementedError
 
 

@@ -29,7 +29,7 @@ class DeviceSet:
         self.device = device
         self._chosen = chosen
         self.length = len(images.labels) if chosen is None else len(chosen)
-        self._labels = torch.from_numpy(np.array(images.labels, dtype=np.int64)).to(device)
+        self._labels = torch.from_numpy(np.array(images.labels)).to(device)
         self._resident: Tensor | None = None
         self._mapped = images.images
         if images.images.nbytes <= SHARE * _free_bytes(device):

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet
-from zoo.data.decoding import Progress, Reader, decode_all
-from zoo.data.store import fingerprint
+from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_arrays
+from zoo.data.decoding import Progress, decode_all
+from zoo.data.files import open_files
+from zoo.data.identity import fingerprint
+from zoo.data.layout import Layout, LeftOut, sort_out, summary
+from zoo.data.pixels import Reading
 from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:
     import numpy as np
 
-EXTENSIONS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-LARGEST = 64 * 2**20  # bytes of one file, unpacked
-SPLITS = ("train", "test")
-
 
 @dataclass(frozen=True)
 class Imported:
-    """A data set and what was left out of it: files that are no image of a class by their names, and corrupt ones."""
+    """A data set, and every file that is no part of it with the reason.
+
+    `passed_over` are those that are no image of a class by their places and names, `corrupt` those that were tried.
+    """
 
     dataset: Dataset
-    ignored: int
-    corrupt: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image file: its split, class and name, and how to read its bytes."""
-
-    split: str
-    label: str
-    name: str
-    read: Reader
+    passed_over: tuple[LeftOut, ...]
+    corrupt: tuple[LeftOut, ...]
 
 
 def import_images(
@@ -48,46 +37,55 @@ def import_images(
     size: int | None = None,
     test_fraction: float | None = None,
     skip_corrupt: bool = False,
+    ground: str = "white",
+    levels: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """Read all images under `source`, a folder or a zip file, as RGB.
 
-    size: side in pixels that images are resized to (their shorter side, then the middle is cut out); without it all
-    must be of one size. test_fraction: share of each class, in 0..1, that becomes the test set where there is none.
-    progress: called with images done and in all. Raises DataError when the images do not make a data set.
+    size: side in pixels that images are brought to (the largest square in their middle is cut out and scaled); without
+    it all must be of one size. test_fraction: share of each class, in 0..1, that becomes the test set where there is
+    none; then the folders of the classes may also lie there without train/. ground: colour behind transparent pixels.
+    levels: black and white of greys of more than 8 bits. progress: called with images done and in all. Raises DataError
+    when the images do not make a data set.
     """
     import numpy as np
 
-    with _open(source) as files:
-        class_names, entries, ignored = _sort_out(files, source)
-        held_out = any(entry.split == "test" for entry in entries)
-        _require_test_images(held_out, test_fraction, source)
-        images, readable = decode_all([entry.read for entry in entries], size, progress, source)
-    corrupt = [entry.name for entry, one in zip(entries, readable, strict=True) if not one]
+    how = Reading.checked(size=size, ground=ground, levels=levels)
+    with open_files(source) as files:
+        layout = sort_out(files, source, flat=test_fraction is not None)
+        _require_test_images(layout.has("test"), test_fraction, source)
+        entries = layout.entries
+        decoded = decode_all([entry.read for entry in entries], how, progress, source)
+    corrupt = tuple(LeftOut(entries[row].name, reason) for row, reason in sorted(decoded.problems.items()))
     if corrupt and not skip_corrupt:
+        shown = ", ".join(f"{one.name} ({one.reason})" for one in corrupt[:3])
         raise DataError(
-            f"{source}: {len(corrupt)} of {len(entries)} images cannot be read: {listing(corrupt, 3)}; "
+            f"{source}: {len(corrupt)} of {len(entries)} images cannot be taken: {shown}"
+            f"{f' and {len(corrupt) - 3} more' if len(corrupt) > 3 else ''}; "
             "mend or delete them, or leave them out with --skip-corrupt"
         )
-    index = {name: number for number, name in enumerate(class_names)}
+    index = {name: number for number, name in enumerate(layout.class_names)}
     labels = np.array([index[entry.label] for entry in entries], dtype=np.int64)
+    readable = np.array([row not in decoded.problems for row in range(len(entries))])
     in_test = np.array([entry.split == "test" for entry in entries])
     if test_fraction is not None:
         in_test = _cut_test(labels, readable, test_fraction, source)
-    train, test = (ImageSet(images[rows], labels[rows]) for rows in (readable & ~in_test, readable & in_test))
-    counts = np.bincount(train.labels, minlength=len(class_names))
-    if not counts.all():
-        empty = [name for name, count in zip(class_names, counts, strict=True) if not count]
-        raise DataError(
-            f"{source}: classes without a training image: {listing(empty, 3)}; fill or delete their folders"
-        )
+    train, test = (ImageSet(decoded.images[rows], labels[rows]) for rows in (readable & ~in_test, readable & in_test))
+    _require_training_images(np.bincount(train.labels, minlength=len(index)), layout, corrupt, source)
     if not len(test.labels):
         raise DataError(f"{source}: none of its test images can be read")
-    return Imported(make_dataset(train, test, class_names, source=source.name), ignored, tuple(corrupt))
+    made = make_dataset(train, test, layout.class_names, source=source.name)
+    facts = {**asdict(how), "test_fraction": test_fraction, "transparent": decoded.transparent}
+    return Imported(replace(made, imported=facts), layout.left_out, corrupt)
 
 
 def make_dataset(train: ImageSet, test: ImageSet, class_names: tuple[str, ...], *, source: str = "") -> Dataset:
-    """Return a data set with the statistics of its training images and its fingerprint."""
+    """Return a data set with the statistics of its training images and its fingerprint.
+
+    Raises DataError when images, labels or names are not what a data set has to hold.
+    """
+    require_arrays(train, test, class_names, source or "the data set")
     mean, std = _mean_and_std(train.images)
     channels, height, width = train.images.shape[1:]
     info = DataInfo(
@@ -117,81 +115,6 @@ def _mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
     return tuple(round(float(one), 6) for one in mean), tuple(round(float(one), 6) for one in std)
 
 
-@contextlib.contextmanager
-def _open(source: Path) -> Iterator[dict[str, Reader | None]]:
-    """Give the names of all files and folders under `source`, and for files how to read them."""
-    if source.is_dir():
-        yield {
-            path.relative_to(source).as_posix(): path.read_bytes if path.is_file() else None
-            for path in source.rglob("*")
-        }
-        return
-    if not source.exists():
-        raise DataError(f"{source}: there is no such file or folder; wanted a folder or zip with train/<class>/*")
-    try:
-        archive = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(
-            f"{source}: this is neither a folder nor a sound zip file ({error}); wanted one with train/<class>/*"
-        ) from error
-    with archive:
-        yield {info.filename.rstrip("/"): _zip_reader(archive, info, source) for info in archive.infolist()}
-
-
-def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path) -> Reader | None:
-    if info.is_dir():
-        return None
-    if info.flag_bits & 1:
-        raise DataError(f"{source}: {info.filename} is encrypted; wanted a zip without password")
-    if info.file_size > LARGEST:
-        raise DataError(
-            f"{source}: {info.filename} unpacks to {info.file_size:,} bytes; wanted at most {LARGEST:,} a file"
-        )
-    return partial(archive.read, info)
-
-
-def _sort_out(files: dict[str, Reader | None], source: Path) -> tuple[tuple[str, ...], list[Entry], int]:
-    """Return the sorted names of the classes, the image files in the order of their names, and how many were ignored.
-
-    A class is a folder under train/, even one without an image. Hidden files are not even counted.
-    """
-    paths = {
-        path: files[name]
-        for name, path in sorted((name, PurePosixPath(name)) for name in files)
-        if not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    }
-    top = _top_folder(paths, source)
-    labels: dict[str, set[str]] = {split: set() for split in SPLITS}
-    entries, ignored = [], 0
-    for path, read in paths.items():
-        inner = path.parts[len(top) :] if path.parts[: len(top)] == top else ()
-        known = len(inner) > 1 and inner[0] in SPLITS
-        if known and (len(inner) > 2 or read is None):
-            labels[inner[0]].add(inner[1])
-        if read is None:
-            continue
-        if known and len(inner) == 3 and path.suffix.lower() in EXTENSIONS:
-            entries.append(Entry(inner[0], inner[1], path.as_posix(), read))
-        else:
-            ignored += 1
-    if not any(entry.split == "train" for entry in entries):
-        raise DataError(f"{source}: it holds no images in train/<class>/; wanted a folder for each class under train/")
-    strange = labels["test"] - labels["train"]
-    if strange:
-        raise DataError(f"{source}: the test images have classes that the training images lack: {listing(strange, 3)}")
-    return tuple(sorted(labels["train"])), entries, ignored
-
-
-def _top_folder(paths: Iterable[PurePosixPath], source: Path) -> tuple[str, ...]:
-    """Return the one folder that train/ lies in, as packing a folder into a zip gives, or nothing."""
-    tops = {path.parts[: path.parts.index("train")] for path in paths if "train" in path.parts[:2]}
-    if len(tops) > 1 and () not in tops:
-        raise DataError(
-            f"{source}: it holds train/ in more than one folder: {listing((top[0] for top in tops), 3)}; wanted one"
-        )
-    return min(tops, default=())
-
-
 def _require_test_images(held_out: bool, test_fraction: float | None, source: Path) -> None:
     if test_fraction is None and not held_out:
         raise DataError(
@@ -202,6 +125,17 @@ def _require_test_images(held_out: bool, test_fraction: float | None, source: Pa
         raise DataError(f"{source}: it holds images in test/<class>/ already; leave --test-fraction out")
     if test_fraction is not None and not 0 < test_fraction < 1:
         raise DataError(f"{source}: found a test fraction of {test_fraction}; wanted one between 0 and 1")
+
+
+def _require_training_images(counts: np.ndarray, layout: Layout, corrupt: Sequence[LeftOut], source: Path) -> None:
+    """Raise DataError for classes without a training image, with what their folders hold instead."""
+    empty = [name for name, count in zip(layout.class_names, counts, strict=True) if not count]
+    if empty:
+        inside = [one for one in (*layout.left_out, *corrupt) if set(one.name.split("/")[:-1]) & set(empty)]
+        told = f" (left out there: {summary(inside)})" if inside else ""
+        raise DataError(
+            f"{source}: classes without a training image: {listing(empty, 3)}{told}; fill or delete their folders"
+        )
 
 
 def _cut_test(labels: np.ndarray, readable: np.ndarray, fraction: float, source: Path) -> np.ndarray:

@@ -12,9 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet
+from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_sound
+from zoo.data.identity import parts_of
 from zoo.errors import DataError
-from zoo.files import write_atomically
+from zoo.files import json_text, write_atomically
 from zoo.registry import NAME
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def save(name: str, dataset: Dataset) -> Path:
         "superclasses": dataset.superclasses,
         "superclass_of": dataset.superclass_of,
         "fingerprint": dataset.fingerprint,
+        "parts": dict(dataset.parts or parts_of(dataset.train, dataset.test, dataset.class_names)),
         "source": dataset.source,
+        "imported": dict(dataset.imported),
     }
     # safetensors writes the bytes at an array's address, whatever its strides are.
     arrays = {
@@ -76,7 +79,9 @@ def save(name: str, dataset: Dataset) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
-            write_atomically(path, lambda temporary: save_file(arrays, temporary, {"zoo": json.dumps(facts)}))
+            write_atomically(
+                path, lambda temporary: save_file(arrays, temporary, {"zoo": json_text(facts, indent=None)})
+            )
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{path}: the data set cannot be written ({error}); nothing was changed; "
@@ -86,7 +91,7 @@ def save(name: str, dataset: Dataset) -> Path:
 
 
 def load(name: str) -> Dataset:
-    """Return a stored set, its images memory-mapped. Raises DataError when it is missing or damaged."""
+    """Return a stored set, its images memory-mapped. Raises DataError when it is missing, damaged or no sound set."""
     import numpy as np
 
     path = path_of(name)
@@ -97,7 +102,7 @@ def load(name: str) -> Dataset:
         entry = header[key]
         return content[slice(*entry["data_offsets"])].view(_TYPES[entry["dtype"]][0]).reshape(entry["shape"])
 
-    return Dataset(
+    dataset = Dataset(
         info=_info(facts),
         train=ImageSet(array("train_images"), np.array(array("train_labels"))),
         test=ImageSet(array("test_images"), np.array(array("test_labels"))),
@@ -106,7 +111,23 @@ def load(name: str) -> Dataset:
         superclasses=tuple(facts["superclasses"]),
         superclass_of=tuple(facts["superclass_of"]),
         source=facts.get("source", ""),
+        imported=facts.get("imported", {}),
+        parts=facts.get("parts", {}),
     )
+    try:
+        require_sound(dataset, f"the data set {name!r}")
+    except DataError as error:
+        raise DataError(f"{path}: {error}; {_again(name)}") from error
+    return dataset
+
+
+def class_counts(name: str) -> dict[str, tuple[int, int]]:
+    """Return how many training and test images each class of a stored set has."""
+    import numpy as np
+
+    found = load(name)
+    counts = (np.bincount(part.labels, minlength=found.info.classes).tolist() for part in (found.train, found.test))
+    return dict(zip(found.class_names, zip(*counts, strict=True), strict=True))
 
 
 def read_info(name: str) -> DataInfo:
@@ -133,21 +154,6 @@ def remove(name: str) -> None:
     path.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
-    """Return the SHA-256 of images, with their shape, labels and names, in that order."""
-    import hashlib
-
-    import numpy as np
-
-    digest = hashlib.sha256()
-    for part in (train, test):
-        digest.update(json.dumps(part.images.shape).encode())
-        digest.update(np.ascontiguousarray(part.images).data)
-        digest.update(np.ascontiguousarray(part.labels).data)
-    digest.update(json.dumps(class_names).encode())
-    return digest.hexdigest()
-
-
 def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
     """Return where the data begin, the entries of the arrays, and our own facts, all of which agree with each other."""
     if not path.exists():
@@ -167,10 +173,7 @@ def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
             raise _Damage(f"it has {path.stat().st_size:,} bytes where its header says {end:,}")
     except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = error if isinstance(error, (OSError, _Damage)) else "its header cannot be read"
-        raise DataError(
-            f"{path}: this file of a data set is damaged ({reason}); bring it in again with "
-            f"`zoo data add {path.stem} --from PATH`"
-        ) from error
+        raise DataError(f"{path}: this file of a data set is damaged ({reason}); {_again(path.stem)}") from error
     return 8 + length, header, facts
 
 
@@ -189,6 +192,10 @@ def _info(facts: dict[str, Any]) -> DataInfo:
     info: dict[str, Any] = facts["info"]
     info = {key: tuple(value) if isinstance(value, list) else value for key, value in info.items()}
     return DataInfo(**info)
+
+
+def _again(name: str) -> str:
+    return f"bring it in again with `zoo data add {name} --from PATH`"
 
 
 def _missing(name: str) -> str:

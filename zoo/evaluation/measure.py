@@ -10,6 +10,7 @@ from torch import nn
 
 from zoo.data.dataset import DataInfo
 from zoo.data.device import DeviceSet
+from zoo.training.devices import laid_out, precision
 from zoo.training.task import Batch, Task
 
 BATCH = 512  # images at once; figures do not depend on it
@@ -21,11 +22,11 @@ def evaluate_networks(
     """Return the task's figures over all of `images`. The networks are left in evaluation mode."""
     for network in networks.values():
         network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), precision(images.device, "fp32"):
         return task.evaluate(networks, _batches(images), info)
 
 
 def _batches(images: DeviceSet) -> Iterator[Batch]:
     for pixels, labels in images.batches(BATCH):
         scaled = pixels.to(torch.float32).div_(255)
-        yield Batch(scaled.contiguous(memory_format=torch.channels_last), labels)
+        yield Batch(laid_out(scaled), labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DataError
+from zoo.evaluation.spread import deviation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +34,7 @@ class Measurement:
     @property
     def std(self) -> float | None:
         """The sample standard deviation over seeds; None for a single one."""
-        from statistics import stdev
-
-        return stdev(self.values) if len(self.values) > 1 else None
+        return deviation(self.values)
 
     def figures(self) -> dict[str, float]:
         """Return the mean, and the standard deviation where there is one, by name."""

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from zoo.builder import Builder
+from zoo.data.dataset import Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import RunError
@@ -23,11 +26,15 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures by split, and what the metrics among them were measured with; `data` is the images' fingerprint."""
+    """Figures by split, and what the metrics among them were measured with; `data` is the images' fingerprint.
+
+    `class_images`: by split, how many images each class has.
+    """
 
     figures: dict[str, dict[str, Any]]
     measured: list[Measurement]
     data: str
+    class_images: dict[str, list[int]]
 
 
 def splits_of(trained: Trained, splits: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -40,53 +47,68 @@ def splits_of(trained: Trained, splits: Sequence[str] | None = None) -> tuple[st
     return tuple(splits or (("test",) if isinstance(trained.task, GenerativeTask) else ("train", "test")))
 
 
-def evaluate(trained: Trained, splits: Sequence[str]) -> Evaluation:
+def evaluate(trained: Trained, splits: Sequence[str], dataset: Dataset | None = None) -> Evaluation:
     """Return the figures on each of `splits`, every image once, without augmentation.
 
-    Raises RunError where metrics are wanted of a task that makes no images.
+    dataset: the data, where they were loaded already. Raises RunError where metrics are wanted of a task that makes no
+    images, and DataError where the data are not here or other ones.
     """
     spec = trained.spec
     if spec.metrics and not isinstance(trained.task, GenerativeTask):
         raise RunError(
             f"{trained.source.label}: metrics are about images that a network makes, and {spec.task.name} makes none"
         )
-    dataset = trained.dataset()
+    dataset = dataset or trained.dataset()
     chosen: dict[str, Any] = {}
     if spec.train.validation:
         rows = validation_split(dataset.train.labels, spec.train.validation, spec.train.seed)
         chosen = dict(zip(("train", "validation"), rows, strict=True))
     figures: dict[str, dict[str, Any]] = {}
     measured: list[Measurement] = []
+    class_images: dict[str, list[int]] = {}
     for split in splits:
         images = dataset.test if split == "test" else dataset.train
         held = DeviceSet(images, trained.device, chosen.get(split))
-        figures[split] = evaluate_networks(trained.task, trained.networks, held, dataset.info)
+        labels = images.labels if split not in chosen else images.labels[chosen[split]]
+        class_images[split] = np.bincount(labels, minlength=trained.info.classes).tolist()
+        figures[split] = evaluate_networks(trained.task, trained.networks, held, trained.info)
         if spec.metrics:
             evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device)
             found = [one for metric in spec.metrics for one in trained.builder.bind(metric)(evidence)]
             figures[split] |= {name: value for one in found for name, value in one.figures().items()}
             measured += found
-    return Evaluation(figures, measured, dataset.fingerprint)
+    return Evaluation(figures, measured, dataset.fingerprint, class_images)
 
 
 def evaluate_run(
-    run: Run, builder: Builder, splits: Sequence[str] | None = None, overrides: Sequence[str] = ()
+    run: Run,
+    builder: Builder,
+    splits: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    other_data: bool = False,
 ) -> dict[str, Any]:
     """Return the figures of a run's newest checkpoint by split, and write them into the run.
 
     A look at the test images is counted there. What was measured before of the same checkpoint under the same spec
-    stays beside it. Raises RunError when the run has no checkpoint or held out no images.
+    stays beside it. other_data: measure on other data than it was trained on, too, of which nothing is written. Raises
+    RunError when the run has no checkpoint or held out no images, and DataError for other data.
 
     Of a run of several seeds each is evaluated: `n`, `mean` and `std` by split, and under `seeds` each one's figures.
     """
     if parts := run.seeds():
-        each = {seed: evaluate_run(one, builder, splits, overrides) for seed, one in parts.items()}
+        each = {
+            seed: evaluate_run(one, builder, splits, overrides, other_data=other_data) for seed, one in parts.items()
+        }
         return {**over_seeds(each), "seeds": {str(seed): figures for seed, figures in each.items()}}
-    trained = Trained.load(run, builder, overrides)
+    trained = Trained.load(run, builder, overrides, other_data=other_data)
     splits = splits_of(trained, splits)
+    dataset = trained.dataset()
     if "test" in splits:
         run.looked("evaluate")
-    found = evaluate(trained, splits)
+    found = evaluate(trained, splits, dataset)
+    if trained.data and trained.data.differences(dataset):
+        return found.figures
     record = {
         "name": trained.spec.name,
         "spec": measured_spec(trained.spec, trained.task),

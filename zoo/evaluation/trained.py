@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import check
-from zoo.data.dataset import DataInfo, Dataset
-from zoo.errors import RunError
+from zoo.data.dataset import DataInfo, Dataset, DataSource, load_sound
+from zoo.data.identity import PURPOSE, Identity
+from zoo.errors import DataError, RunError
 from zoo.generation.draw import generate, latents
 from zoo.registry import Registry
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.devices import precision
 from zoo.training.engine import choose
 from zoo.training.task import GenerativeTask, Task
 from zoo.training.trainee import make_networks
@@ -36,8 +38,8 @@ class Source(Protocol):
         """Where pictures that are drawn from it are put."""
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes where they are known without the data, else nothing."""
+    def data(self) -> Identity | None:
+        """The data that it was trained on, as far as they are known."""
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         """Return the resolved spec, changed by `overrides`."""
@@ -60,33 +62,65 @@ class Trained:
     sha256: str  # of the checkpoint's file, which a running training replaces
     step: int
     builder: Builder
+    data: Identity | None = None  # what it was trained on, as far as that is known
+    other_data: bool = field(default=False, kw_only=True)
 
     @classmethod
-    def load(cls, source: Source, builder: Builder, overrides: Sequence[str] = ()) -> Trained:
+    def load(
+        cls, source: Source, builder: Builder, overrides: Sequence[str] = (), *, other_data: bool = False
+    ) -> Trained:
         """Load a source's weights. `overrides` change its spec in what does not concern them.
 
-        Raises RunError when there are none, or when they do not fit the changed spec.
+        What a network must know of its data (`info`) is what the source was trained on, wherever that is kept.
+        other_data: it may be measured on data that it was not trained on. Raises RunError when there are no weights,
+        or when they do not fit the changed spec, and DataError when only other data than it was trained on could say
+        what has to be known.
         """
         spec = source.spec(builder.registry, overrides)
         last = source.weights()
         digest = hashlib.sha256(last.read_bytes()).hexdigest()
         # What was trained in bf16 is measured in fp32 as all else is, also on a machine that has no bf16.
         engine = choose(replace(spec.train, engine="eager", precision="fp32"))
-        networks = make_networks(spec, check(spec, builder), builder)
+        data = source.data
+        info = data.info if data else None
+        if info is None and not other_data:
+            # An earlier version made it, and did not write down what a network must know.
+            require_same_here(source, spec, builder)
+        info = info or builder.bind(spec.data).info()
+        networks = make_networks(spec, check(spec, builder, info), builder)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
-        task, info = builder.bind(spec.task), builder.bind(spec.data).info()
-        return cls(source, spec, task, info, placed, engine.device, last, digest, step, builder)
+        task = builder.bind(spec.task)
+        return cls(
+            source, spec, task, info, placed, engine.device, last, digest, step, builder, data, other_data=other_data
+        )
 
     def dataset(self) -> Dataset:
-        """Return the data that the run was trained on. Raises DataError when they are not on this machine."""
-        dataset: Dataset = self.builder.bind(self.spec.data).load()
+        """Return the data that it was trained on.
+
+        Raises DataError when they are not on this machine, or others are and `other_data` was not asked for.
+        """
+        dataset = load_sound(self.builder.bind(self.spec.data), self.spec.data.name)
+        if self.data is not None and not self.other_data:
+            self.data.require(dataset, self.source.label, self.spec.data.written())
+        for what in ("image", "classes"):
+            found, wanted = getattr(dataset.info, what), getattr(self.info, what)
+            if found != wanted:
+                name = self.spec.data.written()
+                raise DataError(f"{self.source.label}: {name} has {what} {found} here; its networks take {wanted}")
         return dataset
+
+    def require_same_here(self, how: str = PURPOSE) -> None:
+        """Raise DataError when the data set of its name on this machine is known to be another one.
+
+        how: to use it all the same.
+        """
+        require_same_here(self.source, self.spec, self.builder, how)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes. Raises DataError when only the data know them, and are not on this machine."""
-        return self.source.class_names or self.dataset().class_names
+        return (self.data.class_names if self.data else ()) or self.dataset().class_names
 
     @property
     def generative(self) -> GenerativeTask:
@@ -104,7 +138,7 @@ class Trained:
         Raises RunError when the task does not classify.
         """
         found = []
-        with torch.inference_mode():
+        with torch.inference_mode(), precision(self.device, "fp32"):
             for part in images.split(256):
                 logits = self.classifying.predict(self.networks, part.to(self.device).float() / 255, self.info)
                 found.append(logits.float().softmax(1).cpu())
@@ -128,7 +162,7 @@ class Trained:
         task = self.generative
         found = []
         classes = torch.tensor(self.labels(range(len(images)), labels), dtype=torch.int64)
-        with torch.inference_mode():
+        with torch.inference_mode(), precision(self.device, "fp32"):
             for part, given in zip(images.split(256), classes.split(256), strict=True):
                 scaled, given = part.to(self.device).float() / 255, given.to(self.device)
                 scores = task.judge(self.networks, scaled, given if task.conditional else None, self.info)
@@ -176,3 +210,14 @@ class Trained:
         return generate(
             self.generative, self.networks, self.info, latents, torch.tensor(labels, dtype=torch.int64), self.device
         )
+
+
+def require_same_here(source: Source, spec: Spec, builder: Builder, how: str = PURPOSE) -> None:
+    """Raise DataError when the data set of `spec` on this machine is known to be another than `source` was trained on.
+
+    Nothing is loaded unless it is; what is not here is no other.
+    """
+    kept: DataSource = builder.bind(spec.data)
+    found = kept.fingerprint()
+    if source.data is not None and found not in (None, source.data.fingerprint):
+        source.data.require(kept.load(), source.label, spec.data.written(), how)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.data.dataset import DataInfo
 from zoo.data.sampler import generator
+from zoo.training.devices import precision
 from zoo.training.task import GenerativeTask
 
 BATCH = 256  # images at once; they do not depend on it
@@ -57,7 +58,7 @@ def generate(
     for network in networks.values():
         network.eval()
     parts = []
-    with torch.inference_mode():
+    with torch.inference_mode(), precision(device, "fp32"):
         for values, classes in zip(latents.split(BATCH), labels.split(BATCH), strict=True):
             given = classes.to(device) if task.conditional else None
             images = task.generate(networks, values.to(device), given, info)

@@ -19,7 +19,8 @@ def film(folder: Path, image: tuple[int, int, int], *, rows: int = 8, frames: in
     import torch
     from PIL import Image
 
-    found = sorted(path for path in folder.glob("step-*.png") if path.stem.removeprefix("step-").isdecimal())
+    kept = (path for path in folder.glob("step-*.png") if path.stem.removeprefix("step-").isdecimal())
+    found = sorted(kept, key=lambda path: int(path.stem.removeprefix("step-")))
     if not found:
         raise RunError(f"{folder}: there are no pictures of the training; wanted a run with train.sample_every above 0")
     chosen = [found[index] for index in np.unique(np.linspace(0, len(found) - 1, frames).round().astype(int))]

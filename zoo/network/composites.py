@@ -31,12 +31,19 @@ class Sequence(Composite):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scope(Sequence):
+    """Layers one after another; the names that they give mean nothing outside."""
+
+    scope: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Repeat(Composite):
     """The same layers several times, each time with weights of their own unless they are shared."""
 
     scope: ClassVar[bool] = True
 
-    times: Annotated[int, Field(ge=1, le=10_000, description="How often the layers run.")]
+    times: Annotated[int, Field(ge=0, le=10_000, description="How often the layers run; their number is `round`.")]
     layers: Annotated[list[LayerOption], Field(min_length=1)]
     shared: Annotated[
         bool | Literal["but_norms"],
@@ -49,6 +56,8 @@ class Repeat(Composite):
         return Sequence(layers=self.layers)
 
     def wire(self, flow: Flow, /) -> None:
+        if not self.times:
+            return
         before, start = flow.again, flow.shape
         flow.part(self._round, "0")
         if self.shared and flow.shape != start:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from zoo.network.layer import Condition, Cost, Layer, Shape
+from zoo.requirements import Finding, Setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,18 @@ class FromModule(Layer):
 
     def module(self, input: Shape, /, *conditions: Shape) -> nn.Module:
         return self._make()
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        from zoo.network.measure import refusal
+
+        reason = refusal(self._looked_at(), setting.input, self._conditions, setting.part)
+        if reason:
+            yield Finding(f"found a network that cannot be trained on {setting.part} at a time: {reason}", "another")
+
+    def weights(self, input: Shape, /, *conditions: Shape) -> dict[str, Shape]:
+        from zoo.network.measure import weights
+
+        return weights(self._looked_at)
 
     def unread(self, input: Shape) -> dict[str, int]:
         """Return the sizes of the trainable weights that a forward pass does not read, by name."""

@@ -215,7 +215,7 @@ def _flatten(
         counts = [1] * len(steps) if len(steps) < 3 else [1, len(steps) - 1]
         for offset, (step, count) in enumerate(zip(steps, counts, strict=False)):
             read = [values[value] for value in step.inputs]
-            name, reused = f"{path}{step.name}", again or bool(step.again)
+            name, reused = f"{path}{step.name}" if step.name else path.removesuffix("."), again or bool(step.again)
             if step.part is None:
                 shapes = tuple(map(graph.shape_of, step.inputs))
                 value = len(found)

@@ -6,9 +6,11 @@ Shapes leave out the batch: an image is (channels, height, width), a vector is (
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from zoo.errors import Position, ShapeError
+from zoo.requirements import Finding, Setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +32,17 @@ def image(input: Shape, layer: str) -> tuple[int, int, int]:
     if len(input) != 3:
         raise ShapeError(f"{layer} takes an image (channels, height, width), but the shape here is {tuple(input)}")
     return input
+
+
+def batch_of_one(input: Shape, setting: Setting, label: str) -> Iterator[Finding]:
+    """Yield a finding where a norm over the batch meets a single value in a channel, whose deviation is none."""
+    if elements(input) == input[0] and setting.part == 1:
+        parts = f" in {setting.spec.train.accumulate} parts" if setting.spec.train.accumulate > 1 else ""
+        size = f"a batch of {setting.spec.train.batch_size}{parts}"
+        yield Finding(
+            f"found {label} over one value: {size} gives one image, which has one pixel here",
+            "2 images or more at a time, or another norm",
+        )
 
 
 class Cost(NamedTuple):
@@ -127,3 +140,22 @@ class Layer:
     def lower_into(self, flow: Flow, name: str) -> None:
         """Add the layer to a graph; its module is called `name` there. A layer that is one operation is one step."""
         flow.operation(self, name)
+
+    def check(self, setting: Setting, /) -> Iterable[Finding]:
+        """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""
+        return ()
+
+    def weights(self, *inputs: Shape) -> Mapping[str, Shape]:
+        """Return the shapes of the trainable tensors, by their names in the layer's module.
+
+        The base looks at the built module on the meta device instead.
+        """
+        if not self.cost(*inputs).parameters:
+            return {}
+        from zoo.network.measure import weights
+
+        return weights(lambda: self.module(*inputs))
+
+    def inner(self, input: Shape, /) -> Layer:
+        """Return the layer that stands behind this one for `input`: itself, unless it was written for any shape."""
+        return self

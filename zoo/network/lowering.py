@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
-from zoo.network.graph import Graph, Step, Value, size
+from zoo.network.graph import Graph, Step, Value, operations, size
 from zoo.network.layer import Condition, Cost, Layer, Shape, elements
 from zoo.network.operations import CALLS, Join, Operator
 
@@ -44,6 +44,14 @@ class Composite(Layer):
 
     def cost(self, input: Shape, /) -> Cost:
         return self.graph(input).cost
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        found: dict[str, Shape] = {}
+        for one in operations(self.graph(input))[0]:
+            if one.cost.parameters and not one.again:
+                prefix = f"{one.path}." if one.path else ""
+                found |= {f"{prefix}{name}": tuple(shape) for name, shape in one.layer.weights(*one.shapes).items()}
+        return found
 
     def module(self, input: Shape, /) -> nn.Module:
         from zoo.network.modules import build
@@ -334,7 +342,7 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
 
 def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
     """Return the names that a layer gives to what is around it, or, of the outermost, to what is inside."""
-    if not isinstance(layer, Composite) or ((layer.scope or layer.block) and not outermost):
+    if not isinstance(layer, Composite) or (layer.scope and not outermost):
         return frozenset(getattr(layer, "gives", ()))
     key = "_known_names" if not outermost else "_known_inner_names"
     known: frozenset[str] | None = layer.__dict__.get(key)

@@ -5,7 +5,7 @@ It is also the oracle that the closed forms are tested against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -38,6 +38,27 @@ def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] =
         held_peak=held_peak,
         alias=uses.key(output) == uses.key(image),
     )
+
+
+def weights(make: Callable[[], nn.Module]) -> dict[str, Shape]:
+    """Return the shapes of the trainable weights of a module, which is made for this alone."""
+    with torch.device("meta"):
+        module = make()
+    return {name: tuple(one.shape) for name, one in module.named_parameters() if one.requires_grad}
+
+
+def refusal(module: nn.Module, input: Shape, conditions: tuple[Condition, ...], batch: int) -> str:
+    """Return why `module` cannot be trained on a batch of inputs, by its own words; "" where it can."""
+    before = module.training
+    images = torch.empty((batch, *input), device="meta")
+    kinds = [torch.int64 if one.classes else torch.float32 for one in conditions]
+    try:
+        module.to("meta").train()(images, *(torch.zeros(batch, dtype=kind, device="meta") for kind in kinds))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        return str(error).splitlines()[0]
+    finally:
+        module.train(before)
+    return ""
 
 
 def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> dict[str, int]:

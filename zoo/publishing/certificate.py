@@ -8,15 +8,19 @@ import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.errors import ShelfError, ZooError
-from zoo.files import write_text
+from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.identity import Identity
+from zoo.errors import ShelfError, ZooError, listing
+from zoo.evaluation.spread import deviation
+from zoo.files import json_text, write_text
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
@@ -26,7 +30,7 @@ WEIGHTS = "weights.safetensors"
 FORMAT = 1
 CLOSE = 1e-9  # relative; a mean is read back as it was written
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
@@ -66,10 +70,28 @@ class Figure:
         given = list(values.values())
         return cls(
             mean=statistics.fmean(given),
-            std=statistics.stdev(given) if len(given) > 1 else None,
+            std=deviation(given),
             n=len(given),
             values=dict(values),
         )
+
+
+class Measured(TypedDict):
+    """A metric of generated images: with what, of what, its values by drawing seed; more may stand there."""
+
+    name: str
+    split: NotRequired[str]
+    mean: float | None
+    values: list[float | None]
+    seeds: NotRequired[list[int]]
+    extractor: NotRequired[str]
+    trained_with_seed: NotRequired[Count]
+
+
+def _measured(given: dict[str, Any]) -> dict[str, Any]:
+    """Return `given` as it is, in its order, if it has this form."""
+    TypeAdapter(Measured).validate_python(given, strict=True)
+    return given
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -87,13 +109,52 @@ class SpotCheck:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class InfoRecord:
+    """What the networks know of their data: shape and counts of the images, mean and deviation of the channels."""
+
+    image: tuple[Count, Count, Count]
+    train_images: Count
+    test_images: Count
+    mean: list[float]
+    std: list[float]
+
+
+@dataclass(frozen=True, config=_STRICT)
 class DataRecord:
-    """The data set: the spec's component, the SHA-256 of the content, the classes, and what may be done with it."""
+    """The data set: the spec's component, the SHA-256 of the content, the classes, and what may be done with it.
+
+    `info` and `parts`, hashes by which a difference is explained, are absent from entries of earlier versions.
+    """
 
     component: dict[str, Any]
     fingerprint: str
     classes: list[str]
     terms: str
+    info: InfoRecord | None = None
+    parts: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
+        """Return what a certificate says of a data set."""
+        identity, info = Identity.of(dataset), dataset.info
+        return cls(
+            component=component,
+            fingerprint=identity.fingerprint,
+            classes=list(identity.class_names),
+            terms=terms,
+            info=InfoRecord(info.image, info.train_images, info.test_images, list(info.mean), list(info.std)),
+            parts=dict(identity.parts),
+        )
+
+    def identity(self) -> Identity:
+        """Return the data as they are held against others."""
+        info = None
+        if self.info is not None:
+            mean, std = tuple(self.info.mean), tuple(self.info.std)
+            info = DataInfo(**asdict(self.info) | {"classes": len(self.classes), "mean": mean, "std": std})
+        return Identity(
+            fingerprint=self.fingerprint, class_names=tuple(self.classes), info=info, parts=dict(self.parts)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -119,7 +180,9 @@ class Certificate:
     shipped_seed: Count
     shipped_because: str
     figures: dict[str, dict[str, Figure]]  # by split, by name
-    measurements: list[dict[str, Any]]  # of generated images: with what, of what, values by drawing seed
+    measurements: list[
+        Annotated[dict[str, Any], AfterValidator(_measured)]
+    ]  # of generated images: with what, of what, values by drawing seed
     per_class: dict[str, float]  # mean top-1 over the trainings; empty where there is none
     test_looks: dict[str, dict[str, Count]]  # by seed, by occasion: how often test images were measured on
     spot_check: SpotCheck
@@ -156,7 +219,7 @@ class Certificate:
 
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
-        write_text(folder / CERTIFICATE, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_text(folder / CERTIFICATE, json_text(asdict(self)) + "\n")
 
     def figure(self, split: str, name: str) -> Figure | None:
         """Return a figure, or None where it was not measured."""
@@ -175,16 +238,18 @@ def verify(folder: Path, builder: Builder) -> list[str]:
     """Return, a sentence each, what in an entry's folder is not as its certificate says; nothing when all holds.
 
     Content of the files, hash and count of the spec, limits, and arithmetic of the figures: without data and torch.
+    Whether the weights give the figures is measured (`zoo.publishing.measured`); that they were trained as it says, and
+    the figures of weights that did not ship, remain declarations.
     """
     try:
         certificate = Certificate.read(folder)
     except ShelfError as error:
         return [str(error)]
-    problems = list(_inconsistent(certificate))
+    problems = [*name_problems(folder, certificate), *_inconsistent(certificate)]
     problems += file_problems(folder, certificate.weights)
     try:
         found = hash_of(read(folder / SPEC).data())
-        report = check(load_spec(folder / SPEC, registry=builder.registry), builder)
+        report = check(load_spec(folder / SPEC, registry=builder.registry), builder, certificate.data.identity().info)
     except (ZooError, OSError) as error:
         return [*problems, f"the spec cannot be checked: {error}"]
     if found != certificate.spec_hash:
@@ -215,10 +280,21 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def name_problems(folder: Path, certificate: Certificate) -> Iterator[str]:
+    """Yield, a sentence, where a certificate is that of an entry of another name."""
+    if (name := folder.absolute().name) != certificate.name:
+        yield (
+            f"its certificate is that of the entry {certificate.name!r}, of which this is a copy called {name!r}; "
+            "give the folder its name back, or publish the runs under the new one"
+        )
+
+
 def file_problems(folder: Path, record: FileRecord) -> Iterator[str]:
     """Yield, a sentence, what is not as a record says of a file in `folder`."""
     path = folder / record.file
-    if not path.is_file():
+    if record.file != WEIGHTS:
+        yield f"the certificate speaks of the weights {record.file!r}; those of an entry are loaded from {WEIGHTS}"
+    elif not path.is_file():
         yield f"there is no {record.file}"
     elif path.stat().st_size != record.bytes:
         yield f"{record.file} has {path.stat().st_size:,} bytes; the certificate says {record.bytes:,}"
@@ -238,11 +314,31 @@ def _inconsistent(certificate: Certificate) -> Iterator[str]:
             real = Figure.of(one.values)
             if one.n != real.n or not _close(one.mean, real.mean) or not _close(one.std, real.std):
                 yield f"{split} {name}: mean, deviation and n are not those of its values"
+    yield from _contradictions(certificate)
     for limit in certificate.budget:
         if not limit.kept:
             yield f"the limit {limit.limit} ({limit.bound}) is broken with {limit.figure:,}"
     if certificate.test_looks.keys() != known:
         yield "the looks at the test images are not counted for each seed"
+
+
+def _contradictions(certificate: Certificate) -> Iterator[str]:
+    """Yield where what a certificate says in one place is not what it says in another."""
+    shares, top1 = certificate.per_class, certificate.figure("test", "top1")
+    if strange := shares.keys() - set(certificate.data.classes):
+        yield f"it has figures of classes that its data lack: {listing(strange, 3)}"
+    elif shares and top1 is not None and not _between(min(shares.values()), top1.mean, max(shares.values())):
+        yield f"test top1 is {top1.mean:.4f}, which lies beyond all of its classes"
+    for one in certificate.measurements:
+        figure = certificate.figure(str(one.get("split")), str(one.get("name")))
+        value = figure.values.get(str(one.get("trained_with_seed"))) if figure else None
+        mean = one.get("mean")
+        if value is not None and not (isinstance(mean, (int, float)) and _close(mean, value)):
+            yield f"{one.get('split')} {one.get('name')} is {value:.4f} as a figure and {mean} as a measurement"
+
+
+def _between(low: float, value: float, high: float) -> bool:
+    return low - CLOSE <= value <= high + CLOSE
 
 
 def _close(one: float | None, other: float | None) -> bool:

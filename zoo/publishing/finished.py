@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
+from zoo.data.identity import Identity
 from zoo.errors import BudgetError, RunError
 from zoo.evaluation.run import measured_spec
 from zoo.evaluation.trained import Trained
@@ -34,6 +36,7 @@ class Finished:
     spec: Spec
     report: Report
     facts: dict[str, Any]
+    data: Identity
     result: dict[str, Any]
     checkpoint: Path
     held: dict[str, Any]  # the checkpoint's own facts
@@ -55,6 +58,11 @@ class Finished:
                 f"{run.spec_path}: it was changed after the training began (found the hash {found[:8]}, wanted "
                 f"{facts['spec_hash'][:8]}); put the old one back"
             )
+        data = run.data
+        if data is None:
+            raise RunError(f"{run.folder}: nothing says on which data it was trained; this run cannot be published")
+        if facts.get("other_data"):
+            raise RunError(f"{run.folder}: it went on with other data than it was begun on; train it on one data set")
         spec = run.spec(builder.registry)
         report = check(spec, builder)
         if not report.kept:
@@ -79,14 +87,15 @@ class Finished:
                 raise RunError(f"{last}: the weights of {role} are not finite; this run cannot be published")
         evaluation = run.evaluation() or {}
         if evaluation and (
-            evaluation["checkpoint_sha256"] != sha256_of(last)
+            evaluation.get("data") != data.fingerprint
+            or evaluation["checkpoint_sha256"] != sha256_of(last)
             or evaluation["spec"] != measured_spec(spec, trained.task)
         ):
             raise RunError(
-                f"{folder}: what `zoo evaluate` wrote there is about another checkpoint or a changed spec; repeat "
-                f"`zoo evaluate {folder}`, with --set for nothing but metrics"
+                f"{folder}: what `zoo evaluate` wrote there is about another checkpoint, other data or a changed spec; "
+                f"repeat `zoo evaluate {folder}`, with --set for nothing but metrics"
             )
-        return cls(run, written, spec, report, facts, result, last, held, tensors, evaluation)
+        return cls(run, written, spec, report, facts, data, result, last, held, tensors, evaluation)
 
     @property
     def seed(self) -> int:
@@ -119,7 +128,11 @@ class Finished:
             "train": evaluated.get("train", {}),
         }
         numbers = {
-            split: {name: one for name, one in part.items() if isinstance(one, float) and name not in drawn}
+            split: {
+                name: one
+                for name, one in part.items()
+                if isinstance(one, float) and math.isfinite(one) and name not in drawn
+            }
             for split, part in parts.items()
         }
         return {split: part for split, part in numbers.items() if part}
@@ -148,8 +161,8 @@ def require_alike(runs: Sequence[Finished]) -> None:
                 f"{other.run.folder}: its spec differs from that of {first.run.folder} in {paths}; wanted runs of one "
                 "spec that differ in train.seed alone"
             )
-        if other.facts.get("data") != first.facts.get("data"):
-            raise RunError(f"{other.run.folder}: it was trained on other images than {first.run.folder}")
+        if other.data.fingerprint != first.data.fingerprint:
+            raise RunError(f"{other.run.folder}: it was trained on other data than {first.run.folder}")
     seeds = [one.seed for one in runs]
     for index, seed in enumerate(seeds):
         if seed in seeds[:index]:

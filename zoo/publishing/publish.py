@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -15,9 +14,9 @@ from safetensors.torch import save_file
 
 from zoo.builder import Builder
 from zoo.data.dataset import Dataset
-from zoo.errors import RunError, ShelfError
+from zoo.errors import DataError, RunError, ShelfError
 from zoo.evaluation.trained import Trained
-from zoo.files import write_atomically, write_text
+from zoo.files import json_text, write_atomically, write_text
 from zoo.publishing.card import card
 from zoo.publishing.certificate import (
     WEIGHTS,
@@ -98,14 +97,14 @@ def _fill(folder: Path, runs: Sequence[Finished], builder: Builder, name: str, n
     """Write all files of an entry into an empty folder."""
     first = runs[0]
     shutil.copyfile(first.run.spec_path, folder / shipped.SPEC)
-    held = {"zoo": json.dumps(first.held)}
+    held = {"zoo": json_text(first.held, indent=None)}
     write_atomically(folder / WEIGHTS, lambda path: save_file(first.weights(), path, held))
     trained = Trained.load(Entry(folder), builder)
     dataset = trained.dataset()
-    if dataset.fingerprint != first.facts["data"]:
-        raise RunError(
-            f"{first.run.folder}: it was trained on other images than the data set {first.spec.data.name} of this "
-            "machine holds; publish it where its data are"
+    if different := first.data.differences(dataset):
+        raise DataError(
+            f"{first.run.folder}: it was trained on other data than {first.spec.data.written()} is here now; "
+            f"{'; '.join(different)}; publish it where its data are, since what an entry states is measured on them"
         )
     if not isinstance(trained.task, GenerativeTask):
         first.run.looked("publish")
@@ -162,12 +161,7 @@ def _certificate(
         machine=facts.get("machine") or {"cores": facts.get("cores"), "processor": "not recorded"},
         versions={"python": facts["python"], **facts["versions"]},
         git=facts.get("git"),
-        data=DataRecord(
-            component=spec.data.data(),
-            fingerprint=dataset.fingerprint,
-            classes=list(dataset.class_names),
-            terms=builder.bind(spec.data).terms,
-        ),
+        data=DataRecord.of(dataset, spec.data.data(), builder.bind(spec.data).terms),
         command=_command(facts["command"]),
         published=now(),
         notes=[*notes, *(OLD_RUN.format(seed=one.seed) for one in runs if not one.run.counts_looks)],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from zoo.data.identity import Identity
 from zoo.errors import RunError, ShelfError, SpecError, closest
 from zoo.publishing.certificate import WEIGHTS, Certificate, file_problems
 from zoo.registry import Registry
@@ -38,8 +39,9 @@ class Entry:
         return Certificate.read(self.folder)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        return tuple(self.certificate.data.classes)
+    def data(self) -> Identity | None:
+        # Before the certificate is written, the entry is only being made.
+        return self.certificate.data.identity() if shipped.is_entry(self.folder) else None
 
     @property
     def spec_path(self) -> Path:
@@ -57,7 +59,6 @@ class Entry:
         return self.certificate.looks()
 
     def weights(self) -> Path:
-        # Before the certificate is written, the entry is only being made.
         if shipped.is_entry(self.folder):
             for problem in file_problems(self.folder, self.certificate.weights):
                 raise ShelfError(f"{self.folder}: {problem}; this entry is damaged")

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Problem, SpecError, closest
-from zoo.spec.document import BadValue, Node, join, kind
+from zoo.spec.document import BadValue, Node, join, kind, unseparated
 from zoo.spec.merge import merge
 from zoo.spec.overrides import override
 from zoo.spec.reader import FORMATS, nearest_file, read, read_data
 
 _DEEPEST_EXTENDS = 16
+_MOST_EXTENDS = 64  # in one list
+_MOST_FILES = 256  # in all
 
 Find = Callable[[str], Path | None]
 Names = Callable[[], Iterable[str]]
@@ -86,7 +88,10 @@ class _Sources:
             return path
         found = self._find(text)
         if found is None:
-            raise BadValue(f"found the unknown {self._noun} {text!r}", self._wanted, closest(text, self._names()))
+            beside = [path.with_name(path.name + suffix) for suffix in FORMATS]
+            files = [f"did you mean the file {str(one)!r}?" for one in beside if one.is_file()]
+            hint = files[0] if files else closest(text, self._names())
+            raise BadValue(f"found the unknown {self._noun} {text!r}", self._wanted, hint)
         return found
 
     def _file(self, path: Path, below: tuple[Path, ...]) -> Node:
@@ -98,15 +103,18 @@ class _Sources:
     def _extended(self, document: Node, folder: Path, below: tuple[Path, ...]) -> Node:
         """Return the document laid over what it extends; `below` are the files that led here, itself last."""
         if not document.is_mapping:
-            raise SpecError(
-                [Problem(document.at, "", f"found {kind(document.value)}", f"a mapping: the keys of a {self._noun}")]
-            )
+            wanted = f"a mapping: the keys of a {self._noun}"
+            hint = unseparated(document.value)
+            raise SpecError([Problem(document.at, "", f"found {kind(document.value)}", wanted, hint)])
         parents = document.value.get("extends")
         own = replace(document, value={key: node for key, node in document.value.items() if key != "extends"})
         if parents is None:
             return own
         result: Node | None = None
         problems: list[Problem] = []
+        if parents.is_list and len(parents.value) > _MOST_EXTENDS:
+            found = f"found {len(parents.value):,} {self._noun}s to extend"
+            raise SpecError([Problem(parents.at, "extends", found, f"at most {_MOST_EXTENDS}")])
         for index, node in enumerate(parents.value if parents.is_list else [parents]):
             try:
                 parent = self._parent(node, folder, below)
@@ -132,4 +140,6 @@ class _Sources:
             raise BadValue(f"found a {self._noun} that extends itself: {names}")
         if len(below) > _DEEPEST_EXTENDS:
             raise BadValue(f"found more than {_DEEPEST_EXTENDS} {self._noun}s that extend each other", "fewer")
+        if len(self._loaded) + len(below) > _MOST_FILES:
+            raise BadValue(f"found more than {_MOST_FILES} {self._noun}s that it extends", "fewer")
         return self._file(path, below)

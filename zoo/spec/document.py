@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,6 +98,12 @@ def kind(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     return shorten(repr(value) if value is not None and not isinstance(value, bool) else json.dumps(value))
+
+
+def unseparated(value: Any) -> str:
+    """Return a hint for text that was meant as a key with its value, such as "steps:5"; "" for what was not."""
+    match = re.match(r"[a-z_]+:(?=\S)", value) if isinstance(value, str) else None
+    return f"a key and its value have a blank between them: '{match[0]} {value[match.end() :]}'" if match else ""
 
 
 def shorten(text: str, limit: int = 60) -> str:

@@ -8,12 +8,13 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from zoo.errors import closest, listing
-from zoo.spec.document import BadValue, kind, shorten
+from zoo.spec.document import Node, shorten
+from zoo.spec.functions import FUNCTIONS, MOST_ITEMS, ExpressionError, UnknownName, named, number, size
 
 _LONGEST_EXPRESSION = 500
 _LONGEST_TEXT = 10_000
@@ -23,8 +24,12 @@ _DEEPEST = 50
 # Either the escape, or an expression; its strings may hold braces.
 _PART = re.compile(r"""\$\$\{|\$\{((?:[^}'"]|'[^']*'|"[^"]*")*)\}""")
 
+_SPLICE = re.compile(r"""\$\{\s*\*((?:[^}'"]|'[^']*'|"[^"]*")*)\}""")
+
 #: The words of YAML, which no variable may be called.
 CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
+#: What a name means that no variable bears.
+NUMBERS = {"pi": math.pi}
 
 _ARITHMETIC: dict[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),
@@ -42,14 +47,12 @@ _ORDER: dict[type[ast.AST], tuple[str, Callable[[Any, Any], bool]]] = {
 }
 _REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "an attribute",
-    ast.Subscript: "a subscript",
     ast.Lambda: "a lambda",
     ast.ListComp: "a comprehension",
     ast.SetComp: "a comprehension",
     ast.DictComp: "a comprehension",
     ast.GeneratorExp: "a comprehension",
     ast.JoinedStr: "an f-string",
-    ast.List: "a list",
     ast.Tuple: "a tuple",
     ast.Dict: "a mapping",
     ast.Set: "a set",
@@ -58,16 +61,17 @@ _REFUSED: dict[type[ast.AST], str] = {
 }
 
 
-class ExpressionError(BadValue):
-    """An expression has no value; the message is one line, the place is the caller's to add."""
-
-
 def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
-    """Return the value of the expression `text`: a number, a string, a truth value or null.
+    """Return the value of the expression `text`: a number, a string, a truth value, null, or a list (a tuple) of these.
 
-    Integers stay integers except under `/`; none may pass 2**63. Raises ExpressionError.
+    Integers stay integers except under `/`; none may pass 2**63. Variables can also hold the layers of a document, as
+    nodes, which are handed on as they are. Raises ExpressionError.
     """
-    tree = _parse(text)
+    return value_of(parse(text), text, variables)
+
+
+def value_of(tree: ast.expr, text: str, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a parsed expression; `text` is how it was written, for messages. Raises ExpressionError."""
     try:
         return _Evaluation(variables).value(tree)
     except ZeroDivisionError:
@@ -75,7 +79,7 @@ def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
     except OverflowError:
         raise ExpressionError(f"found a value too large in {_quoted(text)}") from None
     except ExpressionError as error:
-        raise ExpressionError(f"{error.found} in {_quoted(text)}", error.wanted, error.hint) from None
+        raise error.within(_quoted(text)) from None
 
 
 def interpolate_text(text: str, variables: Mapping[str, Any]) -> Any:
@@ -83,12 +87,17 @@ def interpolate_text(text: str, variables: Mapping[str, Any]) -> Any:
 
     A text that is exactly one `${...}` gives the value with its type. Raises ExpressionError.
     """
-    parts = list(_split(text))
+    parts = list(split(text))
     if len(parts) == 1 and parts[0][1] is not None:
         return evaluate(parts[0][1], variables)
-    result = "".join(
-        literal if expression is None else _as_text(evaluate(expression, variables)) for literal, expression in parts
+    return joined(
+        literal if expression is None else as_text(evaluate(expression, variables)) for literal, expression in parts
     )
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Return one text of its parts. Raises ExpressionError when it is too long."""
+    result = "".join(parts)
     if len(result) > _LONGEST_TEXT:
         raise ExpressionError(f"found a text of {len(result):,} letters", f"at most {_LONGEST_TEXT:,}")
     return result
@@ -97,13 +106,26 @@ def interpolate_text(text: str, variables: Mapping[str, Any]) -> Any:
 def names_used(text: str) -> set[str]:
     """Return the variables that the `${...}` in `text` mention. Raises ExpressionError on bad syntax."""
     names: set[str] = set()
-    for _, expression in _split(text):
+    for _, expression in split(splice(text) or text):
         if expression is not None:
-            names |= {node.id for node in _variables(_parse(expression))}
+            names |= names_in(parse(expression))
     return names
 
 
-def _split(text: str) -> Iterator[tuple[str, str | None]]:
+def names_in(tree: ast.expr) -> set[str]:
+    """Return the variables that a parsed expression mentions."""
+    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions}
+    return names - CONSTANTS.keys()
+
+
+def splice(text: str) -> str | None:
+    """Return the text of a list whose items take the place of `text`: `${*widths}` is that of `${widths}`."""
+    match = _SPLICE.fullmatch(text)
+    return None if match is None else "${" + match[1] + "}"
+
+
+def split(text: str) -> Iterator[tuple[str, str | None]]:
     """Cut `text` into literals (literal, None) and expressions ("", expression)."""
     end = 0
     for match in _PART.finditer(text):
@@ -121,7 +143,8 @@ def _literal(text: str) -> Iterator[tuple[str, None]]:
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> ast.expr:
+def parse(text: str) -> ast.expr:
+    """Return the tree of an expression. Raises ExpressionError."""
     if len(text) > _LONGEST_EXPRESSION:
         raise ExpressionError(f"found an expression of {len(text)} letters", f"at most {_LONGEST_EXPRESSION}")
     try:
@@ -129,13 +152,6 @@ def _parse(text: str) -> ast.expr:
             return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError(f"found {_quoted(text)}", "an expression such as width * 2") from None
-
-
-def _variables(tree: ast.expr) -> Iterator[ast.Name]:
-    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in functions and node.id not in CONSTANTS:
-            yield node
 
 
 class _Evaluation:
@@ -168,25 +184,57 @@ class _Evaluation:
             return CONSTANTS[node.id]
         if node.id in self.variables:
             return self.variables[node.id]
+        if node.id in NUMBERS:
+            return NUMBERS[node.id]
         wanted = f"one of {listing(self.variables)}" if self.variables else "a variable that 'let' defines"
-        hint = closest(node.id, self.variables)
-        raise ExpressionError(f"found the unknown variable {shorten(node.id)!r}", wanted, hint)
+        raise UnknownName(node.id, wanted, closest(node.id, self.variables))
+
+    def _list(self, node: ast.List) -> tuple[Any, ...]:
+        items: list[Any] = []
+        for one in node.elts:
+            if isinstance(one, ast.Starred):
+                items += _items(self.value(one.value), "*")
+            else:
+                items.append(self.value(one))
+        return tuple(items)
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        items = _items(self.value(node.value), "[]")
+        if isinstance(node.slice, ast.Slice):
+            if node.slice.step is not None:
+                raise ExpressionError("found a part of a list with a step", "[from:to]")
+            ends = (None if end is None else self._place(end) for end in (node.slice.lower, node.slice.upper))
+            return items[slice(*ends)]
+        place = self._place(node.slice)
+        if not -len(items) <= place < len(items):
+            wanted = f"{-len(items)} to {len(items) - 1}" if items else "a list with items"
+            raise ExpressionError(f"found item {place} of a list of {len(items)}", wanted)
+        return items[place]
+
+    def _place(self, node: ast.expr) -> int:
+        place = self.value(node)
+        if isinstance(place, bool) or not isinstance(place, int):
+            raise ExpressionError(f"found {named(place)} as the place in a list", "a whole number")
+        return place
 
     def _unaryop(self, node: ast.UnaryOp) -> Any:
         if isinstance(node.op, ast.Not):
             return not self.value(node.operand)
         if isinstance(node.op, ast.Invert):
             raise ExpressionError("found the operator '~'", "+, -, *, /, //, % or **")
-        value = _number(self.value(node.operand), "-")
+        value = number(self.value(node.operand), "-")
         return -value if isinstance(node.op, ast.USub) else value
 
     def _binop(self, node: ast.BinOp) -> Any:
         if isinstance(node.op, ast.Pow):
-            return _power(_number(self.value(node.left), "**"), _number(self.value(node.right), "**"))
+            return _power(number(self.value(node.left), "**"), number(self.value(node.right), "**"))
         if type(node.op) not in _ARITHMETIC:
             raise ExpressionError("found an operator on bits", "+, -, *, /, //, % or **")
         sign, operate = _ARITHMETIC[type(node.op)]
-        return operate(_number(self.value(node.left), sign), _number(self.value(node.right), sign))
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(left, tuple) and isinstance(right, tuple):
+            return left + right
+        return operate(number(left, sign), number(right, sign))
 
     def _boolop(self, node: ast.BoolOp) -> Any:
         value = None
@@ -215,13 +263,12 @@ class _Evaluation:
         if name not in FUNCTIONS:
             hint = closest(name, FUNCTIONS)
             raise ExpressionError(f"found the unknown function {name!r}", f"one of {listing(FUNCTIONS)}", hint)
-        function, least, most = FUNCTIONS[name]
-        if node.keywords or not least <= len(node.args) <= most:
-            wanted = f"{least}" if least == most else f"{least} or more" if most > 2 else f"{least} or {most}"
-            raise ExpressionError(f"found {name} with {len(node.args)} values", f"{wanted}, without names")
-        values = [_number(self.value(argument), name) for argument in node.args]
+        function = FUNCTIONS[name]
+        if node.keywords or not function.least <= len(node.args) <= function.most:
+            raise ExpressionError(f"found {name} with {len(node.args)} values", f"{function.wanted}, without names")
+        values = [function.take(self.value(argument), name) for argument in node.args]
         try:
-            return function(*values)
+            return function.call(*values)
         except ValueError:
             raise ExpressionError(f"found no value of {name}({values[0]})") from None
 
@@ -231,12 +278,14 @@ def _checked(value: Any) -> Any:
         raise ExpressionError("found a value that is not finite")
     if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
         raise ExpressionError("found a value beyond 2**63")
+    if isinstance(value, tuple) and size(value) > MOST_ITEMS:
+        raise ExpressionError(f"found a list of more than {MOST_ITEMS:,} values", "fewer")
     return value
 
 
-def _number(value: Any, what: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ExpressionError(f"found {kind(value)} as a value of '{what}'", "a number")
+def _items(value: Any, what: str) -> tuple[Any, ...]:
+    if not isinstance(value, tuple):
+        raise ExpressionError(f"found {named(value)} as a value of '{what}'", "a list")
     return value
 
 
@@ -258,40 +307,13 @@ def _holds(sign: ast.cmpop, left: Any, right: Any) -> bool:
     symbol, compare = _ORDER[type(sign)]
     if isinstance(left, str) and isinstance(right, str):
         return compare(left, right)
-    return compare(_number(left, symbol), _number(right, symbol))
+    return compare(number(left, symbol), number(right, symbol))
 
 
-def _round_to(value: float, multiple: float) -> float:
-    """Return the multiple nearest to `value` (of two the larger), and at least one `multiple`."""
-    if multiple <= 0:
-        raise ExpressionError(f"found round_to a multiple of {multiple}", "a multiple above 0")
-    count = max(1, int((2 * value + multiple) // (2 * multiple)))
-    return count * multiple
-
-
-def _round(value: float, digits: int = 0) -> float:
-    if not isinstance(digits, int) or not 0 <= digits <= 15:
-        raise ExpressionError(f"found round to {digits} digits", "0 to 15 digits")
-    return round(value, digits) if digits else round(value)
-
-
-#: Each function with the least and the largest number of its values.
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
-    "abs": (abs, 1, 1),
-    "ceil": (math.ceil, 1, 1),
-    "float": (float, 1, 1),
-    "floor": (math.floor, 1, 1),
-    "int": (int, 1, 1),
-    "log2": (math.log2, 1, 1),
-    "max": (lambda *values: max(values), 1, 100),
-    "min": (lambda *values: min(values), 1, 100),
-    "round": (_round, 1, 2),
-    "round_to": (_round_to, 2, 2),
-    "sqrt": (math.sqrt, 1, 1),
-}
-
-
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as it stands inside a text. Raises ExpressionError for a list."""
+    if isinstance(value, (tuple, Node)):
+        raise ExpressionError(f"found {named(value)} inside a text", "a number, a string, true, false or null")
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from zoo.errors import PluginError
 from zoo.options import REQUIRED, Option, Options, canonical
 from zoo.registry import KINDS, LAYER_FAMILY, NAME, Component, Registry
+from zoo.spec.blocks import HELD
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import NetworkSpec, Spec, TrainSpec
 
@@ -21,6 +22,16 @@ SECTIONS: dict[type, str] = {NetworkSpec: "network", TrainSpec: "train"}
 EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 NULL: Schema = {"type": "null"}
 SCALARS = ["number", "string", "boolean", "null"]
+PARAMETERS: Schema = {
+    "description": "With their defaults; in a mapping null is for none, in a list a name alone has none.",
+    "anyOf": [
+        {"type": "object"},
+        {
+            "type": "array",
+            "items": {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}]},
+        },
+    ],
+}
 FREE: Schema = {
     "type": "object",
     "description": "A free variable, for `zoo fit`: a range with both ends, or a list of values.",
@@ -56,6 +67,7 @@ def spec_schema(registry: Registry) -> Schema:
             "pattern": r"\$\{.*\}",
         }
     }
+    definitions["values"] = {"type": "array", "items": {"anyOf": [{"type": SCALARS}, {"$ref": "#/$defs/values"}]}}
     definitions |= {kind: _kind(kind, registry) for kind in KINDS}
     for component in registry:
         definitions[_name(component)] = _component(component, resolver, definitions)
@@ -63,6 +75,7 @@ def spec_schema(registry: Registry) -> Schema:
         definitions[name] = _section(resolver.options(section), registry, definitions, name)
     top = _section(resolver.options(Spec), registry, definitions, "spec")
     layers: Schema = {"type": "array", "minItems": 1}
+    held = {kind: {"description": f"One {kind}, in place of layers."} for kind in HELD if kind != "layers"}
     top["properties"] |= {
         "extends": {"type": "string", "description": "Another spec, by file or name, that this one changes."},
         "blocks": {
@@ -74,8 +87,8 @@ def spec_schema(registry: Registry) -> Schema:
                     layers,
                     {
                         "type": "object",
-                        "properties": {"parameters": {"type": "object"}, "layers": layers},
-                        "required": ["layers"],
+                        "properties": {"parameters": PARAMETERS, "layers": layers, **held},
+                        "oneOf": [{"required": [name]} for name in ("layers", *held)],
                         "additionalProperties": False,
                     },
                 ]
@@ -85,7 +98,7 @@ def spec_schema(registry: Registry) -> Schema:
             "type": "object",
             "description": "Variables for ${...}.",
             "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
-            "additionalProperties": {"anyOf": [{"type": SCALARS}, FREE]},
+            "additionalProperties": {"anyOf": [{"type": SCALARS}, {"$ref": "#/$defs/values"}, FREE]},
         },
     }
     whole = {"anyOf": [{"required": ["extends"]}, _required(resolver, Spec)]}
@@ -176,7 +189,7 @@ def _held(option: Option, registry: Registry) -> Schema:
         return {"type": "object", "properties": refs, "additionalProperties": False}
     one = _any([{"$ref": f"#/$defs/{kind}"} for kind in option.kinds])
     if option.form == "list":
-        return {"type": "array", "items": one}
+        return {"anyOf": [{"type": "array", "items": one}, EXPRESSION]}
     return _any([one, NULL]) if option.optional else one
 
 
@@ -194,10 +207,12 @@ def _required(resolver: Resolver, section: type) -> Schema:
 
 def _or_expression(schema: Schema) -> Schema:
     """Let each scalar in `schema` be a `${...}` as well."""
-    if "items" in schema:
-        return {**schema, "items": _or_expression(schema["items"])}
+    if "items" in schema and "prefixItems" not in schema:
+        whole = {**_inner(schema), "items": _or_expression(schema["items"])}
+        return {**_outer(schema), "anyOf": [whole, EXPRESSION]}
     if "prefixItems" in schema:
-        return {**schema, "prefixItems": [_or_expression(one) for one in schema["prefixItems"]]}
+        whole = {**_inner(schema), "prefixItems": [_or_expression(one) for one in schema["prefixItems"]]}
+        return {**_outer(schema), "anyOf": [whole, EXPRESSION]}
     if isinstance(schema.get("additionalProperties"), Mapping):
         return {**schema, "additionalProperties": _or_expression(schema["additionalProperties"])}
     if "anyOf" in schema:

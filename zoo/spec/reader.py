@@ -94,6 +94,9 @@ def _content(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
             raise _refusal(name, "found a folder", _WANTED)
+        if path.exists() and not path.is_file():
+            # A pipe or a device may be read for ever.
+            raise _refusal(name, "found a pipe or a device", _WANTED)
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:

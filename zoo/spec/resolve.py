@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from zoo.annotations import describe, within
-from zoo.errors import PluginError, Position, Problem, SpecError, closest, listing
-from zoo.options import Option, Options
-from zoo.registry import Component, Registry
+from zoo.errors import MOST_PROBLEMS, PluginError, Position, Problem, SpecError, closest, listing
+from zoo.options import Option, Options, with_article
+from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
-from zoo.spec.document import DEPTH_LIMIT, Node
+from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
+from zoo.spec.forms import FORMS, Use
 from zoo.spec.free import is_free
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.pending import waiting_in
+from zoo.spec.schema import ComponentSpec, Spec, to_data
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
+MOST_LISTED = 20  # names in a message; of more, the command that lists them
 PLAIN = (str, int, float, list, dict, type(None))
 
 
@@ -35,6 +39,8 @@ class Resolver:
         self.problems: list[Problem] = []
         self._options: dict[Any, Options] = {}
         self._blocks = self._no_blocks = Blocks()
+        self._depth = 0  # of components inside each other that are being resolved
+        self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
@@ -45,10 +51,11 @@ class Resolver:
         Raises SpecError with all problems.
         """
         blocks = document.value.get("blocks")
-        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks))
+        self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._names_of))
         self._blocks.restart()
         self._failed.clear()
         self.problems += self._blocks.problems
+        warnings = tuple(self._blocks.warnings)
         rest = {key: node for key, node in document.value.items() if key != "blocks"}
         spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
         self._blocks = self._no_blocks
@@ -56,6 +63,7 @@ class Resolver:
             problems, self.problems = self.problems, []
             raise SpecError(problems)
         object.__setattr__(spec, "document", document)
+        object.__setattr__(spec, "warnings", warnings)
         return spec
 
     def component_from(self, kinds: tuple[str, ...], data: Any, at: Position = NOWHERE) -> ComponentSpec:
@@ -82,14 +90,16 @@ class Resolver:
         if not isinstance(value, PLAIN):
             return value
         if isinstance(value, str):
-            named = partial(self._named, kinds, value, Node({}, node.at), node.at, path)
-            return self._once((kinds, value, node.at, id(self._blocks)), None, named)
+            named = partial(self.named, kinds, value, Node({}, node.at), node.at, path)
+            # Plain data has no places of its own: what is wrong in two parts of it is told of both.
+            told = None if node.at.line else (kinds, id(node))
+            return self._once((kinds, value, node.at, id(self._blocks)), None, named, told)
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
-            named = partial(self._named, kinds, name, options, options.key_at or node.at, path)
+            named = partial(self.named, kinds, name, options, options.key_at or node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, named)
         if isinstance(value, list) and "layer" in kinds:  # layers stand for a sequence of them
-            listed = partial(self._registered, kinds, "sequence", Node({"layers": node}, node.at), node.at, path)
+            listed = partial(self.registered, kinds, "sequence", Node({"layers": node}, node.at), node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, listed)
         found = show(value)
         if isinstance(value, dict) and value:
@@ -100,7 +110,7 @@ class Resolver:
     def section(self, schema: type, node: Node, path: str) -> Any:
         """Resolve a fixed part of a spec into an instance of `schema`; None after a problem."""
         if not node.is_mapping:
-            self._report(node.at, path, show(node.value), "a mapping")
+            self._report(node.at, path, show(node.value), "a mapping", unseparated(node.value))
             return None
 
         def made() -> Any:
@@ -117,35 +127,66 @@ class Resolver:
             found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
         return found
 
-    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any]) -> Any:
-        """Return what was found under `key`, or find it now; what has problems is None, and they are told once."""
+    def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
+        """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
+        `told`, or else for `key`.
+        """
         if key in self._found:
             return self._found[key][1]
-        found = None if key in self._failed else find()
+        told = told or key
+        found = None if told in self._failed else find()
         if found is None:
-            self._failed.add(key)
+            self._failed.add(told)
         else:
             self._found[key] = (node, found)
         return found
 
-    def _named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
-        # What the spec itself calls so comes before a layer of that name, which a plugin may have brought since.
-        if "layer" in kinds and name in self._blocks:
-            return self._block(kinds, name, options, at, path)
-        return self._registered(kinds, name, options, at, path)
+    def spend(self, nodes: int, name: str, at: Position) -> None:
+        """Count a round of a loop that writes out so many values. Raises SpecError when there are too many."""
+        self._blocks.spend(nodes, name, at)
 
-    def _registered(
+    def _names_of(self, kind: str) -> list[str]:
+        return self.registry.names(*(LAYER_FAMILY if kind in LAYER_FAMILY else (kind,)))
+
+    @contextmanager
+    def _without_blocks(self) -> Iterator[None]:
+        """Look names up in the registry alone: what plugins wrote does not mean the blocks of a spec."""
+        before, self._blocks = self._blocks, self._no_blocks
+        try:
+            yield
+        finally:
+            self._blocks = before
+
+    def named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
+        """Resolve a component, or a use of a block, by its name and its options; None after a problem."""
+        # What the spec itself calls so comes before a layer of that name, which a plugin may have brought since.
+        if self._blocks.fits(name, kinds):
+            return self._block(kinds, name, options, at, path)
+        return self.registered(kinds, name, options, at, path)
+
+    def sequence(self, kinds: tuple[str, ...], layers: Node, at: Position, path: str) -> ComponentSpec | None:
+        """Resolve layers that are written out in the place of one; names that they give mean nothing outside."""
+        found = self.registered(kinds, "sequence", Node({"layers": layers}, at), at, path)
+        if found is None or not found.gives_names:
+            return found
+        return replace(found, component=self.registry.get("layer", "scope"))
+
+    def registered(
         self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str
     ) -> ComponentSpec | None:
         component = self.registry.find(kinds, name)
+        if component is None and name in self._blocks:
+            held = with_article(self._blocks.kind(name))
+            self._report(at, path, f"found the block {name!r}, which holds {held}", with_article(kinds[0]))
+            return None
         if component is None:
-            blocks = list(self._blocks) if "layer" in kinds else []
-            names = [*self.registry.names(*kinds), *blocks]
-            told = f"one of {listing(names)}"
-            if len(kinds) > 1:
-                own = f"a block ({listing(blocks)}), " if blocks else ""
-                told = f"{own}a {kinds[0]} (`zoo list {kinds[0]}` names them), {', '.join(kinds[1:-1])} or {kinds[-1]}"
-            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", told, closest(name, names))
+            names = [*self.registry.names(*kinds), *self._blocks.named(kinds)]
+            lists = "zoo list" if len(kinds) > 1 else f"zoo list {kinds[0]}"
+            wanted = (
+                f"one of {listing(names, MOST_LISTED)}" if len(names) <= MOST_LISTED else f"one that `{lists}` names"
+            )
+            hint = unseparated(name) or _own_set(kinds, name) or self._closest(name, names)
+            self._report(at, path, f"found the unknown {kinds[0]} {name!r}", wanted, hint)
             return None
         path = f"{path}.{name}" if path else name
         try:
@@ -161,18 +202,73 @@ class Resolver:
             given = {schema.first.name: replace(options, key_at=None)}
         elif self._is_component(schema, given):
             given = {schema.first.name: options}  # type: ignore[union-attr]
-        values = self._values(schema, given, at, path)
-        if values is None:
+        if component.kind == "layer" and name in FORMS:
+            try:
+                written = FORMS[name](self, Use(kinds, component, given, at, path))
+            except SpecError as error:
+                self.problems += error.problems
+                return None
+            if written is not None:
+                return written.found
+        if self._depth > DEEPEST:
+            self.problems.append(self._blocks.too_deep(at, path, f"layers more than {DEEPEST}"))
             return None
-        found = ComponentSpec(component, values, at)
+        self._depth += 1
+        try:
+            found = self._made(component, schema, given, at, path)
+        finally:
+            self._depth -= 1
+        return None if found is None else self.bounded(found, path)
+
+    def _made(
+        self, component: Component, schema: Options, given: Mapping[str, Node], at: Position, path: str
+    ) -> ComponentSpec | None:
+        pending = self._pending(component, schema, given, path)
+        if pending:
+            rest = {key: node for key, node in given.items() if key not in pending}
+            values = self._values(schema.part(schema.by_name.keys() - pending), rest, at, path)
+            if values is not None:
+                values |= {key: to_data(node.data()) for key, node in pending.items()}
+                values = {key: values[key] for key in schema.by_name}
+        else:
+            values = self._values(schema, given, at, path)
+        return None if values is None else ComponentSpec(component, values, at, pending=pending)
+
+    def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
+        """Return the plain options of a layer that wait for the shape which reaches it."""
+        pending = {
+            key: node
+            for key, node in given.items()
+            if (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
+        }
+        if component.kind in LAYER_FAMILY:
+            return pending
+        for key, node in pending.items():
+            found = f"found {' and '.join(sorted(waiting_in(node)))}, which is known to layers only"
+            self._report(node.at, _join(path, key), found, schema.by_name[key].wanted)
+        return {}
+
+    def settled(self, spec: ComponentSpec, values: Mapping[str, Node]) -> ComponentSpec:
+        """Return a layer whose options waited with their values. Raises SpecError with all problems."""
+        kept, self.problems = self.problems, []
+        try:
+            schema = self.options(spec.component).part(values)
+            found = self._plain(schema, values, spec.at or NOWHERE, spec.name)
+            if self.problems:
+                raise SpecError(self.problems)
+        finally:
+            self.problems = kept
+        return replace(spec, options={key: found.get(key, one) for key, one in spec.options.items()}, pending={})
+
+    def bounded(self, found: ComponentSpec, path: str) -> ComponentSpec | None:
+        """Return a component that is neither too large nor too deep; None after a problem."""
+        at = found.at or NOWHERE
         size, depth = found.extent
         if size > MOST_COMPONENTS:
             self._report(at, path, f"found more than {MOST_COMPONENTS:,} components, blocks written out", "fewer")
             return None
         if depth > DEEPEST:
-            self._report(
-                at, path, f"found layers more than {DEEPEST} deep inside each other, blocks written out", "fewer"
-            )
+            self.problems.append(self._blocks.too_deep(at, path, f"layers more than {DEEPEST}"))
             return None
         return found
 
@@ -184,7 +280,7 @@ class Resolver:
         if name in schema.by_name:
             return False
         kinds = schema.first.kinds
-        return ("layer" in kinds and name in self._blocks) or self.registry.find(kinds, name) is not None
+        return self._blocks.fits(name, kinds) or self.registry.find(kinds, name) is not None
 
     def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         """Resolve a use of a block: a sequence of its layers, which goes by the block's name.
@@ -199,13 +295,16 @@ class Resolver:
 
         def expanded() -> ComponentSpec | None:
             try:
-                layers = self._blocks.enter(name, options, at)
+                held = self._blocks.enter(name, options, at, self.bound)
             except SpecError as error:
                 self.problems += error.problems
                 return None
             try:
-                node = Node({"layers": layers}, at)
-                return self._registered(kinds, "sequence", node, at, f"{path}.{name}" if path else name)
+                if held.is_list:
+                    return self.sequence(kinds, held, at, _join(path, name))
+                if _names_values(held):
+                    return self.registered((*kinds, "layer"), "let", held.value["let"], at, _join(path, name))
+                return self.component(kinds, held, _join(path, name))
             finally:
                 self._blocks.leave()
 
@@ -215,8 +314,14 @@ class Resolver:
         else:
             given = tuple((key, type(value.value), value.value) for key, value in values.items())
             # What is wrong inside a block is told once, not at each of its uses.
-            found = self._once((kinds, id(self._blocks), name, given), None, expanded)
+            found = self._once((kinds, id(self._blocks), name, given, self.bound), None, expanded)
         return None if found is None else replace(found, label=name, at=at)
+
+    def many(self, component: Component, name: str, node: Node, path: str) -> Any:
+        """Resolve the value of an option that holds a list of layers; None after a problem."""
+        before = len(self.problems)
+        found = self._held(self.options(component).by_name[name], node, _join(path, name))
+        return found if len(self.problems) == before else None
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""
@@ -226,7 +331,7 @@ class Resolver:
         for key, node in given.items():
             option = schema.by_name.get(key)
             if option is None:
-                hint = closest(key, schema.by_name)
+                hint = self._closest(key, schema.by_name)
                 wanted = f"one of {', '.join(schema.by_name)}" if schema.by_name else "no options here"
                 self._report(node.key_at or node.at, path, f"found the unknown key {key!r}", wanted, hint)
             elif option.form == "value":
@@ -248,7 +353,8 @@ class Resolver:
         if option.optional and default is None:
             return None
         held = partial(self._held, option, Node.of(default, NOWHERE), _join(path, option.name))
-        return self._once(("default", id(option)), option, held)
+        with self._without_blocks():
+            return self._once(("default", id(option)), option, held)
 
     def _held(self, option: Option, node: Node, path: str) -> Any:
         """Resolve an option that holds components or sections."""
@@ -272,25 +378,44 @@ class Resolver:
             return None
         if option.form == "sections":
             assert option.section is not None
-            return {key: self.section(option.section, item, _join(path, key)) for key, item in node.value.items()}
+            return {key: self._one_of_sections(option.section, node, key, path) for key in node.value}
         return {
-            key: self._named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
+            key: self.named(option.kinds, key, item, item.key_at or item.at, path) for key, item in node.value.items()
         }
+
+    def _one_of_sections(self, schema: type, node: Node, key: str, path: str) -> Any:
+        """Resolve one of several sections; one that lacks something may be another, whose name is misspelt."""
+        before, place = len(self.problems), _join(path, key)
+        found = self.section(schema, node.value[key], place)
+        hint = closest(key, [one for one in node.value if one != key])
+        for index in range(before, len(self.problems) if hint else before):
+            one = self.problems[index]
+            if one.path == place and one.found.startswith("found no ") and not one.hint:
+                self.problems[index] = replace(one, hint=hint)
+        return found
 
     def _plain(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any]:
         data = {key: node.data() for key, node in given.items()}
         values = schema.take(data)
         if values is not None:
             return values
+        if strange := [key for key, value in data.items() if not _is_plain(value)]:
+            for key in strange:
+                found = f"found {shorten(repr(data[key]))}, which is no plain data but a {type(data[key]).__name__}"
+                self._report(given[key].at, _join(path, key), found, schema.by_name[key].wanted)
+            return {}
         from pydantic import ValidationError
 
         try:
             return dict(schema.model.model_validate_json(json.dumps(data)))
         except ValidationError as error:
             seen: set[tuple[Position, str]] = set()
-            for one in error.errors(include_url=False, include_context=False):
-                problem = self._plain_problem(schema, given, one, at, path)
-                if (problem.at or NOWHERE, problem.path) not in seen:
+            told = error.errors(include_url=False, include_context=False)
+            problems = [self._plain_problem(schema, given, one, at, path) for one in told]
+            for problem in problems:
+                # Where what stands inside is wrong, that it is none of a type's other forms says nothing.
+                inside = any(one.path.startswith(f"{problem.path}.") for one in problems)
+                if not inside and (problem.at or NOWHERE, problem.path) not in seen:
                     seen.add((problem.at or NOWHERE, problem.path))
                     self.problems.append(problem)
             return {}
@@ -313,10 +438,30 @@ class Resolver:
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
         if is_free(node):
             return Problem(node.at, place, "found a free variable", describe(wanted), "free variables stand under let")
-        return Problem(node.at, place, show(node.value), describe(wanted), hint)
+        found = show(node.value)
+        if node.is_list and node.value and describe(wanted).startswith("a list of "):
+            found += f" of {len(node.value)}"
+        return Problem(node.at, place, found, describe(wanted), hint)
+
+    def _closest(self, name: str, names: Iterable[str]) -> str:
+        """Return a hint while problems are few enough to be told; to look for one takes long."""
+        return closest(name, names) if len(self.problems) < MOST_PROBLEMS else ""
 
     def _report(self, at: Position, path: str, found: str, wanted: str = "", hint: str = "") -> None:
         self.problems.append(Problem(at, path, found, wanted, hint))
+
+
+def _own_set(kinds: tuple[str, ...], name: str) -> str:
+    """Return how a data set of one's own is written, where it is named as those of plugins are."""
+    if "dataset" not in kinds:
+        return ""
+    from zoo.data.store import stored
+
+    return f"a set of your own is written data: {{images: {name}}}" if name in stored() else ""
+
+
+def _names_values(node: Node) -> bool:
+    return node.is_mapping and set(node.value) == {"let"}
 
 
 def show(value: Any) -> str:
@@ -327,6 +472,13 @@ def show(value: Any) -> str:
         return "found a list" if value else "found an empty list"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return f"found {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is data that a file could hold; what an architecture writes may be anything."""
+    if isinstance(value, (list, tuple, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _join(path: str, key: str) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from zoo.annotations import Field, Nested, Section, Wanted
-from zoo.errors import Position
+from zoo.errors import Position, Problem
 from zoo.options import canonical
 from zoo.registry import Component
 from zoo.spec.document import Node
@@ -34,7 +34,10 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
 LATER_KEYS = {"train.seeds": 1}
+#: Layers that give names to what stands around them.
+NAMING = ("name", "weights", "output")
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
+Decay: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 
 
@@ -42,13 +45,15 @@ PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
 class ComponentSpec:
     """A component that a spec names, with all its options filled in and checked.
 
-    `options` holds plain values, and ComponentSpecs where an option is a component.
+    `options` holds plain values, and ComponentSpecs where an option is a component. `pending` are the options that
+    wait for a shape, as they were written; in `options` they stand as text.
     """
 
     component: Component
     options: dict[str, Any] = field(default_factory=dict)
     at: Position | None = field(default=None, compare=False)
     label: str = field(default="", compare=False)  # of the block that it was written as
+    pending: dict[str, Node] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -60,13 +65,31 @@ class ComponentSpec:
         size, depth = _extent(self.options.values())
         return 1 + size, 1 + depth
 
+    @cached_property
+    def gives_names(self) -> bool:
+        """Whether it, or a layer in it, gives a name to what passes, to weights or to an output."""
+        return self.name in NAMING or any(map(_gives_names, self.options.values()))
+
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
         return {self.name: self.options_data()}
 
+    def written(self) -> str:
+        """Return it in a line, as a spec could have it."""
+        options = ", ".join(f"{key}: {value}" for key, value in self.options_data().items())
+        return f"{self.name}: {{{options}}}" if options else self.name
+
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
         return {key: to_data(value) for key, value in self.options.items()}
+
+
+def _gives_names(value: Any) -> bool:
+    if isinstance(value, ComponentSpec):
+        return value.gives_names
+    if isinstance(value, (list, tuple, dict)):
+        return any(map(_gives_names, value.values() if isinstance(value, dict) else value))
+    return False
 
 
 def _extent(values: Iterable[Any]) -> tuple[int, int]:
@@ -84,6 +107,21 @@ def _extent(values: Iterable[Any]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """How weights are averaged over the updates; a decay alone stands for one with its warm-up."""
+
+    decay: Decay
+    warmup: bool = True
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
+
+    @classmethod
+    def of(cls, written: float | Averaging | None) -> Averaging | None:
+        """Return what a spec says, in full."""
+        return cls(decay=written) if isinstance(written, float) else written
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
@@ -94,11 +132,17 @@ class NetworkSpec:
     gradient_clip: (
         Annotated[float, Field(gt=0, description="Largest norm of the gradient; null: no clipping.")] | None
     ) = None
-    ema: (
-        Annotated[float, Field(gt=0, lt=1, description="Decay of the averaged weights that are evaluated; null: none.")]
-        | None
-    ) = None
+    ema: Annotated[
+        Decay | Averaging | None,
+        Wanted("a number > 0 and < 1, {decay: such a number, warmup: true or false} or null"),
+        Field(description="Decay of the averaged weights that are evaluated, less in the beginning; null: none."),
+    ] = None
     budget: dict[str, LimitOption] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # What means the same is written alike, with the hash from when a number was all that could stand here.
+        if isinstance(self.ema, Averaging) and self.ema.warmup:
+            object.__setattr__(self, "ema", self.ema.decay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +194,8 @@ class Spec:
     budget: dict[str, LimitOption] = field(default_factory=dict)
     #: What it was read from, without variables.
     document: Node = field(init=False, compare=False, repr=False, default=Node({}, Position("", 0, 0)))
+    #: What is allowed in it and surely not meant, as far as its own text tells.
+    warnings: tuple[Problem, ...] = field(init=False, compare=False, repr=False, default=())
 
     @cached_property
     def places(self) -> dict[str, Position]:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
-from zoo.errors import Problem, SpecError
+from zoo.errors import Problem, SpecError, closest
 from zoo.spec.document import Node, Scoped, join, kind
-from zoo.spec.expression import CONSTANTS, ExpressionError, interpolate_text, names_used
+from zoo.spec.expression import CONSTANTS, names_used, splice
 from zoo.spec.free import is_free
+from zoo.spec.functions import MOST_ITEMS, ExpressionError, UnknownName, size
+from zoo.spec.pending import RUNNING, Pending, Symbol, as_node, plain_value, reduced
+from zoo.spec.walk import Waiting, Walk
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
@@ -49,33 +52,27 @@ class Template:
                 given = {name: replace(let.value[name], value=value) for name, value in values.items()}
                 let = replace(let, value={**let.value, **given})
             substitution.let(let)
+        waiting = frozenset(RUNNING).difference(substitution.values)
+        walk = Walk(substitution.filled, functools.partial(self._once, substitution))
         items = {}
         for key, node in self._document.value.items():
             if key == "blocks":
                 scoped = Scoped(node.value, node.at, node.key_at, substitution.values)
-                items[key] = self._once(node, substitution, functools.partial(_as_it_is, scoped))
+                items[key] = self._once(substitution, node, (), functools.partial(_as_it_is, scoped))
+            elif key == "networks":
+                items[key] = walk.networks(node, key, waiting)
             elif key != "let":
-                items[key] = self._interpolated(node, substitution, key)
+                items[key] = walk.node(node, key, None)
         if substitution.problems:
             raise SpecError(substitution.problems)
         return replace(self._document, value=items)
 
-    def _interpolated(self, node: Node, substitution: _Substitution, path: str) -> Node:
-        def changed() -> Node:
-            if not (node.is_mapping or node.is_list):
-                return substitution.interpolate(node, path)
-            parts = node.value.items() if node.is_mapping else enumerate(node.value)
-            changed = {key: self._interpolated(item, substitution, join(path, key)) for key, item in parts}
-            return replace(node, value=changed if node.is_mapping else list(changed.values()))
-
-        return self._once(node, substitution, changed)
-
-    def _once(self, node: Node, substitution: _Substitution, change: Callable[[], Node]) -> Node:
+    def _once(self, substitution: _Substitution, node: Node, where: Any, change: Callable[[], Node]) -> Node:
         """Return what `node` becomes, as before if it was filled with the same values before."""
         names = self._names(node)
         if names is None:
             return node
-        key = (id(node), tuple((type(value), value) for value in map(substitution.values.get, names)))
+        key = (id(node), where, tuple(_typed(substitution.values.get(name)) for name in names))
         if key not in self._filled:
             before = len(substitution.problems)
             found = change()
@@ -103,23 +100,47 @@ def _names_in(text: str) -> frozenset[str]:
         return frozenset()  # it is told where the text is filled
 
 
+def _typed(value: Any) -> Any:
+    """Return a key for a value: 1, 1.0 and true are three."""
+    return (type(value), tuple(map(_typed, value)) if isinstance(value, tuple) else value)
+
+
 def _as_it_is(node: Node) -> Node:
     return node
 
 
-def fill(node: Node, values: Mapping[str, Node], path: str, variables: Mapping[str, Any]) -> Node:
+def fill(
+    node: Node, values: Mapping[str, Node | Symbol], path: str, variables: Mapping[str, Any], *, running: bool = True
+) -> Node:
     """Return `node` with each `${...}` replaced; a text that is one name alone may stand for a mapping or a list.
 
-    `values` hide `variables` of their names. Raises SpecError with all problems.
+    `values` hide `variables` of their names, and these the names of the running shape, which wait where it is
+    `running`. Raises SpecError with all problems.
     """
     substitution = _Substitution()
-    scalars = {name: one.value for name, one in values.items() if not (one.is_mapping or one.is_list)}
-    substitution.values = {name: value for name, value in variables.items() if name not in values} | scalars
-    substitution.whole = {name: one for name, one in values.items() if one.is_mapping or one.is_list}
-    filled = substitution.interpolate(node, path)
+    substitution.give(values, variables)
+    known = frozenset(substitution.values)
+    filled = Walk(substitution.filled).node(node, path, frozenset(RUNNING) - known if running else None)
     if substitution.problems:
         raise SpecError(substitution.problems)
     return filled
+
+
+def settle(node: Node, values: Mapping[str, Any], path: str) -> Node:
+    """Return `node` with `values` for names that waited; others go on waiting. Raises SpecError with all problems."""
+    substitution = _Substitution()
+    substitution.give(values, {})
+
+    def change(one: Node, place: str, bound: Waiting) -> Node:
+        if not isinstance(one.value, Pending):
+            return one
+        others = frozenset(names_used(one.value)).difference(substitution.values)
+        return substitution.filled(one, place, others | (bound or frozenset()))
+
+    settled = Walk(change).node(node, path, frozenset())
+    if substitution.problems:
+        raise SpecError(substitution.problems)
+    return settled
 
 
 class _Substitution:
@@ -144,37 +165,49 @@ class _Substitution:
                 self._broken.add(name)
                 continue
             others = {other: value for other, value in self.values.items() if other != name}
-            try:
-                self.values[name] = _value(node.value[name], others)
-            except ExpressionError as error:
-                self._break(name, error.problem(node.value[name].at, join("let", name)))
+            self._evaluate(name, node.value[name], others)
 
-    def interpolate(self, node: Node, path: str) -> Node:
-        """Return the node with every `${...}` in it replaced by its value."""
+    def _evaluate(self, name: str, node: Node, others: Mapping[str, Any]) -> None:
+        """Give a variable its value."""
+        inner = _Substitution()
+        inner.values = dict(others)
+        found = plain_value(Walk(inner.filled).node(node, join("let", name), None))
+        if isinstance(found, tuple) and size(found) > MOST_ITEMS:
+            inner.problems.append(Problem(node.at, join("let", name), *_too_long()))
+        if inner.problems:
+            self._broken.add(name)
+            self.problems += inner.problems
+        else:
+            self.values[name] = found
 
-        def value(text: str) -> Any:
-            return text if self._broken and names_used(text) & self._broken else interpolate_text(text, self.values)
+    def give(self, values: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+        """Take in values, nodes among them, and variables that they hide."""
+        plain = {name: plain_value(one) if isinstance(one, Node) else one for name, one in values.items()}
+        self.values = {**variables, **plain}
+        self.whole = {name: one for name, one in values.items() if isinstance(one, Node) and not _is_scalar(one)}
 
-        return self._changed(node, path, value)
-
-    def _changed(self, node: Node, path: str, change: Callable[[str], Any]) -> Node:
-        """Return the node with `change` made to each text in it that holds `${`."""
-        if node.is_mapping:
-            changed = {key: self._changed(item, join(path, key), change) for key, item in node.value.items()}
-            return replace(node, value=changed)
-        if node.is_list:
-            items = enumerate(node.value)
-            return replace(node, value=[self._changed(item, join(path, index), change) for index, item in items])
-        if not isinstance(node.value, str) or "${" not in node.value:
-            return node
-        alone = _ALONE.fullmatch(node.value)
-        if alone and alone[1] in self.whole:
-            return replace(self.whole[alone[1]], key_at=node.key_at)
+    def filled(self, node: Node, path: str, waiting: Waiting) -> Node:
+        """Return a text with every `${...}` in it replaced by its value, but for those of names that wait."""
+        names = waiting or frozenset()
+        alone = _ALONE.fullmatch(splice(node.value) or node.value)
+        if alone and alone[1] in self.whole and alone[1] not in names:
+            return self._spread(replace(self.whole[alone[1]], key_at=node.key_at), node, path)
         try:
-            return replace(node, value=change(node.value))
+            if self._broken and names_used(node.value) & self._broken - names:
+                return node
+            return self._spread(as_node(reduced(node.value, self.values, names), node), node, path)
         except ExpressionError as error:
+            if waiting is not None and isinstance(error, UnknownName):
+                error.wanted += f", or of the running shape: {', '.join(RUNNING)}"
+                error.hint = closest(error.name, {*self.values, *RUNNING})
             self.problems.append(error.problem(node.at, path))
             return node
+
+    def _spread(self, found: Node, node: Node, path: str) -> Node:
+        """Return what was found for a text; what takes the place of a splice has to be a list."""
+        if splice(node.value) is not None and not found.is_list and not isinstance(found.value, Pending):
+            self.problems.append(Problem(node.at, path, f"found {kind(found.value)} where a list is spread", "a list"))
+        return found
 
     def _mentioned(self, name: str, node: Node) -> set[str]:
         """Check a variable's name and form; return the variables that its value mentions."""
@@ -186,15 +219,24 @@ class _Substitution:
             wanted = "a value"
             hint = f"`zoo fit` finds one that keeps the limits, --set let.{name}=VALUE chooses one"
             self._break(name, Problem(node.at, path, "found a free variable", wanted, hint))
-        elif node.is_mapping or node.is_list:
-            wanted = "a number, a string, true, false or null"
-            self._break(name, Problem(node.at, path, f"found {kind(node.value)}", wanted))
         else:
-            try:
-                return (names_used(node.value) if isinstance(node.value, str) else set()) & self.values.keys()
-            except ExpressionError as error:
-                self._break(name, error.problem(node.at, path))
+            return self._names(name, node, path) & self.values.keys()
         return set()
+
+    def _names(self, name: str, node: Node, path: str) -> set[str]:
+        """Return the names that a variable's value mentions; lists are looked through."""
+        if node.is_list:
+            parts = (self._names(name, one, join(path, index)) for index, one in enumerate(node.value))
+            return set().union(*parts)
+        if node.is_mapping:
+            wanted = "a number, a string, true, false, null, or a list of these"
+            self._break(name, Problem(node.at, path, f"found {kind(node.value)}", wanted))
+            return set()
+        try:
+            return names_used(node.value) if isinstance(node.value, str) else set()
+        except ExpressionError as error:
+            self._break(name, error.problem(node.at, path))
+            return set()
 
     def _order(self, node: Node, mentioned: Mapping[str, Set[str]]) -> tuple[str, ...]:
         """Return the variables, each after those that it mentions; those of a cycle become broken."""
@@ -217,5 +259,9 @@ class _Substitution:
         self.problems.append(problem)
 
 
-def _value(node: Node, variables: Mapping[str, Any]) -> Any:
-    return interpolate_text(node.value, variables) if isinstance(node.value, str) else node.value
+def _is_scalar(node: Node) -> bool:
+    return not (node.is_mapping or node.is_list)
+
+
+def _too_long() -> tuple[str, str]:
+    return f"found a list of more than {MOST_ITEMS:,} values", "fewer"

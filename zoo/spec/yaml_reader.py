@@ -26,6 +26,7 @@ from ruamel.yaml.reader import ReaderError
 from zoo.errors import Position, Problem, SpecError
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, kind, place, shorten
 from zoo.spec.scalars import plain, string
+from zoo.spec.yaml_scanner import TabScanner
 
 NODE_LIMIT = 100_000
 
@@ -35,7 +36,9 @@ def read_yaml(text: str, name: str, last: str | None = None) -> Node:
 
     Raises SpecError with all problems.
     """
-    composer = _Composer(name, YAML(typ="safe", pure=True).parse(text), last)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner = TabScanner
+    composer = _Composer(name, yaml.parse(text), last)
     try:
         document = composer.document()
     except _Stop:
@@ -244,7 +247,6 @@ _SYNTAX = (
         "found the unknown escape '\\{0}'",
         "single quotes, or '\\\\' for a backslash",
     ),
-    _Syntax("could not find expected ':'", "found a line without ':'", "a key with its value"),
     _Syntax(
         "^mid-line.*expected <block end>",
         "found text after the end of a value",
@@ -256,12 +258,15 @@ _SYNTAX = (
 
 def _syntax_problem(error: Any, text: str, name: str) -> Problem:
     """Say in one short sentence of ours what the parser met."""
-    mark = error.problem_mark or error.context_mark
-    line = (text.splitlines() + [""] * (mark.line + 1))[mark.line]
+    mark, began = error.problem_mark or error.context_mark, error.context_mark
+    lines = [*text.splitlines(), *[""] * (mark.line + 1)]
+    line = lines[mark.line]
     indentation = line[: len(line) - len(line.lstrip())]
-    if "\t" in indentation:
-        at = Position(name, mark.line + 1, indentation.index("\t") + 1)
-        return Problem(at, "", "found a tab in the indentation", "spaces")
+    if "\t" in indentation or "found a tab" in str(error.problem):
+        column = mark.column if "found a tab" in str(error.problem) else indentation.index("\t")
+        return Problem(Position(name, mark.line + 1, column + 1), "", "found a tab in the indentation", "spaces")
+    if began is not None and _is_no_key(error, lines[began.line][: began.column]):
+        return _no_key(lines[began.line], _position(name, began))
     said = f"{'mid-line ' if line[: mark.column].strip() else ''}{error.context}: {error.problem}"
     for syntax in _SYNTAX:
         if match := re.search(syntax.said, said):
@@ -274,3 +279,27 @@ def _syntax_problem(error: Any, text: str, name: str) -> Problem:
 
 def _position(name: str, mark: Any) -> Position:
     return Position(name, mark.line + 1, mark.column + 1)
+
+
+def _is_no_key(error: Any, before: str) -> bool:
+    """Return whether the parser met a line of text, with `before` in front of it, where a key is wanted."""
+    if "could not find expected ':'" in error.problem:
+        return True
+    joined = "mapping values are not allowed" in error.problem and error.context_mark.line < error.problem_mark.line
+    return joined and not before.strip(" \t-")
+
+
+def _no_key(line: str, at: Position) -> Problem:
+    """Say why the line from `at` on is no key with its value."""
+    rest = line[at.column - 1 :]
+    colon = re.search("[:\uff1a]", rest)
+    if colon is None:
+        return Problem(at, "", "found a line without ':'", "a key with its value")
+    at, after = at._replace(column=at.column + colon.start()), rest[colon.end() :][:1]
+    if colon[0] != ":":
+        return Problem(at, "", "found a full-width colon (U+FF1A)", "':' and a blank")
+    if after.isspace():
+        return Problem(
+            at._replace(column=at.column + 1), "", f"found the blank U+{ord(after):04X} after ':'", "a space"
+        )
+    return Problem(at, "", "found ':' without a blank after it", "a key, ':', a blank, and its value")

@@ -13,15 +13,27 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo.errors import RunError
-from zoo.files import write_atomically
+from zoo.files import json_text, write_atomically
+from zoo.training import records
 from zoo.training.trainee import Trainee, load_state, under
 
 KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
 _NAME = re.compile(r"step-(\d+)\.safetensors\Z")
 
 
-def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: str, seconds: float) -> Path:
-    """Write the state after `step` steps and remove all but the newest checkpoints. Raises RunError on a full disk."""
+def save(
+    folder: Path,
+    step: int,
+    trainees: Mapping[str, Trainee],
+    spec_hash: str,
+    seconds: float,
+    figures: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the state after `step` steps and remove all but the newest checkpoints.
+
+    figures: those that are in no line of metrics yet. Raises RunError on a full disk, TrainingError when an optimizer
+    keeps what no checkpoint can hold.
+    """
     tensors = {
         f"{role}.{name}": tensor.contiguous()
         for role, trainee in trainees.items()
@@ -32,10 +44,12 @@ def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: st
         "spec": spec_hash,
         "updates": {role: one.updates for role, one in trainees.items()},
         "seconds": seconds,
+        "figures": figures or {},
+        "state": {role: one.facts() for role, one in trainees.items()},
     }
     path = folder / f"step-{step:08d}.safetensors"
     try:
-        write_atomically(path, lambda temporary: save_file(tensors, temporary, {"zoo": json.dumps(facts)}))
+        write_atomically(path, lambda temporary: save_file(tensors, temporary, {"zoo": json_text(facts, indent=None)}))
     except (OSError, SafetensorError) as error:
         last = newest(folder)
         kept = f"the last checkpoint is {last}" if last else "no checkpoint was written before"
@@ -49,7 +63,13 @@ def save(folder: Path, step: int, trainees: Mapping[str, Trainee], spec_hash: st
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step-*.safetensors") if _NAME.match(path.name))
+    found = {path: _NAME.match(path.name) for path in folder.glob("step-*.safetensors")}
+    # By number: from 100,000,000 on, steps have more digits than names are filled up to.
+    return sorted((path for path, name in found.items() if name), key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
 
 
 def newest(folder: Path) -> Path | None:
@@ -63,27 +83,30 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["zoo"])
-            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise RunError(
             f"{path}: this is no checkpoint that can be read ({error}); delete it to go on from an older one"
         ) from error
+    records.require(facts, records.Checkpoint, path)
+    return facts, tensors
 
 
-def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> tuple[int, float]:
-    """Load a checkpoint into `trainees` and return its step and the seconds trained until then.
+def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict[str, Any]:
+    """Load a checkpoint into `trainees` and return its facts: step, seconds trained until then, figures in no line yet.
 
-    Raises RunError when it belongs to another spec.
+    Raises RunError when it belongs to another spec, or does not hold what these networks and optimizers want.
     """
     facts, tensors = read(path)
     if facts["spec"] != spec_hash:
         raise RunError(f"{path}: it was written by another spec ({facts['spec'][:8]}, not {spec_hash[:8]})")
+    known = facts.get("state", {})  # checkpoints of earlier versions have none
     for role, trainee in trainees.items():
         try:
-            trainee.load(under(tensors, f"{role}."), facts["updates"][role])
-        except (KeyError, ValueError) as error:
+            trainee.load(under(tensors, f"{role}."), facts["updates"][role], known[role] if known else None)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise RunError(f"{path}: it does not fit the network {role!r}: {error}") from error
-    return int(facts["step"]), float(facts["seconds"])
+    return facts
 
 
 def load_networks(path: Path, networks: Mapping[str, nn.Module]) -> int:
@@ -93,6 +116,6 @@ def load_networks(path: Path, networks: Mapping[str, nn.Module]) -> int:
         averaged = under(tensors, f"{role}.average.module.")
         try:
             load_state(network, averaged or under(tensors, f"{role}.network."))
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             raise RunError(f"{path}: it does not fit the network {role!r}: {error}") from error
     return int(facts["step"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import platform
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,8 @@ from torch import nn
 
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
+from zoo.training import devices
+from zoo.training.devices import bf16_units
 
 #: Steps from which compiling in bf16 on a CPU pays: it costs about a minute, and gains about 25 ms a step.
 PAYS_FROM = 4_000
@@ -33,7 +34,7 @@ class Engine:
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device, in the layout that its convolutions are fastest in."""
-        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return devices.place(module, self.device)
 
     def compile(self, module: nn.Module) -> nn.Module:
         """Return what a training step calls."""
@@ -45,6 +46,10 @@ class Engine:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return contextlib.nullcontext()
 
+    def flags(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the device computes in this precision; after it the program's own flags hold."""
+        return devices.precision(self.device, self.precision)
+
     def describe(self) -> str:
         """Say in a line what was chosen."""
         modes = [name for name, on in (("compiled", self.compiled), ("captured", self.captured)) if on]
@@ -54,7 +59,7 @@ class Engine:
 def choose(train: TrainSpec, networks: int = 1) -> Engine:
     """Return the engine for this machine, for a spec of as many networks.
 
-    Raises TrainingError when what the spec names is not to be had.
+    Nothing is set: `flags` does it. Raises TrainingError when what the spec names is not to be had.
     """
     device, reasons = _device(train.device)
     precision: str = train.precision
@@ -67,10 +72,6 @@ def choose(train: TrainSpec, networks: int = 1) -> Engine:
         )
     if precision == "tf32" and device.type != "cuda":
         raise TrainingError(f"train.precision: found tf32, which only a CUDA device has; this is {device.type}")
-    if device.type == "cuda":
-        mode = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = mode
-        torch.backends.cudnn.conv.fp32_precision = mode  # type: ignore[attr-defined]
     compiled, captured, reason = _mode(train, device, precision, networks)
     return Engine(
         device, precision, compiled, captured, train.engine != "auto", (*reasons, *([reason] if reason else []))
@@ -136,15 +137,3 @@ def _device(name: str) -> tuple[torch.device, list[str]]:
     if missing:
         raise TrainingError(f"train.device: found {name!r}, but this machine has no such device; wanted auto or cpu")
     return device, []
-
-
-def bf16_units(device: torch.device) -> str:
-    """Name what computes bf16 on this device; empty where nothing does, or a CPU only imitates it, which is slow."""
-    if device.type == "cuda":
-        return "tensor cores" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
-    if device.type != "cpu":
-        return "bf16"
-    if platform.machine().lower() in ("arm64", "aarch64"):
-        return "Arm's bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ""
-    units = {"AMX": torch.cpu._is_amx_tile_supported(), "AVX-512 BF16": torch.cpu._is_avx512_bf16_supported()}
-    return next((name for name, present in units.items() if present), "")

@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo.errors import TrainingError
 from zoo.training.trainee import Trainee
 
-Figures = list[dict[str, Tensor]]
+Figures = dict[str, Tensor]
 Work = Callable[[], Figures]
 Record = Callable[[Work], tuple[Callable[[], None], Figures]]
 
@@ -46,7 +46,7 @@ class Graphs:
         replay, figures, counted = self._recordings[variant]
         replay()
         self._count(before, counted)
-        return [{name: value.clone() for name, value in one.items()} for one in figures]
+        return {name: value.clone() for name, value in figures.items()}
 
     def _count(self, before: dict[str, int], more: dict[str, int]) -> None:
         for role, trainee in self._trainees.items():

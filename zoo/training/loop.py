@@ -15,11 +15,10 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.dataset import DataInfo, Dataset, load_sound
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import BudgetError, Interrupted, TrainingError
@@ -31,16 +30,26 @@ from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.reporter import Reporter
-from zoo.training.run import Run, default_folder, now
+from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
+from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
 from zoo.training.trainee import make_trainees
 
 WATCHED = 64  # pictures at fixed latents
 
 
-def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Reporter | None = None) -> Run:
+def train(
+    spec: Spec,
+    builder: Builder,
+    folder: Path | None = None,
+    reporter: Reporter | None = None,
+    *,
+    other_data: bool = False,
+) -> Run:
     """Train `spec` to its last step in a run folder and return the run; one that was stopped goes on where it was.
+
+    other_data: go on also where the data are not those that the run was begun on.
 
     Raises BudgetError when the spec breaks a limit, SpecError, DataError, RunError, TrainingError, and Interrupted
     after Ctrl-C or SIGTERM, when the state has been saved.
@@ -50,18 +59,20 @@ def train(spec: Spec, builder: Builder, folder: Path | None = None, reporter: Re
         raise BudgetError(report.broken(), report.exit_code)
     run = Run.prepare(folder or default_folder(spec), spec)
     reporter = reporter or Reporter()
+    for warning in report.warnings:
+        reporter.message(f"warning: {warning}")
     with run.locked():
         if run.result() is not None:
             reporter.message(f"{run.folder} is finished; its result stands. To train again, choose another --run.")
             return run
         if spec.train.seeds == 1:
-            training = Training(spec, report, builder, run, reporter)
+            training = Training(spec, report, builder, run, reporter, other_data=other_data)
             with stopping() as stopped:
                 training.go(stopped)
         else:
             from zoo.training.seeds import train_seeds
 
-            train_seeds(spec, report, builder, run, reporter)
+            train_seeds(spec, report, builder, run, reporter, other_data=other_data)
     return run
 
 
@@ -75,7 +86,7 @@ class Material:
     @classmethod
     def load(cls, spec: Spec, builder: Builder, device: torch.device) -> Material:
         """Load the data of `spec`. Raises DataError when they are not on this machine."""
-        dataset: Dataset = builder.bind(spec.data).load()
+        dataset = load_sound(builder.bind(spec.data), spec.data.name)
         return cls(dataset, DeviceSet(dataset.train, device))
 
     @cached_property
@@ -94,6 +105,8 @@ class Training:
         run: Run,
         reporter: Reporter,
         material: Material | None = None,
+        *,
+        other_data: bool = False,
     ) -> None:
         self.spec, self.run, self.reporter = spec, run, reporter
         self.task: Task = builder.bind(spec.task)
@@ -107,17 +120,19 @@ class Training:
         self.stepper.graphs = self._recorder()
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
-        self._pending: list[dict[str, Tensor]] = []  # on the device, one for each part of a batch
-        self._figures: list[dict[str, float]] = []  # read, and not yet written
+        self._tally = Tally()  # since the last line of metrics
+        self._sound = False  # once that was looked at
         self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
         if not run.spec_path.exists():
             facts = {
-                "data": self.material.dataset.fingerprint,
+                **data_facts(self.material.dataset),
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
             }
             run.begin(spec, facts)
+        else:
+            run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
 
     def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
         """Return the images to train on, and those to validate on, if any are held out."""
@@ -153,17 +168,23 @@ class Training:
         return self.step >= self.spec.train.steps
 
     def restore(self) -> None:
-        """Go back to the newest checkpoint, if there is one."""
+        """Go back to the newest checkpoint, or, where there is none, to the beginning."""
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
-            self.step, self._before = checkpoint.restore(last, self.trainees, self.spec.hash)
-            self.run.rewind(self.step)
+            facts = checkpoint.restore(last, self.trainees, self.spec.hash)
+            self.step, self._before = int(facts["step"]), float(facts["seconds"])
+            self._tally.resume(facts.get("figures", {}))
             self.reporter.message(f"going on at step {self.step} from {last}")
+        lines = [line for line in self.run.rewind(self.step) if "lr" in line]
+        self._remarks = set(lines[-1].get("remarks", {})) if lines else set()
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
-        self._pending += self.stepper.take(self.step)
+        with self.engine.flags():
+            figures = self.stepper.take(self.step)
         self.step += 1
+        with self._finite():
+            self._tally.add(figures)
         self._after_step()
 
     def _recorder(self) -> Graphs | None:
@@ -199,26 +220,20 @@ class Training:
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self.save()
 
-    def _read(self) -> None:
-        """Read what the steps since the last reading left on the device. Raises TrainingError when it is not finite."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        names = list(pending[0])
-        # A stack of each figure's values, not of each step's figures: as many operations as there are names.
-        table = torch.stack([torch.stack([one[name] for one in pending]).float() for name in names], 1).cpu()
-        bad = ~torch.isfinite(table).all(1)
-        if bool(bad.any()):
-            row = int(bad.nonzero()[0, 0])
-            step = self.step - (len(pending) - row - 1) // self.spec.train.accumulate
-            raise TrainingError(self._not_finite(step, dict(zip(names, table[row].tolist(), strict=True))))
-        self._figures += [dict(zip(names, line, strict=True)) for line in table.tolist()]
+    @contextmanager
+    def _finite(self) -> Iterator[None]:
+        """Raise TrainingError where a figure that is read meanwhile is not finite."""
+        try:
+            yield
+        except NotFinite as error:
+            shown = ", ".join(f"{name} {value:g}" for name, value in error.figures.items())
+            raise TrainingError(self._not_finite(self.step - error.ago, shown)) from None
 
     def _log(self) -> None:
         """Write the means since the last line."""
-        self._read()
-        figures, self._figures = self._figures, []
-        means = {name: sum(one[name] for one in figures) / len(figures) for name in (figures[0] if figures else ())}
+        with self._finite():
+            means = self._tally.means()
+        self._require_sound()
         rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
         remarks = self.task.remarks(means)
@@ -230,9 +245,21 @@ class Training:
             self.reporter.message(f"step {self.step}: no longer: {topic}")
         self._remarks = set(remarks)
 
-    def _not_finite(self, step: int, figures: Mapping[str, float]) -> str:
+    def _require_sound(self) -> None:
+        """Raise TrainingError where a network was updated not once, or an optimizer could not be saved."""
+        if self._sound or not self.step:
+            return
+        for role, trainee in self.trainees.items():
+            if not trainee.updates:
+                raise TrainingError(
+                    f"step {self.step}: the task {self.spec.task.name} has not updated {role} once; "
+                    f"wanted turn.update({role!r}, loss) in each step"
+                )
+            trainee.facts()
+        self._sound = True
+
+    def _not_finite(self, step: int, shown: str) -> str:
         last = checkpoint.newest(self.run.checkpoints)
-        shown = ", ".join(f"{name} {value:g}" for name, value in figures.items())
         return (
             f"step {step}: training is no longer finite ({shown}); "
             f"the last good checkpoint is {last or 'none'}; "
@@ -245,11 +272,16 @@ class Training:
 
     def save(self) -> Path:
         """Write a checkpoint, but never one that training could not go on from."""
-        self._read()
+        with self._finite():
+            self._tally.read()
+        self._require_sound()
         for role, trainee in self.trainees.items():
-            if not all(bool(torch.isfinite(one).all()) for one in trainee.module.parameters()):
-                raise TrainingError(self._not_finite(self.step, {f"a weight of {role}": math.nan}))
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash, self._seconds())
+            if found := trainee.not_finite():
+                more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+                shown = f"{trainee.describe(found[0])} in {role}{more}"
+                raise TrainingError(self._not_finite(self.step, shown))
+        seconds, figures = self._seconds(), self._tally.facts()
+        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash, seconds, figures)
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
@@ -270,9 +302,12 @@ class Training:
             trainee.module.train()
 
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
+        """Return the task's figures, None in place of what is not finite."""
         networks = {role: one.best for role, one in self.trainees.items()}
         try:
-            return evaluate_networks(self.task, networks, images, self.info)
+            return {
+                name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()
+            }
         finally:
             for trainee in self.trainees.values():
                 trainee.module.train()
@@ -302,9 +337,18 @@ class Training:
         self.run.write_result(result)
 
 
-def scalars(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Return the figures that are single numbers."""
-    return {name: value for name, value in figures.items() if isinstance(value, (int, float)) and math.isfinite(value)}
+def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures that are single numbers, or would be if they were finite."""
+    return {name: value for name, value in figures.items() if value is None or isinstance(value, (int, float))}
+
+
+def _known(value: Any) -> Any:
+    """Return a figure, None in place of each number that is not finite."""
+    if isinstance(value, (list, tuple)):
+        return [_known(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _known(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

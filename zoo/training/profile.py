@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import tempfile
 import time
@@ -18,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.spec.schema import Spec
+from zoo.training.devices import laid_out, page_faults, synchronize
 from zoo.training.engine import Engine
 from zoo.training.loop import Training
 from zoo.training.reporter import Reporter
@@ -127,14 +127,14 @@ def measured_peak(engine: Engine) -> float:
     """
     device = engine.device
     convolution = engine.place(torch.nn.Conv2d(128, 128, 3, padding=1, bias=False))
-    images = torch.randn(32, 128, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
+    images = laid_out(torch.randn(32, 128, 32, 32, device=device))
     matrix = torch.randn(2048, 2048, device=device)
     probes = (
         (lambda: convolution(images), 2 * 32 * 128 * 128 * 9 * 32 * 32),
         (lambda: matrix @ matrix, 2 * 2048**3),
     )
     best = 0.0
-    with torch.no_grad(), engine.autocast():
+    with torch.no_grad(), engine.flags(), engine.autocast():
         for probe, operations in probes:
             probe()
             synchronize(device)
@@ -148,22 +148,14 @@ def measured_peak(engine: Engine) -> float:
     return best
 
 
-def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def _timed(training: Training, steps: int) -> tuple[float, float]:
     """Return the median seconds of a step, and the page faults a step."""
     times = []
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    before = page_faults()
     for _ in range(steps):
         start = time.perf_counter()
         training.advance()
         synchronize(training.engine.device)
         times.append(time.perf_counter() - start)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    faults = page_faults() - before
     return statistics.median(times), faults / steps

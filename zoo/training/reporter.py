@@ -67,7 +67,7 @@ class Together:
     def mean(self, record: dict[str, Any]) -> dict[str, Any]:
         """Return `record` with each single number in the mean over the trainings that last told the same."""
         alike = [one for one in self.records.values() if one.keys() == record.keys()]
-        numbers = [name for name, value in record.items() if isinstance(value, (int, float))]
+        numbers = [name for name in record if all(isinstance(one[name], (int, float)) for one in alike)]
         return {**record, **{name: sum(one[name] for one in alike) / len(alike) for name in numbers}, "step": self.step}
 
 

@@ -18,12 +18,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import zoo
-from zoo.errors import RunError
-from zoo.files import write_text
+from zoo.data.dataset import Dataset
+from zoo.data.identity import Identity
+from zoo.errors import RunError, ZooError, listing
+from zoo.files import json_text, write_text
 from zoo.registry import Registry
+from zoo.spec.difference import MISSING, differences
+from zoo.spec.document import kind
 from zoo.spec.load import load_spec
+from zoo.spec.reader import read
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_yaml
+from zoo.training import records
 
 FACTS = "run.json"
 LOCK = ".lock"  # left by a command that was killed before the run began, too
@@ -70,9 +76,31 @@ class Run:
         return str(self.folder)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Nothing: a run's data know them."""
-        return ()
+    def data(self) -> Identity | None:
+        """The data that it was trained on; None where nothing of them is known."""
+        facts = self.facts() if (self.folder / FACTS).exists() else {}
+        if "dataset" not in facts:
+            return Identity(fingerprint=facts["data"]) if "data" in facts else None
+        if facts["dataset"]["fingerprint"] != facts.get("data"):
+            raise RunError(f"{self.folder / FACTS}: data: it is not the fingerprint in dataset; put the old file back")
+        try:
+            return Identity.from_data(facts["dataset"])
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{self.folder / FACTS}: dataset: it is no description of data ({error})") from error
+
+    def go_on_with(self, dataset: Dataset, what: str, *, other: bool = False) -> None:
+        """Raise DataError when this is not what the run was begun on; where `other` is wanted, it becomes that.
+
+        what: the data set as a spec names it.
+        """
+        before = self.data
+        if before is None or not before.differences(dataset):
+            return
+        if not other:
+            before.require(dataset, self.label, what)
+        facts = self.facts()
+        earlier = [*facts.get("other_data", []), before.fingerprint]
+        self.write_facts({**facts, **data_facts(dataset), "other_data": earlier})
 
     def weights(self) -> Path:
         """Return the newest checkpoint. Raises RunError when there is none."""
@@ -99,14 +127,26 @@ class Run:
             before = run.facts().get("spec_hash", "")
             if before != spec.hash:
                 raise RunError(
-                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]}); "
-                    "choose another folder with --run, or delete this one"
+                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]})"
+                    f"{run._changes(spec)}; choose another folder with --run, or delete this one"
                 )
             return run
         if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
             raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
         _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
         return run
+
+    def _changes(self, spec: Spec) -> str:
+        """Say what the spec of this run says otherwise than `spec`; nothing where it cannot be read."""
+        try:
+            changes = list(differences(read(self.spec_path).data(), spec.to_data()))
+        except ZooError:
+            return ""
+        told = [
+            f"{one.path}: {', not '.join('nothing' if value is MISSING else kind(value) for value in one[1:])}"
+            for one in changes
+        ]
+        return f", with {listing(told, 4)}" if told else ""
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -131,21 +171,21 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """Return what run.json holds. Raises RunError when it is missing or damaged."""
-        return self._read_json(FACTS)
+        return self._read_json(FACTS, records.Facts)
 
     def write_facts(self, facts: dict[str, Any]) -> None:
         self._write_json(FACTS, facts)
 
     def result(self) -> dict[str, Any] | None:
         """Return the figures of the final evaluation, or None when the run is not finished."""
-        return self._read_json("result.json") if (self.folder / "result.json").exists() else None
+        return self._read_json("result.json", records.Result) if (self.folder / "result.json").exists() else None
 
     def write_result(self, result: dict[str, Any]) -> None:
         self._write_json("result.json", result)
 
     def evaluation(self) -> dict[str, Any] | None:
         """Return what `zoo evaluate` found last, or None when it found nothing yet."""
-        return self._read_json(EVALUATION) if (self.folder / EVALUATION).exists() else None
+        return self._read_json(EVALUATION, records.Evaluation) if (self.folder / EVALUATION).exists() else None
 
     def write_evaluation(self, found: dict[str, Any]) -> None:
         self._write_json(EVALUATION, found)
@@ -153,14 +193,18 @@ class Run:
     @property
     def counts_looks(self) -> bool:
         """Whether looks were counted from the beginning, as earlier versions did not."""
-        return (self.folder / LOOKS).exists() and not self._read_json(LOOKS).get(UNCOUNTED)
+        return (self.folder / LOOKS).exists() and not self._read_json(LOOKS, dict[str, int | bool]).get(UNCOUNTED)
 
     def looks(self) -> dict[str, int]:
         """Return how often test images were measured on, by occasion: train, evaluate, publish; over all its seeds."""
         if parts := self.seeds():
             return dict(sum((Counter(one.looks()) for one in parts.values()), Counter()))
         if (self.folder / LOOKS).exists():
-            return {name: count for name, count in self._read_json(LOOKS).items() if name != UNCOUNTED}
+            return {
+                name: count
+                for name, count in self._read_json(LOOKS, dict[str, int | bool]).items()
+                if name != UNCOUNTED
+            }
         return {"train": 1} if "test" in (self.result() or {}) else {}
 
     def looked(self, occasion: str) -> None:
@@ -174,7 +218,7 @@ class Run:
 
         def write() -> None:
             with self.metrics_path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json_text(record, indent=None) + "\n")
 
         _writing(self.metrics_path, write)
 
@@ -182,18 +226,23 @@ class Run:
         """Return all lines of the metrics; a last line that was cut off by a crash is left out."""
         lines = self.metrics_path.read_text(encoding="utf-8").splitlines() if self.metrics_path.exists() else []
         found = []
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             try:
-                found.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
                 continue
+            records.require(record, records.Line, f"{self.metrics_path}:{number}")
+            found.append(record)
         return found
 
-    def rewind(self, step: int) -> None:
-        """Drop the metrics after `step`, which are about to be written again."""
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop the metrics after `step`, which are about to be written again, and return those that stay."""
+        if not self.metrics_path.exists():
+            return []
         kept = [record for record in self.metrics() if record.get("step", 0) <= step]
-        text = "".join(json.dumps(record) + "\n" for record in kept)
+        text = "".join(json_text(record, indent=None) + "\n" for record in kept)
         _writing(self.metrics_path, lambda: write_text(self.metrics_path, text))
+        return kept
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -210,21 +259,29 @@ class Run:
         finally:
             lock.release()
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def _read_json(self, name: str, shape: Any) -> dict[str, Any]:
         path = self.folder / name
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return data
-        except (OSError, ValueError) as error:
+            if not isinstance(data, dict):
+                raise ValueError("it is no object")
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path}: it cannot be read ({error}); this run folder is damaged") from error
+        records.require(data, shape, path)
+        return data
 
     def _write_json(self, name: str, data: dict[str, Any]) -> None:
-        _writing(self.folder / name, lambda: write_text(self.folder / name, json.dumps(data, indent=2) + "\n"))
+        _writing(self.folder / name, lambda: write_text(self.folder / name, json_text(data) + "\n"))
 
 
 def default_folder(spec: Spec) -> Path:
     """Return where a spec trains unless told otherwise: the same command finds the same folder again."""
     return Path("runs") / f"{spec.name}-{spec.hash[:8]}"
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """Return what run.json says of the data: the fingerprint, and all by which they are known and used later."""
+    return {"data": dataset.fingerprint, "dataset": Identity.of(dataset).to_data()}
 
 
 def environment() -> dict[str, Any]:

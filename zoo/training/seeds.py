@@ -23,7 +23,7 @@ from zoo.training.engine import choose
 from zoo.training.graph import lane
 from zoo.training.loop import Material, Training, stopping
 from zoo.training.reporter import OneOfSeveral, Reporter, Together
-from zoo.training.run import Run, now
+from zoo.training.run import Run, data_facts, now
 
 Stopped = Callable[[], str]
 Begin = Callable[[int, Reporter], Training]
@@ -40,7 +40,9 @@ def specs_of_seeds(spec: Spec) -> dict[int, Spec]:
     }
 
 
-def train_seeds(spec: Spec, report: Report, builder: Builder, run: Run, reporter: Reporter) -> None:
+def train_seeds(
+    spec: Spec, report: Report, builder: Builder, run: Run, reporter: Reporter, *, other_data: bool = False
+) -> None:
     """Train every seed of `spec` that is not finished, in a run of its own inside `run`; write what they come to.
 
     Raises what training raises; what the trainings have reached by then is saved.
@@ -50,12 +52,14 @@ def train_seeds(spec: Spec, report: Report, builder: Builder, run: Run, reporter
     specs = specs_of_seeds(spec)
     if not run.spec_path.exists():
         facts = {
-            "data": material.dataset.fingerprint,
+            **data_facts(material.dataset),
             "engine": engine.describe(),
             "engine_reasons": engine.reasons,
             "seeds": list(specs),
         }
         run.begin(spec, facts)
+    else:
+        run.go_on_with(material.dataset, spec.data.written(), other=other_data)
     with ExitStack() as locks:
         runs = {}
         for seed, one in specs.items():
@@ -64,24 +68,27 @@ def train_seeds(spec: Spec, report: Report, builder: Builder, run: Run, reporter
         left = [seed for seed, one in runs.items() if one.result() is None]
 
         def begin(seed: int, watcher: Reporter) -> Training:
-            return Training(specs[seed], report, builder, runs[seed], watcher, material)
+            return Training(specs[seed], report, builder, runs[seed], watcher, material, other_data=other_data)
 
         with stopping() as stopped:
-            if engine.captured:
+            if engine.captured and left and begin(left[0], Reporter()).engine.captured:
                 _side_by_side(left, begin, reporter, stopped)
             else:
                 _one_after_another(left, list(specs), begin, reporter, stopped)
-    run.write_result(_result(runs, overlapping=engine.captured))
+    run.write_result(_result(runs))
 
 
-def _result(runs: Mapping[int, Run], *, overlapping: bool) -> dict[str, Any]:
+def _result(runs: Mapping[int, Run]) -> dict[str, Any]:
     """Return the result of the whole: the mean, the deviation and n of the seeds' figures, and each seed's result."""
     results = {seed: run.result() or {} for seed, run in runs.items()}
     first = next(iter(results.values()))
     return {
         "finished": now(),
         "steps": first["steps"],
-        "seconds": round((max if overlapping else sum)(one["seconds"] for one in results.values()), 3),
+        # What is captured trains side by side.
+        "seconds": round(
+            (max if "captured" in first["engine"] else sum)(one["seconds"] for one in results.values()), 3
+        ),
         "engine": first["engine"],
         **over_seeds({seed: {"test": one["test"]} if "test" in one else {} for seed, one in results.items()}),
         "seeds": {str(seed): one for seed, one in results.items()},

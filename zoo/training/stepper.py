@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.data.augment import Mixing
+from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import Sampler
 from zoo.errors import TrainingError
+from zoo.promises import Roles, broken, kept_figures
 from zoo.random import derive_seed
 from zoo.spec.schema import Spec
+from zoo.training.devices import laid_out, seed_default
 from zoo.training.engine import Engine
 from zoo.training.graph import Figures, Graphs
 from zoo.training.task import Batch, Task, Turn, Update
@@ -42,18 +44,22 @@ class Stepper:
         augment: list[Any],
     ) -> None:
         self.spec, self.task, self.engine, self.trainees = spec, task, engine, trainees
+        self._roles = Roles(spec.task.component, trainees)
         self.images, self.info, self.augment = images, info, augment
         self.sampler = Sampler(images.length, spec.train.batch_size * task.batches(), spec.train.seed)
         self.graphs: Graphs | None = None
         self.phase: Callable[[str], AbstractContextManager[None]] = _unwatched
         self._step = 0
-        self._networks = {role: one.compiled for role, one in trainees.items()}
+        self._norms: list[Tensor] = []  # that the step's updates gave
+        self._stages: dict[Staged, Hashable] = {}  # what the staged augmentations do in this step
+        self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
         self._random = {purpose: torch.Generator(engine.device) for purpose in purposes}
-        sizes = [len(one) for one in self._indices.chunk(spec.train.accumulate)]
+        sizes = [len(one) for one in self._indices.tensor_split(spec.train.accumulate)]
+        self._shares = [size / sum(sizes) for size in sizes]
         self._updaters = [
-            self._updater(size / sum(sizes), final=index + 1 == len(sizes)) for index, size in enumerate(sizes)
+            self._updater(share, final=index + 1 == len(sizes)) for index, share in enumerate(self._shares)
         ]
 
     @property
@@ -62,7 +68,7 @@ class Stepper:
         return list(self._random.values())
 
     def take(self, step: int) -> Figures:
-        """Do step `step`; return the figures of each part of its batch, on the device.
+        """Do step `step`; return its figures, on the device.
 
         What differs from step to step is put in place first; the rest is the device's, and may be a recording.
         """
@@ -70,13 +76,17 @@ class Stepper:
         for purpose, random in self._random.items():
             random.manual_seed(derive_seed(seed, purpose, step))
         seed_default(self.engine.device, derive_seed(seed, "dropout", step))
+        progress = step / self.spec.train.steps
+        staged = [one for one in self.augment if isinstance(one, Staged)]
+        self._stages = {one: one.stage(progress, *self.info.image[1:]) for one in staged}
         for trainee in self.trainees.values():
             trainee.set_rate(step)
         with self.phase("data"):
             fetch = self.images.fetch(self.sampler.indices(step), self._indices)
         if self.graphs is None:
             return self._work(fetch)
-        return self.graphs(self.task.variant(step), lambda: self._work(fetch))
+        variant = (self.task.variant(step), *self._stages.values())
+        return self.graphs(variant, lambda: self._work(fetch))
 
     @contextmanager
     def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
@@ -84,7 +94,7 @@ class Stepper:
         graphs, networks = self.graphs, self._networks
         self.graphs = None
         if not compiled:
-            self._networks = {role: one.module for role, one in self.trainees.items()}
+            self._networks = Roles(self.spec.task.component, {role: one.module for role, one in self.trainees.items()})
         try:
             yield
         finally:
@@ -92,15 +102,26 @@ class Stepper:
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Figures:
         images, labels = self._batch(fetch)
+        self._norms = []
         parts = len(self._updaters)
-        cut = [(images, labels)] if parts == 1 else zip(images.chunk(parts), labels.chunk(parts), strict=True)
-        figures = []
-        for part, update in zip(cut, self._updaters, strict=True):
-            batch, random = Batch(*part), self._random["noise"]
-            turn = Turn(self._networks, batch, self.info, update, random, self._step, self.spec.train.steps)
-            with self.engine.autocast(), self.phase("forward"):
-                figures.append(self.task.step(turn))
-        return figures
+        if parts == 1:
+            return self._part(Batch(images, labels), self._updaters[0])
+        cut = zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True)
+        figures = [self._part(Batch(*part), update) for part, update in zip(cut, self._updaters, strict=True)]
+        return {name: self._whole(name, figures) for name in figures[0]}
+
+    def _part(self, batch: Batch, update: Update) -> Figures:
+        turn = Turn(self._networks, batch, self.info, update, self._random["noise"], self._step, self.spec.train.steps)
+        with self.engine.autocast(), self.phase("forward"):
+            return kept_figures(self.spec.task.component, self.task.step(turn))
+
+    def _whole(self, name: str, parts: list[Figures]) -> Tensor:
+        """Return a figure of the whole batch: the mean over its images, or what the update itself gave."""
+        last = parts[-1][name]
+        if any(last is norm for norm in self._norms):
+            return last
+        weighted = [one[name].float() * share for one, share in zip(parts, self._shares, strict=True)]
+        return torch.stack(weighted).sum(0)
 
     def _batch(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Batch:
         """Return the images of a step, augmented, and their labels."""
@@ -112,19 +133,23 @@ class Stepper:
                 random = self._random["augment"]
                 if isinstance(augmentation, Mixing):
                     images, labels = augmentation.mix(images, labels, self.info.classes, random)
+                elif isinstance(augmentation, Staged):
+                    images = augmentation.apply(images, random, self._stages[augmentation])
                 else:
                     images = augmentation(images, random)
-            return Batch(images.contiguous(memory_format=torch.channels_last), labels)
+            return Batch(laid_out(images), labels)
 
     def _updater(self, share: float, final: bool) -> Update:
         """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
         kind = self.engine.device.type
 
         def update(role: str, loss: Tensor) -> Tensor:
-            trainee = self.trainees[role]
+            trainee = self._roles[role]
+            if not isinstance(loss, Tensor):
+                raise broken(self.spec.task.component, f"gave {loss!r} as the loss of {role}", "a tensor of one number")
             if trainee.updates >= (self._step + 1) * self.task.updates(role):
                 raise TrainingError(
-                    f"step {self._step}: the task {self.spec.task.name} updates {role} more often than the "
+                    f"step {self._step + 1}: the task {self.spec.task.name} updates {role} more often than the "
                     f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
                 )
             # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
@@ -135,19 +160,10 @@ class Stepper:
                     norm = trainee.update() if final else loss.new_zeros(())
             # Autocast keeps low-precision copies of the weights, which the update has just made stale.
             torch.clear_autocast_cache()
+            self._norms.append(norm)
             return norm
 
         return update
-
-
-def seed_default(device: torch.device, seed: int) -> None:
-    """Seed the generator that torch's own layers draw from on `device`; torch.manual_seed takes 0.3 ms for all."""
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
-    elif device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
 
 
 def _unwatched(phase: str) -> AbstractContextManager[None]:

@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
 
 #: Called with a role and a loss: backward into that network alone, clip, optimizer step, average. Returns the norm of
-#: the gradient before clipping. The only door to a weight update.
+#: the gradient before clipping, 0 for all but the last part of a batch that is cut. The only door to a weight update.
 Update = Callable[[str, "Tensor"], "Tensor"]
 
 
@@ -74,12 +74,19 @@ class Task:
         """Return how often one step updates the network in `role`; the loop allows no more."""
         return 1
 
+    def twice(self, role: str) -> bool:
+        """Return whether a step differentiates the slopes of the network in `role` again, as gradient penalties do."""
+        return False
+
     def batches(self) -> int:
         """Return how many batches of images one step takes; they come as one."""
         return 1
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
         """Train on one batch: call `turn.update(role, loss)` for each update; return scalars to log, detached.
+
+        Every role is updated in each step. Of a batch that is cut into parts (train.accumulate), each part is a turn:
+        `loss` and the scalars are means over its images, and what an update returned is logged as it is.
 
         Nothing is read from the device or brought to it, so that the step can be captured and replayed; then
         `turn.step` is that of the capture.
@@ -131,9 +138,8 @@ class GenerativeTask(Task):
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the distances from the split's images; "" where none was measured."""
-        stated = [
-            name for name in figures if name.startswith(("fid", "frechet_distance")) and not name.endswith("_std")
-        ]
+        distances = ("fid", "fd_", "frechet_distance")
+        stated = [name for name in figures if name.startswith(distances) and not name.endswith("_std")]
         return ", ".join(f"{split} {name}: {figures[name]:.4g}" for name in stated)
 
     def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from zoo.builder import Builder
 from zoo.checking import Report
 from zoo.random import derive_seed
-from zoo.spec.schema import NetworkSpec, Spec
+from zoo.spec.schema import Averaging, NetworkSpec, Spec
+from zoo.training import optimizer_state
 from zoo.training.average import Average
 from zoo.training.engine import Engine
 
@@ -25,12 +26,17 @@ class Trainee:
         self.clip = section.gradient_clip
         named = [(name, one) for name, one in module.named_parameters() if one.requires_grad]
         self.parameters = [one for _, one in named]
-        made = builder.bind(section.optimizer)(named)
+        self._make = builder.bind(section.optimizer)
+        made = self._make(named)
         self.optimizers: list[torch.optim.Optimizer] = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
         self.factor: Callable[[int], float] = builder.bind(section.schedule)(steps)
         self._rates = [[group["lr"] for group in one.param_groups] for one in self.optimizers]
-        self.average = None if section.ema is None else Average(module, section.ema)
+        self._groups = [optimizer_state.groups(one) for one in self.optimizers]
+        averaging = Averaging.of(section.ema)
+        self.average = None if averaging is None else Average(module, averaging.decay, warmup=averaging.warmup)
         self.updates = 0
+        self._constant: set[str] = set()  # not finite from the beginning, such as a mask
+        self._constant.update(self.not_finite())
 
     @property
     def best(self) -> nn.Module:
@@ -39,8 +45,15 @@ class Trainee:
 
     @property
     def capturable(self) -> bool:
-        """Whether a captured step may hold the optimizers' steps: count and rate have to be tensors then."""
-        return all("capturable" in group for one in self.optimizers for group in one.param_groups)
+        """Whether a captured step may hold the optimizers' steps: count and rate have to be tensors then.
+
+        SGD counts nothing, and its fused form takes the rate as a tensor; others read such a rate on the host.
+        """
+        return all(
+            "capturable" in group or (isinstance(one, torch.optim.SGD) and bool(group["fused"]))
+            for one in self.optimizers
+            for group in one.param_groups
+        )
 
     def prepare_capture(self) -> None:
         """Keep the rates in tensors, and let the optimizers count their steps on the device."""
@@ -48,6 +61,8 @@ class Trainee:
             for group in optimizer.param_groups:
                 group["capturable"] = True
                 group["lr"] = torch.tensor(float(group["lr"]), device=self.parameters[0].device)
+        if self.average is not None:
+            self.average.prepare_capture()
 
     def set_rate(self, step: int) -> None:
         """Set the rate of `step`, for the updates that it makes."""
@@ -75,7 +90,7 @@ class Trainee:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
-            self.average.update(first=self.updates == 0)
+            self.average.update(self.updates)
         self.updates += 1
         return norm
 
@@ -85,26 +100,62 @@ class Trainee:
         if self.average is not None:
             found |= {f"average.module.{name}": tensor for name, tensor in state(self.average.module).items()}
         for index, optimizer in enumerate(self.optimizers):
-            for key, values in optimizer.state_dict()["state"].items():
-                found |= {
-                    f"optimizer.{index}.{key}.{name}": one for name, one in values.items() if isinstance(one, Tensor)
-                }
+            found |= {f"optimizer.{index}.{name}": one for name, one in optimizer_state.tensors(optimizer).items()}
         return found
 
-    def load(self, tensors: dict[str, Tensor], updates: int) -> None:
-        """Put back what `tensors` gave. Raises KeyError when a tensor is missing."""
+    def facts(self) -> dict[str, Any]:
+        """Return what else a checkpoint must hold, as plain data. Raises TrainingError when it cannot."""
+        held = [optimizer_state.facts(*pair) for pair in zip(self.optimizers, self._groups, strict=True)]
+        return {"optimizers": held, **({} if self.average is None else {"warmup": self.average.warmup})}
+
+    def load(self, tensors: dict[str, Tensor], updates: int, facts: Mapping[str, Any] | None) -> None:
+        """Put back what `tensors` and `facts` gave; checkpoints of earlier versions have no facts.
+
+        Raises ValueError when something is missing or does not fit.
+        """
         load_state(self.module, under(tensors, "network."))
         if self.average is not None:
             load_state(self.average.module, under(tensors, "average.module."))
-        for index, optimizer in enumerate(self.optimizers):
-            held: dict[int, dict[str, Any]] = {}
-            for name, tensor in under(tensors, f"optimizer.{index}.").items():
-                key, _, field = name.partition(".")
-                held.setdefault(int(key), {})[field] = tensor
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": held, "param_groups": groups})
-            _match_layout(optimizer)
+            # An average that began without a warm-up, as those of earlier versions, goes on without.
+            self.average.resume(updates, warmup=facts is not None and bool(facts["warmup"]))
+        named = list(zip(self._names(), self.parameters, strict=True))
+        fresh = optimizer_state.after_a_step(self._make, named) if updates else []
+        known = facts["optimizers"] if facts is not None else [None] * len(self.optimizers)
+        for index, (optimizer, one) in enumerate(zip(self.optimizers, known, strict=True)):
+            held = under(tensors, f"optimizer.{index}.")
+            like = fresh[index] if index < len(fresh) else None
+            optimizer_state.load(optimizer, held, one, like, self._names(optimizer))
         self.updates = updates
+
+    def not_finite(self) -> list[str]:
+        """Return which of `tensors` are no longer finite; they are read from the device at once.
+
+        What was not finite from the beginning is meant to be so.
+        """
+        groups: dict[torch.device, dict[str, Tensor]] = {}
+        for name, one in self.tensors().items():
+            if one.is_floating_point():
+                groups.setdefault(one.device, {})[name] = one
+        found = []
+        for tensors in groups.values():
+            finite = torch.stack([torch.isfinite(one).all() for one in tensors.values()]).tolist()
+            found += [name for name, fine in zip(tensors, finite, strict=True) if not fine]
+        return [name for name in found if name not in self._constant]
+
+    def describe(self, name: str) -> str:
+        """Say in words which of `tensors` is meant."""
+        kind, _, rest = name.partition(".")
+        if kind != "optimizer":
+            return rest if kind == "network" else f"the average of {rest.removeprefix('module.')}"
+        index, key, field = rest.split(".", 2)
+        names = self._names(self.optimizers[int(index)])
+        return f"the optimizer's {field}" + (f" of {names[int(key)]}" if key.isdecimal() else "")
+
+    def _names(self, optimizer: torch.optim.Optimizer | None = None) -> list[str]:
+        """Return the names of all parameters in training, or of those of `optimizer`, in its order."""
+        names = {id(one): name for name, one in self.module.named_parameters()}
+        groups = optimizer.param_groups if optimizer is not None else [{"params": self.parameters}]
+        return [names.get(id(one), "a parameter") for group in groups for one in group["params"]]
 
 
 def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
@@ -121,18 +172,12 @@ def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.
     """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
     networks = {}
     for role, one in report.networks.items():
-        torch.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
-        networks[role] = one.network.module(one.input)
-        builder.bind(spec.networks[role].init)(networks[role])
+        # Layers draw from torch's default generator, which is the program's: it gets back the state that it had.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
+            networks[role] = one.network.module(one.input)
+            builder.bind(spec.networks[role].init)(networks[role])
     return networks
-
-
-def _match_layout(optimizer: torch.optim.Optimizer) -> None:
-    """Lay out loaded state as its parameters are: fused optimizers walk both in the order of memory."""
-    for parameter, values in optimizer.state.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:
@@ -149,12 +194,16 @@ def state(module: nn.Module) -> dict[str, Tensor]:
 def load_state(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Copy `tensors` into the module's own.
 
-    Raises KeyError on a missing name, ValueError on a wrong shape or a name too many.
+    Raises ValueError on a missing name, a name too many, and a wrong shape or type.
     """
     held = state(module)
     for name in tensors.keys() - held.keys():
         raise ValueError(f"it holds {name}, which this network has not")
     for name, own in held.items():
+        if name not in tensors:
+            raise ValueError(f"it holds no {name}, which this network has")
+        if own.is_floating_point() != tensors[name].is_floating_point():
+            raise ValueError(f"{name} is {tensors[name].dtype}; this network wants {own.dtype}")
         if own.shape != tensors[name].shape:
             raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}; this network wants {tuple(own.shape)}")
         own.copy_(tensors[name])

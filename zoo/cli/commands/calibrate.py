@@ -17,11 +17,13 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
 
     METRIC is written as in a spec, such as 'frechet_distance: {extractor: {zoo: RUN}}'. Training images, whole and
     then with blur, noise, compression, other hues, missing classes and copies, are held against the test images: a
-    metric that does not get worse from line to line of one damage is blind to it.
+    metric that does not get worse from line to line of one damage is blind to it. An extractor that was trained on
+    other data than its data set holds here is refused, unless it is written {zoo: {of: RUN, other_data: true}}.
     """
     from zoo import api
     from zoo.cli import units
     from zoo.cli.terminal import Terminal
+    from zoo.data.dataset import load_sound
     from zoo.evaluation.calibration import calibrate as measure
     from zoo.plugins import installed
     from zoo.spec.reader import read_text
@@ -35,17 +37,18 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
         builder.bind(builder.resolver.component_from((kind,), read_text(text, where, "yaml").data()))
         for kind, text, where in (("metric", metric, "METRIC"), ("dataset", data, "--data"))
     ]
-    dataset = parts[1].load()
+    dataset = load_sound(parts[1], data)
     status = Terminal("status")
     rows = []
     for row in measure(parts[0], dataset, images, choose(TrainSpec(steps=1)).device):
         status.line(f"{row['damage']}, {row['level']}")
         rows.append(row)
     if as_json:
-        options.print_json({"metric": metric, "data": data, "images": images, "rows": rows})
+        found = {"metric": metric, "data": data, "data_fingerprint": dataset.fingerprint, "images": images}
+        options.print_json({**found, "rows": rows})
         return
     names = list(rows[0])
     shown = [
         [units.figure(value) if isinstance(value, float) else str(value) for value in row.values()] for row in rows
     ]
-    Terminal().table(names, shown, right=names[2:])
+    Terminal().table(names, shown, right=names[2:], drop=names[:2:-1])

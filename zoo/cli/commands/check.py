@@ -35,7 +35,8 @@ def check(
 
     SPEC is a file, a folder (every spec in it and below), or the name of a shipped spec. All are checked; the exit
     code is the first that is not 0: 3 for a spec that cannot work, 5 for data that is not known, 10 to 15 for a
-    broken limit. What --lint finds is advice and changes no exit code.
+    broken limit. Warnings, of what is allowed but surely not meant, go to stderr; they and what --lint finds change no
+    exit code.
 
     With --challenge, SPEC may also be the folder of a run or a published entry; each rule is kept, broken, or not
     checked, and a broken rule that is no limit exits with 16.
@@ -70,7 +71,7 @@ def check(
 def _show(found: Report | ZooError, layers: bool, lint: bool, *, first: bool) -> None:
     from zoo.checking import Report
     from zoo.cli.errors import describe
-    from zoo.cli.summary import show_advice, show_layers, show_report
+    from zoo.cli.summary import show_advice, show_layers, show_report, show_warnings
     from zoo.cli.terminal import Terminal
 
     if not isinstance(found, Report):
@@ -80,6 +81,7 @@ def _show(found: Report | ZooError, layers: bool, lint: bool, *, first: bool) ->
     if not first:
         terminal.line()
     show_report(found, terminal)
+    show_warnings(found, Terminal("status"))
     for role in found.networks if layers else ():
         terminal.line()
         show_layers(found, role, terminal)

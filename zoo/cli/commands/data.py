@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli import options
 from zoo.cli.group import Group
+
+if TYPE_CHECKING:
+    from zoo.data.layout import LeftOut
 
 
 @click.group(cls=Group, short_help="Bring in, show and remove data sets.")
@@ -42,6 +46,7 @@ def list_sets(as_json: bool) -> None:
         rows,
         right=("classes", "train", "test"),
         fold=("note",),
+        drop=("image", "test", "train", "classes"),
     )
 
 
@@ -52,50 +57,56 @@ def list_sets(as_json: bool) -> None:
     "source",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A folder or zip of train/<class>/* and test/<class>/*.",
+    help="A folder or zip of train/<class>/* and test/<class>/*, or of <class>/* with --test-fraction.",
 )
-@click.option("--size", type=click.IntRange(1, 4096), metavar="N", help="Resize to N x N pixels.")
-@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be read.")
+@click.option(
+    "--size",
+    type=click.IntRange(1, 4096),
+    metavar="N",
+    help="Cut the largest square out of each image's middle and scale it to N x N pixels.",
+)
+@options.ground
+@options.levels
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be taken.")
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="F",
     help="Cut this share of each class out for testing, where there is no test folder.",
 )
-def add(name: str, source: Path | None, size: int | None, skip_corrupt: bool, test_fraction: float | None) -> None:
+@options.as_json
+def add(name: str, source: Path | None, as_json: bool, **how: Any) -> None:
     """Bring in the data set NAME from a folder or zip; cifar10 and cifar100 are downloaded without --from.
 
-    A set of your own is then `data: {images: NAME}` in a spec.
+    A set of your own is then `data: {images: NAME}` in a spec. Images of every kind that Pillow reads are taken, also
+    in folders below those of the classes. Files that are left out are counted, with the reason.
     """
-    from zoo.cli import units
     from zoo.cli.progress import counting
-    from zoo.cli.sets import add_images, find_download, is_here
+    from zoo.cli.sets import add_images, facts_of, find_download, is_here
     from zoo.cli.terminal import Terminal
     from zoo.data import store
-    from zoo.errors import listing
 
-    status = Terminal("status")
+    status, left_out = Terminal("status"), []
     if is_here(name):
         if source is not None:
             raise click.UsageError(f"the data set {name!r} is here already; `zoo data remove {name}` makes room for it")
         status.line(f"the data set {name!r} is here already")
     elif source is None:
-        if size or skip_corrupt or test_fraction:
-            raise click.UsageError("--size, --skip-corrupt and --test-fraction are for images that come with --from")
+        if how != dict.fromkeys(how) | {"ground": "white", "skip_corrupt": False}:
+            raise click.UsageError("--size, --ground, --range, --skip-corrupt and --test-fraction are for --from PATH")
         fetch = find_download(name)
         status.line(f"downloading {name}")
         store.save(name, fetch())
     else:
         with counting(status, "images") as progress:
-            found = add_images(
-                name, source, size=size, skip_corrupt=skip_corrupt, test_fraction=test_fraction, progress=progress
-            )
-        if found.ignored:
-            files = units.some(found.ignored, "file")
-            status.line(f"{files} passed over: no image under train/<class>/ or test/<class>/")
-        if found.corrupt:
-            status.line(f"{units.some(len(found.corrupt), 'corrupt image')} left out: {listing(found.corrupt)}")
-    _show(name, Terminal())
+            found = add_images(name, source, progress=progress, **how)
+        left_out = [one._asdict() for one in (*found.passed_over, *found.corrupt)]
+        for what, some in (("file", found.passed_over), ("corrupt image", found.corrupt)):
+            _tell(status, what, some)
+    if as_json:
+        options.print_json({**facts_of(name), "left_out": left_out})
+    else:
+        _show(name, Terminal())
 
 
 @data.command(short_help="Show a data set.")
@@ -112,20 +123,52 @@ def show(name: str, as_json: bool) -> None:
         _show(name, Terminal())
 
 
+@data.command(short_help="Read stored sets whole and compare them with their fingerprints.")
+@click.argument("name", required=False)
+@options.as_json
+@click.pass_context
+def verify(context: click.Context, name: str | None, as_json: bool) -> None:
+    """Read stored data sets whole: is the content what its fingerprint says?
+
+    NAME is one set; all that are stored unless given. A set that is not what it says exits with 5.
+    """
+    from zoo.cli.sets import verify_set
+    from zoo.cli.terminal import Terminal
+    from zoo.data import store
+    from zoo.errors import DataError
+
+    documents = []
+    for one in store.stored() if name is None else [name]:
+        try:
+            documents.append(verify_set(one))
+        except DataError as error:
+            documents.append({"name": one, "path": None, "fingerprint": None, "problems": [str(error)]})
+    if as_json:
+        options.print_json(documents)
+    else:
+        terminal = Terminal()
+        for found in documents:
+            told = "; ".join(found["problems"]) or f"as its fingerprint says, {found['fingerprint'][:16]}"
+            terminal.line(f"{found['name']}: {told}", style="bold red" if found["problems"] else "")
+        if not documents:
+            terminal.line("no data set is stored on this machine")
+    context.exit(DataError.exit_code if any(found["problems"] for found in documents) else 0)
+
+
 @data.command(short_help="Delete a data set from this machine.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Delete a data set from this machine."""
     from zoo.cli import units
-    from zoo.cli.terminal import ask
+    from zoo.cli.terminal import Terminal, ask
     from zoo.data import store
 
     path = store.path_of(name)
     if path.exists() and not yes and not ask(f"delete {path} ({units.size(path.stat().st_size)})?"):
         raise click.UsageError("nothing was deleted; say --yes to delete without being asked")
     store.remove(name)
-    click.echo(f"deleted {path}")
+    Terminal().line(f"deleted {path}")
 
 
 @data.command(short_help="Print the folder of the data sets.")
@@ -134,6 +177,18 @@ def path() -> None:
     from zoo.data.store import data_folder
 
     click.echo(data_folder())
+
+
+def _tell(status: Any, what: str, left_out: Iterable[LeftOut]) -> None:
+    """Print how many files were left out for which reason, with the names of the first."""
+    from zoo.cli import units
+    from zoo.errors import listing
+
+    reasons: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        status.line(f"{units.some(len(names), what)} left out, {reason}: {listing(names, 3)}")
 
 
 def _show(name: str, terminal: Any) -> None:
@@ -156,5 +211,31 @@ def _show(name: str, terminal: Any) -> None:
             ("fingerprint", facts["fingerprint"][:16]),
             ("file", f"{facts['path']} ({units.size(facts['bytes'])})"),
         ]
-        rows.append(("names", ", ".join(facts["class_names"])))
+        rows += [("names", ", ".join(facts["class_names"])), ("images of a class", _counts(facts["class_counts"]))]
+        rows += _imported(facts.get("imported", {}))
     terminal.table(("data set", "what is known"), rows, fold=("what is known",))
+
+
+def _counts(of_class: dict[str, dict[str, int]]) -> str:
+    """Return how many images each class has to train and to test with, once where all have as many."""
+    texts = {label: f"{one['train']:,} + {one['test']:,}" for label, one in of_class.items()}
+    if len(set(texts.values())) == 1:
+        return f"{next(iter(texts.values()))} (training + test) in each"
+    return f"{', '.join(f'{label} {text}' for label, text in texts.items())} (training + test)"
+
+
+def _imported(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was done to the files that a set was made of."""
+    if not facts:
+        return []
+    red, green, blue = facts["ground"]
+    under = f"under {facts['transparent']:,} transparent images" if facts["transparent"] else "no image is transparent"
+    rows = [("ground", f"#{red:02x}{green:02x}{blue:02x}, {under}")]
+    if facts["size"]:
+        rows.append(("size", f"the largest square in the middle, scaled to {facts['size']}x{facts['size']}"))
+    if facts["levels"]:
+        black, white = facts["levels"]
+        rows.append(("range", f"greys of more than 8 bits from {black:g} (black) to {white:g} (white)"))
+    if facts["test_fraction"]:
+        rows.append(("test images are", f"{facts['test_fraction']:g} of each class, cut out"))
+    return rows

@@ -23,6 +23,7 @@ def eject(spec: str, overrides: Sequence[str], out: Path | None, as_json: bool) 
     """
     from zoo import api
     from zoo.files import write_text
+    from zoo.text import visible
 
     if out is not None and out.suffix != ".py":
         raise click.UsageError(f"--out {out}: wanted the name of a .py")
@@ -34,4 +35,4 @@ def eject(spec: str, overrides: Sequence[str], out: Path | None, as_json: bool) 
     if as_json:
         options.print_json({"spec": spec, "out": out and str(out), "text": text})
     else:
-        click.echo(str(out) if out is not None else text, nl=out is not None)
+        click.echo(visible(str(out) if out is not None else text), nl=out is not None)

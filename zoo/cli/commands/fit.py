@@ -66,7 +66,7 @@ def fit(
     if as_json:
         options.print_json(_data(found))
     else:
-        _show(found, spec, overrides, out)
+        _show(found, figure, spec, overrides, out)
     context.exit(0 if best.kept else min(one.exit_code for one in best.verdicts if not one.kept))
 
 
@@ -112,7 +112,7 @@ def _data(found: Fit) -> dict[str, Any]:
     }
 
 
-def _show(found: Fit, spec: str, overrides: Sequence[str], out: Path | None) -> None:
+def _show(found: Fit, figure: str, spec: str, overrides: Sequence[str], out: Path | None) -> None:
     from zoo.cli import units
     from zoo.cli.terminal import Terminal
 
@@ -141,7 +141,9 @@ def _show(found: Fit, spec: str, overrides: Sequence[str], out: Path | None) -> 
         for index, one in enumerate(found.best)
     ]
     columns = ["rank", *names, *figures, *(f"{limit} to spare" for limit in limits)]
-    terminal.table(columns, rows, right=columns)
+    # What the limits leave is told by the figures and the limits; the figure that was to be used stays.
+    drop = [*(one for one in reversed(figures) if one != figure), *reversed(columns[1 + len(names) + len(figures) :])]
+    terminal.table(columns, rows, right=columns, drop=drop)
     terminal.line()
     if not best.kept:
         terminal.line("these come nearest; widen a range of the free variables, or a limit")

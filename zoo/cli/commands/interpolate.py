@@ -25,6 +25,7 @@ from zoo.cli import options
 @click.option("--label", "names", multiple=True, metavar="CLASS", help="A class; several share the rows.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="The .png to write.")
 @options.overrides
+@options.other_data
 @options.as_json
 def interpolate(
     name: str,
@@ -35,6 +36,7 @@ def interpolate(
     names: Sequence[str],
     out: Path | None,
     overrides: Sequence[str],
+    other_data: bool,
     as_json: bool,
 ) -> None:
     """Draw ways between images of a trained generator.
@@ -52,7 +54,7 @@ def interpolate(
 
     if out and out.suffix.lower() != ".png":
         raise click.UsageError(f"--out {out}: wanted the name of a .png")
-    trained = api.load(name, overrides=overrides)
+    trained = api.load(name, overrides=overrides, other_data=other_data)
     path = out or trained.source.samples / f"interpolation-{seed}.png"
     ends = trained.latents(range(2 * rows), seed=seed)
     classes = class_numbers(trained, names, rows) if names else trained.labels(range(rows))

@@ -84,7 +84,7 @@ def _components(kind: str | None) -> list[dict[str, Any]]:
 def _section(terminal: Terminal, name: str, meaning: str, rows: list[tuple[str, str, str]]) -> None:
     terminal.line(f"{name}: {meaning}", style="bold")
     if rows:
-        terminal.table(("name", "from", "summary"), rows, fold=("summary",))
+        terminal.table(("name", "from", "summary"), rows, fold=("summary",), drop=("from",))
     else:
         terminal.line("none is installed")
     terminal.line()

@@ -9,6 +9,7 @@ import click
 
 from zoo.cli.group import Group
 from zoo.errors import ZooError
+from zoo.text import visible
 
 SPEC = """\
 # Check it:  zoo check {name}.yaml
@@ -64,7 +65,7 @@ def new_spec(name: str, folder: Path) -> None:
         raise ZooError(f"{path}: it exists; choose another name or --folder") from None
     except OSError as error:
         raise ZooError(f"{path}: it cannot be written ({error.strerror}); choose another --folder") from error
-    click.echo(f"wrote {path}\nnext:  zoo check {path}")
+    _say(f"wrote {path}\nnext:  zoo check {path}")
 
 
 @new.command("plugin", short_help="Write a plugin package with tests to begin with.")
@@ -76,6 +77,10 @@ def new_plugin(name: str, folder: Path) -> None:
 
     written = create_plugin(name, folder)
     for path in written:
-        click.echo(f"wrote {path}")
+        _say(f"wrote {path}")
     top = written[0].relative_to(folder).parts[0]
-    click.echo(f"next:  pip install -e {folder / top}")
+    _say(f"next:  pip install -e {folder / top}")
+
+
+def _say(text: str) -> None:
+    click.echo(visible(text))

@@ -31,7 +31,7 @@ def plugins(as_json: bool) -> None:
             )
             for plugin in found
         ]
-        Terminal().table(("plugin", "package", "it offers"), rows, fold=("it offers",))
+        Terminal().table(("plugin", "package", "it offers"), rows, fold=("it offers",), drop=("package",))
     assemble(found)
 
 

@@ -48,6 +48,7 @@ VERDICTS = {True: "within", False: "outside", None: "not told"}
     help="A challenge whose figures are compared, by name or file; can be repeated.",
 )
 @options.overrides
+@options.other_data
 @options.as_json
 @click.pass_context
 def reproduce(
@@ -58,6 +59,7 @@ def reproduce(
     chosen: Sequence[int],
     challenges: Sequence[str],
     overrides: Sequence[str],
+    other_data: bool,
     as_json: bool,
 ) -> None:
     """Train a published entry again and compare its figures.
@@ -87,6 +89,7 @@ def reproduce(
         run=folder,
         challenges=challenges,
         overrides=overrides,
+        other_data=other_data,
         reporter=display,
     )
     if as_json:
@@ -106,7 +109,7 @@ def _show(found: Reproduction, terminal: Terminal) -> None:
     )
     terminal.line()
     columns = ("figure", "published", "n", "again", "expected", "verdict")
-    terminal.table(columns, map(_row, found.comparisons), right=columns[1:5])
+    terminal.table(columns, map(_row, found.comparisons), right=columns[1:5], drop=("n",))
     terminal.line()
     for one in found.comparisons:
         terminal.line(f"{one.figure}: {one.basis}")

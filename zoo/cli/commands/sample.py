@@ -31,6 +31,7 @@ NEIGHBOURS = 5
 @click.option("--nearest", is_flag=True, help="Show the nearest training images beside each image.")
 @click.option("--film", is_flag=True, help="Show the pictures that training kept, step by step, instead.")
 @options.overrides
+@options.other_data
 @options.as_json
 def sample(
     name: str,
@@ -42,6 +43,7 @@ def sample(
     nearest: bool,
     film: bool,
     overrides: Sequence[str],
+    other_data: bool,
     as_json: bool,
 ) -> None:
     """Draw images from a trained generator.
@@ -63,7 +65,7 @@ def sample(
     shown = best or count
     if shown > PICTURED and not (as_files or film):
         raise click.UsageError(f"{shown} images are too many for one picture; name a folder with --out")
-    trained = api.load(name, overrides=overrides)
+    trained = api.load(name, overrides=overrides, other_data=other_data)
     facts: dict[str, Any] = {
         "run": str(trained.source.label),
         "checkpoint": str(trained.checkpoint),

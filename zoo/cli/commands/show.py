@@ -20,6 +20,7 @@ from zoo.options import REQUIRED, Option, canonical
 from zoo.plugins import installed
 from zoo.registry import KINDS, Component, Registry
 from zoo.spec.resolve import Resolver
+from zoo.spec.schema import ComponentSpec
 from zoo.spec.writer import write_yaml
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -34,7 +35,8 @@ def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: boo
     """Show a component with its options, or a spec with its networks.
 
     NAME is a component (`relu`; `norm/layer_norm` where several kinds have the name), a spec file, or the name of a
-    shipped spec. With --svg or --html one spec is drawn instead; a file that is there is written anew.
+    shipped spec. An activation or a schedule is drawn as a curve. With --svg or --html one spec is drawn instead, with
+    --svg one such curve; a file that is there is written anew.
     """
     if svg or html:
         _draw(names, svg, html, as_json)
@@ -60,6 +62,7 @@ def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: boo
             _show_spec(one, terminal)
         else:
             _show_component(document, terminal)
+            _show_curve(_default_spec(resolver, one), resolver.registry, terminal)
 
 
 def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
@@ -67,8 +70,12 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
     from zoo.files import write_text
     from zoo.report import waterfall
 
+    if svg and not html and len(names) == 1 and not is_spec(names[0]):
+        _draw_curve(names[0], svg, as_json)
+        return
     if len(names) != 1 or not is_spec(names[0]):
-        raise click.UsageError(f"--svg and --html draw one spec; found {', '.join(names)}")
+        wanted = "--svg and --html draw one spec, and --svg one activation or schedule"
+        raise click.UsageError(f"{wanted}; found {', '.join(names)}")
     report = api.check(names[0])
     written = []
     for path, draw in ((svg, waterfall.svg), (html, waterfall.page)):
@@ -79,7 +86,45 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
         options.print_json({"spec": report.spec.name, "written": written})
     else:
         for one in written:
-            click.echo(one)
+            Terminal().line(one)
+
+
+def _draw_curve(name: str, path: Path, as_json: bool) -> None:
+    """Write the curve of an activation or a schedule, and print its path."""
+    from zoo.files import write_text
+    from zoo.report import curve
+
+    resolver = Resolver(installed().registry)
+    builder = api.Builder(resolver.registry)
+    specs = (_default_spec(resolver, one) for one in _components(resolver.registry, name))
+    drawn = [found for spec in specs if spec is not None and (found := curve.curve_of(spec, builder)) is not None]
+    if len(drawn) != 1:
+        told = "several curves" if drawn else "no curve"
+        raise click.UsageError(f"--svg draws a spec, or one activation or schedule; {name} has {told}")
+    write_text(path, curve.svg(drawn[0]))
+    if as_json:
+        options.print_json({"component": name, "written": [str(path)]})
+    else:
+        click.echo(str(path))
+
+
+def _default_spec(resolver: Resolver, component: Component) -> ComponentSpec | None:
+    """Return an activation or a schedule with its defaults; None where it is neither, or needs to be told more."""
+    if component.kind not in ("activation", "schedule") or any(one.required for one in resolver.options(component)):
+        return None
+    return resolver.component_from((component.kind,), component.name)
+
+
+def _show_curve(spec: ComponentSpec | None, registry: Registry, terminal: Terminal, steps: int | None = None) -> None:
+    """Draw an activation or a schedule, if there is something to be drawn."""
+    from zoo.report import curve
+
+    found = None if spec is None else curve.curve_of(spec, api.Builder(registry), steps or curve.STEPS)
+    if found is None:
+        return
+    terminal.line()
+    for line in curve.lines(found, dots=terminal.has(chr(curve.BLANK))):
+        terminal.line(line)
 
 
 def _components(registry: Registry, name: str) -> list[Component]:
@@ -150,7 +195,7 @@ def _show_component(data: dict[str, Any], terminal: Terminal) -> None:
         )
         for one in data["options"]
     ]
-    terminal.table(("option", "default", "wanted", "meaning"), rows, fold=("wanted", "meaning"))
+    terminal.table(("option", "default", "wanted", "meaning"), rows, fold=("wanted", "meaning"), drop=("wanted",))
 
 
 def _default(value: Any) -> str:
@@ -166,3 +211,8 @@ def _show_spec(report: Report, terminal: Terminal) -> None:
     for role in report.networks:
         terminal.line()
         show_layers(report, role, terminal)
+    for role, section in spec.networks.items():
+        if section.schedule.name != "constant":
+            terminal.line()
+            terminal.line(f"{role}, schedule {section.schedule.name}", style="bold")
+            _show_curve(section.schedule, installed().registry, terminal, spec.train.steps)

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     help="The run's folder; runs/<name>-<hash> unless named.",
 )
 @click.option("--profile", is_flag=True, help="Train a few steps, keep nothing, and show where their time goes.")
+@options.other_data
 @options.as_json
-def train(spec: str, overrides: Sequence[str], folder: Path | None, profile: bool, as_json: bool) -> None:
+def train(
+    spec: str, overrides: Sequence[str], folder: Path | None, profile: bool, other_data: bool, as_json: bool
+) -> None:
     """Train a spec; one that was stopped goes on.
 
     SPEC is a file or the name of a shipped spec. Ctrl-C saves the state and stops; the same command goes on from
-    there, bit for bit. A finished run prints its result again.
+    there, bit for bit, on the data that it was begun on; --other-data takes those that are here now. A finished run
+    prints its result again.
     """
     if profile and folder:
         raise click.UsageError("--profile keeps no run; leave --run out")
@@ -53,7 +57,7 @@ def train(spec: str, overrides: Sequence[str], folder: Path | None, profile: boo
     report = api.check(loaded)
     show_report(report, status)
     status.line()
-    run = api.train(loaded, run=folder, reporter=TrainingDisplay(status, report))
+    run = api.train(loaded, run=folder, other_data=other_data, reporter=TrainingDisplay(status, report))
     status.line()
     result = run.result() or {}
     if as_json:

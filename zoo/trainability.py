@@ -1,0 +1,245 @@
+"""Whether what a spec puts together can be trained, and what of it is surely not meant: every component is asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import starmap
+from typing import Any
+
+from zoo.builder import Builder
+from zoo.data.augment import Mixing, Staged
+from zoo.data.dataset import DataInfo
+from zoo.errors import Position, Problem, ZooError
+from zoo.network.graph import Graph
+from zoo.network.layer import Layer, Shape
+from zoo.network.lowering import Composite
+from zoo.registry import LAYER_FAMILY
+from zoo.requirements import Finding, Setting, Weight
+from zoo.spec.schema import Averaging, ComponentSpec, Spec
+
+Network = tuple[Composite, Shape]
+VANISHED = 1e-6  # a rate of which this share is left changes no weight
+
+
+def unfit(
+    spec: Spec, builder: Builder, networks: Mapping[str, Network], info: DataInfo
+) -> tuple[list[Problem], list[Problem]]:
+    """Return what stands in the way of training `spec`, and what is allowed but surely not meant.
+
+    networks: those that could be put together, each with the shape of its input.
+    """
+    task = builder.bind(spec.task)
+    setting = Setting(
+        spec=spec,
+        task=task,
+        info=info,
+        batch=spec.train.batch_size * task.batches(),
+        part=max(1, spec.train.batch_size // spec.train.accumulate),
+        networks=networks,
+    )
+    asked = _Asked(spec, builder)
+    asked.told("data", None, _data(setting))
+    asked.told("train", None, _training(setting))
+    asked.component(spec.task, "task", setting)
+    asked.component(spec.data, "data", setting)
+    for key in ("augment", "metrics"):
+        for index, one in enumerate(getattr(spec, key)):
+            asked.component(one, f"{key}.{index}", setting)
+    for role, (network, input) in networks.items():
+        asked.network(role, network, input, setting)
+    return asked.problems, asked.warnings
+
+
+class _Asked:
+    """Asks components, and gathers what they answer with its place."""
+
+    def __init__(self, spec: Spec, builder: Builder) -> None:
+        self.spec, self.builder = spec, builder
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def component(self, one: ComponentSpec, path: str, setting: Setting) -> None:
+        """Ask a component, then those in its options; layers are asked where they stand in a network."""
+        if one.component.kind in LAYER_FAMILY:
+            return
+        target, path = self.builder.resolver.options(one.component).target, f"{path}.{one.name}"
+        check = getattr(target, "check", None)
+        if check is not None:
+            own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **one.options)
+            self.told(path, one.at, _answer(own, setting))
+        if isinstance(target, type) and issubclass(target, Mixing) and not setting.task.soft_labels:
+            self.told(path.rpartition(".")[0], one.at, _mixed(one.name, setting.spec.task.name))
+        if isinstance(target, type) and issubclass(target, Staged) and not path.startswith("augment."):
+            found = Finding(f"found {one.name}, which goes by the progress of the training", "it in the spec's augment")
+            self.told(path.rpartition(".")[0], one.at, iter([found]))
+        for name, value in one.options.items():
+            inside = getattr(target, "inside", None)
+            for key, inner in _components(value, f"{path}.{name}"):
+                self.component(inner, key, inside(name, setting, **one.options) if inside else setting)
+
+    def network(self, role: str, network: Composite, input: Shape, setting: Setting) -> None:
+        """Ask a network's layers, and what trains it."""
+        section, path = self.spec.networks[role], f"networks.{role}"
+        steps, updates = self.spec.train.steps, self.spec.train.steps * setting.task.updates(role)
+        setting = replace(
+            setting,
+            role=role,
+            steps=steps,
+            updates=updates,
+            twice=setting.task.twice(role),
+            weights=lambda: tuple(starmap(Weight, network.weights(input).items())),
+        )
+        for layer, shape, at in _layers(network, input):
+            self.told(f"{path}.architecture", at, _answer(layer.check, replace(setting, input=shape)))
+        self.told(path, None, _section(section.ema, updates))
+        for key in ("init", "optimizer", "schedule"):
+            self.component(getattr(section, key), f"{path}.{key}", setting)
+        at = section.schedule.at
+        self.told(f"{path}.schedule", at, _answer(_factors, self.builder.bind(section.schedule), steps))
+
+    def told(self, path: str, at: Position | None, findings: Iterator[Finding]) -> None:
+        """Gather what was found at `path`; `at` is where it was written."""
+        for found, wanted, option, warning in findings:
+            whole = f"{path}.{option}" if option else path
+            place = (option and self.spec.places.get(whole)) or _written(at) or _nearest(self.spec, whole)
+            (self.warnings if warning else self.problems).append(Problem(place, whole, found, wanted))
+
+
+def _answer(ask: Callable[..., Any], *about: Any) -> Iterator[Finding]:
+    """Yield what a component answers; an error that it raises is an answer too."""
+    try:
+        yield from ask(*about) or ()
+    except (ZooError, ValueError, ArithmeticError) as error:
+        yield Finding(str(error))
+
+
+def _data(setting: Setting) -> Iterator[Finding]:
+    info, name = setting.info, setting.spec.data.name
+    shape = tuple(info.image)
+    if len(shape) != 3:
+        yield Finding(f"found {name}, whose items have the shape {shape}", "images: (channels, height, width)")
+    elif len(info.mean) != shape[0] or len(info.std) != shape[0]:
+        yield Finding(f"found {name}, with {len(info.mean)} means and {len(info.std)} deviations", f"{shape[0]} each")
+    if info.classes < 1 or info.train_images < 1:
+        yield Finding(
+            f"found {name}, of {info.train_images} training images in {info.classes} classes", "one or more of both"
+        )
+
+
+def _training(setting: Setting) -> Iterator[Finding]:
+    """Yield what is wrong or odd in how long, how much at once and how often."""
+    train, info, name = setting.spec.train, setting.info, setting.spec.data.name
+    if train.validation >= info.train_images:
+        wanted = f"fewer than the {info.train_images} training images of {name}"
+        yield Finding(f"found {train.validation}", wanted, "validation")
+    elif setting.batch > info.train_images - train.validation:
+        left = info.train_images - train.validation
+        found = f"found {setting.batch} images a step, so that some come twice"
+        yield Finding(found, f"at most the {left} images that there are to train on", "batch_size", True)
+    often = max((setting.task.updates(role) for role in setting.task.roles), default=1)
+    if train.accumulate > 1 and (len(setting.spec.networks) > 1 or often > 1):
+        what = (
+            "networks that are updated in turn" if len(setting.spec.networks) > 1 else "updates that follow each other"
+        )
+        wanted = f"1: {what} cannot each wait for the last part of a batch"
+        yield Finding(f"found {train.accumulate}", wanted, "accumulate")
+    if train.accumulate > train.batch_size:
+        yield Finding(f"found {train.accumulate}", f"at most the batch size, {train.batch_size}", "accumulate")
+    if train.evaluate_every and not train.validation:
+        found = f"found {train.evaluate_every}, but no image is held out"
+        yield Finding(found, "train.validation: the number of images to hold out", "evaluate_every", True)
+    for key in ("evaluate_every", "sample_every"):
+        every = getattr(train, key)
+        if every > train.steps:
+            yield Finding(f"found {every}, which comes after the last step", f"at most {train.steps}", key, True)
+    if train.engine in ("graph", "compiled_graph") and train.device in ("cpu", "mps"):
+        yield Finding(f"found {train.engine} on {train.device}", "device: cuda, or engine: auto", "engine")
+    if train.precision == "tf32" and train.device in ("cpu", "mps"):
+        yield Finding(f"found tf32 on {train.device}", "device: cuda, or precision: auto", "precision")
+    if train.seed + train.seeds > 2**32:
+        found = f"found {train.seeds} seeds from {train.seed} on"
+        yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below {2**32}", "seeds")
+
+
+def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:
+    averaging = Averaging.of(ema)
+    # With a warm-up a young average remembers no more than there was.
+    memory = 0 if averaging is None or averaging.warmup else round(1 / (1 - averaging.decay))
+    if averaging is not None and memory > updates:
+        yield Finding(
+            f"found {averaging.decay} without a warm-up, which averages over some {memory:,} updates",
+            f"fewer than the {updates:,} of this training",
+            "ema",
+            True,
+        )
+
+
+def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> Iterator[Finding]:
+    """Yield what is wrong with the factors that a schedule gives, looked at in some of its steps."""
+    factor = schedule(steps)
+    if not callable(factor):
+        yield Finding(f"found a schedule that returns {factor!r}", "a function of the step")
+        return
+    even = [round(index * (steps - 1) / 32) for index in range(33)]
+    for step in sorted({*range(min(20, steps)), *even}):
+        value = factor(step)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0 <= value < math.inf:
+            shown = f"{value:g}" if number else repr(value)
+            yield Finding(f"found the factor {shown} at step {step}", "a number of 0 or more")
+            return
+    vanished = sum(factor(step) < VANISHED for step in even)
+    if vanished * 2 > len(even):
+        yield Finding(
+            f"found a schedule that is below a millionth in {vanished * steps // len(even):,} of {steps:,} steps",
+            "a rate that moves the weights",
+            warning=True,
+        )
+
+
+def _mixed(name: str, task: str) -> Iterator[Finding]:
+    yield Finding(
+        f"found {name}, which mixes the labels of images",
+        f"augmentations that leave labels alone, since {task} takes one class for each image",
+    )
+
+
+def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
+    """Yield the components in an option's value, outermost only, each with its dotted path."""
+    if isinstance(value, ComponentSpec):
+        yield path, value
+    elif isinstance(value, (dict, list, tuple)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _components(inner, f"{path}.{key}")
+
+
+def _layers(network: Composite, input: Shape) -> Iterator[tuple[Layer, Shape, Position | None]]:
+    """Yield the layers of a network, each once for each shape that reaches it, with where the spec wrote it."""
+    at = _written(network.at)
+    yield network, input, at
+    seen: set[tuple[int, Shape]] = set()
+    left: list[tuple[Graph, Position | None]] = [(network.graph(input), at)]
+    while left:
+        graph, around = left.pop()
+        for step in graph.steps:
+            shape = graph.shape_of(step.inputs[0])
+            if (id(step.layer), shape) not in seen:
+                seen.add((id(step.layer), shape))
+                at = _written(step.layer.at) or around
+                yield step.layer, shape, at
+                if step.part is not None:
+                    left.append((step.part, at))
+
+
+def _written(at: Position | None) -> Position | None:
+    return at if at is not None and at.line else None
+
+
+def _nearest(spec: Spec, path: str) -> Position | None:
+    """Return where `path` was written, or the nearest part above it that was."""
+    while path not in spec.places and path:
+        path = path.rpartition(".")[0]
+    return spec.places.get(path)

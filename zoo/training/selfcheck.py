@@ -1,0 +1,289 @@
+"""Whether this machine computes rightly: outputs and gradients of every operation, as placed, against float64.
+
+The work is done by a process of its own (`python -m zoo.training.selfcheck`), for a library that computes wrongly may
+take its process with it. It says which operation it begins, so that one that kills it is known, and the next process
+goes on behind it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.network.layer import Layer, Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from zoo.builder import Builder
+    from zoo.registry import Registry
+
+TOLERANCE = 1e-3  # of the norm; float32 stays below 1e-5, and a wrong gradient is above 0.01
+SECONDS = 120.0  # after which a process hangs
+BATCH = 3
+#: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+SHAPES: tuple[Shape, ...] = ((8, 6, 6), (5, 5, 7))
+
+#: The kinds of convolutions that libraries have kernels of their own for: (input, layer).
+CONVOLUTIONS: tuple[tuple[Shape, dict[str, Any]], ...] = tuple(
+    (shape, {kind: {"channels": channels, **options}})
+    for kind, shape, channels, options in (
+        ("conv", (3, 8, 8), 8, {}),
+        ("conv", (5, 7, 9), 3, {"bias": False}),
+        ("conv", (1, 9, 7), 4, {"kernel": 5, "stride": 2}),
+        ("conv", (6, 8, 8), 6, {"groups": "depthwise"}),
+        ("conv", (16, 8, 8), 16, {"groups": "depthwise", "stride": 2}),
+        ("conv", (12, 8, 8), 8, {"groups": 2, "kernel": 1}),
+        ("conv", (12, 8, 8), 8, {"groups": 2, "kernel": 1, "stride": 2}),
+        ("conv", (6, 9, 9), 7, {"dilation": 2}),
+        ("conv", (6, 8, 8), 8, {"kernel": [1, 3]}),
+        ("conv", (6, 8, 8), 8, {"kernel": 1}),
+        ("conv", (1, 8, 8), 8, {"kernel": 1, "stride": 2}),
+        ("conv", (3, 7, 9), 8, {"kernel": 1, "stride": 3}),
+        ("conv", (6, 8, 8), 8, {"kernel": 1, "stride": 2}),
+        ("conv", (7, 8, 8), 16, {"kernel": 1, "stride": [1, 2]}),
+        ("conv", (9, 8, 8), 8, {"kernel": 1, "stride": 2}),
+        ("conv", (24, 8, 8), 8, {"kernel": 1, "stride": 2}),
+        ("conv_transpose", (6, 4, 4), 5, {}),
+        ("conv_transpose", (16, 4, 4), 8, {"kernel": 4, "stride": 2, "padding": 1}),
+        ("conv_transpose", (8, 4, 4), 6, {"kernel": 1, "stride": 2}),
+        ("conv_transpose", (8, 4, 4), 6, {"kernel": 1, "stride": 2, "output_padding": 1}),
+    )
+)
+#: What else needs options that only a user can choose.
+OTHERS: tuple[tuple[Shape, Any], ...] = (
+    ((15,), {"linear": 3}),
+    ((8, 6, 6), {"channels": {"count": 3}}),
+    ((8, 6, 6), {"branches": ["relu", {"conv": 8}]}),
+    ((6, 8, 8), {"repeat": {"times": 2, "layers": [{"conv": 6}]}}),
+    ((6, 8, 8), {"residual": [{"conv": 6}]}),
+    ((6, 8, 8), {"sequence": [{"conv": 5}, "relu"]}),
+    ((6, 8, 8), {"reshape": [384]}),
+    ((6, 8, 8), {"shortcut_pad": {"channels": 9, "stride": 2}}),
+    ((6, 8, 8), {"spectral_norm": {"layer": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}}),
+    ((6, 8, 8), {"squeeze_excitation": {"hidden": 3}}),
+    ((6, 8, 8), {"zero_pad": [1, 0, 2, 1]}),
+)
+#: Of those, what the library computes wrongly on some machines unless it is placed as Zoo does.
+AVOIDED = tuple(
+    (shape, {kind: {"channels": channels, "kernel": 1, "stride": 2, **more}})
+    for kind, shape, channels, more in (
+        ("conv", (6, 8, 8), 8, {}),
+        ("conv_transpose", (8, 4, 4), 6, {"output_padding": 1}),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A layer on images of one shape."""
+
+    name: str
+    layer: Layer
+    input: Shape
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What an operation does wrong on this machine. `avoided`: not as Zoo places it."""
+
+    operation: str
+    text: str
+    avoided: bool = False
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of all operations: how many were computed, with which numbers of threads, and what was wrong."""
+
+    operations: int
+    threads: tuple[int, ...]
+    faults: tuple[Fault, ...]
+
+
+def examine() -> Examined:
+    """Compute all operations in processes of their own, with one thread and with all."""
+    raw = [_start("raw", index) for index in range(len(AVOIDED))]
+    threads = tuple(sorted({1, _cores()}))
+    names: set[str] = set()
+    faults = []
+    for name, text in _results("placed", _start("placed", 0)):
+        names.add(name)
+        faults += [Fault(name, text)] if text else []
+    for process in raw:
+        faults += [Fault(name, text, avoided=True) for name, text in _results("", process) if text]
+    return Examined(len(names), threads, tuple(faults))
+
+
+def _start(kind: str, first: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo.training.selfcheck", kind, str(first)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a process that imports what this one does and has as many threads as there are cores."""
+    path = os.pathsep.join(one for one in sys.path if one)
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())} | WAITING
+
+
+def _results(kind: str, process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+    """Yield each operation of a process with what is wrong; where it dies, another goes on if it is of a `kind`."""
+    while True:
+        try:
+            out, _ = process.communicate(timeout=SECONDS)
+            end = _death(process.returncode)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+            end = f"hangs (nothing came in {SECONDS:.0f} seconds)"
+        index, begun = 0, ""
+        for line in out.splitlines():
+            index, name, text = json.loads(line)
+            begun = name if text is None else ""
+            if text is not None:
+                yield name, text
+        if not end:
+            return
+        yield begun or "the beginning", end
+        if not kind or not begun:
+            return
+        process = _start(kind, index + 1)
+
+
+def _death(code: int) -> str:
+    if code == 0:
+        return ""
+    return f"kills the process (signal {-code})" if code < 0 else f"ends the process (exit code {code})"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def operations(registry: Registry, builder: Builder) -> Iterator[Operation]:
+    """Yield every registered layer, activation and norm that its defaults make, and what the tables name."""
+    tried: list[tuple[Shape, Any]] = [
+        (shape, one.name) for one in registry if one.kind in ("layer", "activation", "norm") for shape in SHAPES
+    ]
+    for shape, item in (*tried, *CONVOLUTIONS, *OTHERS):
+        try:
+            layer = builder.layer(item)
+            layer.shape(shape)
+        except ZooError:
+            continue  # it needs options, or does not take this shape
+        yield Operation(f"{_words(item)} on {'x'.join(map(str, shape))}", layer, shape)
+
+
+def _words(item: Any) -> str:
+    """Name an operation as a spec writes it, in a line."""
+    if isinstance(item, dict):
+        return ", ".join(
+            f"{key}: {_words(value)}" if isinstance(value, dict) else f"{key} {value}" for key, value in item.items()
+        )
+    return str(item)
+
+
+def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -> str:
+    """Return which of an operation's outputs and gradients are wrong in float32; nothing where all are right.
+
+    placed: as Zoo places it; else in channels-last as it is.
+    """
+    import torch
+
+    from zoo.training import devices
+
+    torch.manual_seed(0)
+    module = operation.layer.module(operation.input)
+    reference = copy.deepcopy(module).double()
+    module = devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
+    images = torch.randn(batch, *operation.input)
+    if _random(reference, images.double()):
+        module.eval()
+        reference.eval()
+    right = _computed(reference, images.double(), channels_last=False)
+    found = _computed(module, images, channels_last=True)
+    wrong = []
+    for name, value in right.items():
+        scale = max(float(value.norm()), 1e-3 * value.numel() ** 0.5)
+        error = float((found[name].double() - value).norm()) / scale
+        if not error < TOLERANCE:
+            wrong.append(f"{name} is off by {error:.2g}")
+    return ", ".join(wrong)
+
+
+def _computed(module: nn.Module, images: Tensor, *, channels_last: bool) -> dict[str, Tensor]:
+    """Return the output of `module` and the gradients of a fixed mixture of it."""
+    import torch
+
+    from zoo.training.devices import laid_out
+
+    given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach().requires_grad_()
+    output = module(given)
+    mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output.dtype)
+    output.backward(laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture)
+    found = {"the output": output.detach(), "the gradient of the input": given.grad}
+    found |= {f"the gradient of {name}": one.grad for name, one in module.named_parameters()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _random(module: nn.Module, images: Tensor) -> bool:
+    """Return whether the module draws while it trains, as dropout does."""
+    import torch
+
+    with torch.no_grad():
+        first, second = (copy.deepcopy(module)(images) for _ in range(2))
+    return not torch.equal(first, second)
+
+
+def main(kind: str, first: int) -> None:
+    """Compute from operation `first` on; write [index, name, null] before each and [index, name, fault] after it."""
+    import torch
+
+    from zoo.builder import Builder
+    from zoo.plugins import installed
+
+    registry = installed().registry
+    builder = Builder(registry)
+    if kind == "raw":
+        shape, item = AVOIDED[first]
+        torch.set_num_threads(1)
+        _report(first, Operation(_words(item), builder.layer(item), shape), placed=False, times=3)
+        return
+    work = [(count, one) for count in sorted({1, _cores()}) for one in operations(registry, builder)]
+    for index, (threads, operation) in enumerate(work):
+        if index >= first:
+            torch.set_num_threads(threads)
+            _report(index, operation)
+
+
+def _report(index: int, operation: Operation, *, placed: bool = True, times: int = 1) -> None:
+    import torch
+
+    def write(text: str | None) -> None:
+        sys.stdout.write(json.dumps([index, operation.name, text]) + "\n")
+        sys.stdout.flush()
+
+    write(None)
+    threads = torch.get_num_threads()
+    try:
+        error = next(filter(None, (error_of(operation, placed=placed) for _ in range(times))), "")
+    except Exception as failure:
+        error = f"it fails: {type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"
+    write(f"{error} ({threads} thread{'s' if threads > 1 else ''})" if error else "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
