@@ -57,6 +57,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
+    "scope": [{"layers": [{"name": "x"}, "relu", {"add": "x"}]}],
     "repeat": [
         {"times": 3, "layers": [{"conv": 8}, "silu"]},
         {"times": 2, "shared": True, "layers": ["batch_norm"]},
