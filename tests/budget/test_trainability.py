@@ -235,7 +235,7 @@ def test_a_finding_stands_where_it_was_written(registry: Registry, tmp_path: Pat
         "  classifier:\n"
         "    architecture:\n"
         "      layers: [flatten, batch_norm, {linear: 2}]\n"
-        "    ema: 0.9999999\n"
+        "    ema: {decay: 0.9999999, warmup: false}\n"
         "train: {batch_size: 1, validation: 100}\n"
     )
     with pytest.raises(SpecError) as caught:
