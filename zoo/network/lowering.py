@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 MOST_VALUES = 2**63  # in a tensor; torch counts no further
-MOST_STEPS = 100_000  # of one network, those of parts that are alike counted once
+MOST_STEPS = 50_000  # of one network, those of parts that are alike counted once
 
 
 class Composite(Layer):
