@@ -9,9 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 from zoo.registry import Provider, Registry
+from zoo.training.devices import bf16_units
 
 ROOT = Path(__file__).parent.parent
+
+#: A CPU that only imitates bf16 is refused, by an error that has a test of its own.
+needs_bf16 = pytest.mark.skipif(not bf16_units(torch.device("cpu")), reason="this CPU computes no bf16")
 
 
 def builtin_plugins() -> dict[str, str]:

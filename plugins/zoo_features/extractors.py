@@ -274,11 +274,11 @@ def inception_weights(given: str | None) -> Path:
         path, source = Path(named).expanduser(), "the spec" if given else INCEPTION_VARIABLE
         if not path.is_file():
             raise DataError(f"{path}: {source} names it, and there is no such file; wanted {INCEPTION_FILE}")
-        _check(path, f"{source} names it")
+        _check(path, f"{source} names it", INCEPTION_SHA256)
         return path
     if not cached.is_file():
         _download(cached)
-    _check(cached, "it lies in the cache")
+    _check(cached, "it lies in the cache", INCEPTION_SHA256)
     return cached
 
 
@@ -296,7 +296,7 @@ def lite0_weights() -> Path:
     return path
 
 
-def _check(path: Path, origin: str, wanted: str = INCEPTION_SHA256) -> None:
+def _check(path: Path, origin: str, wanted: str) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != wanted:
@@ -314,7 +314,7 @@ def _download(path: Path) -> None:
     def fetch(temporary: Path) -> None:
         with urllib.request.urlopen(inception_url, timeout=DOWNLOAD_SECONDS) as response, temporary.open("wb") as file:
             shutil.copyfileobj(response, file)
-        _check(temporary, "it was downloaded")
+        _check(temporary, "it was downloaded", INCEPTION_SHA256)
 
     try:
         write_atomically(path, fetch)

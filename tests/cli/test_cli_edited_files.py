@@ -13,6 +13,7 @@ import pytest
 import torch
 from cli_support import Zoo
 from fruit import SPEC, bring_first, edit
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from support import builtin_registry
 
@@ -73,6 +74,7 @@ def test_a_wrong_type_is_named(
     if file == "evaluation.json":
         zoo_command("evaluate", "run")
     edit(run / file, where, value)
+    Image.new("RGB", (8, 8)).save("x.png")
     code, _, err = zoo_command(*words)
     assert code == 6
     assert f"{file}: {where}" in err

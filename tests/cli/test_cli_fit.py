@@ -85,9 +85,9 @@ def test_advice_stands_under_the_verdict(zoo_command: Zoo, here: Path) -> None:
     assert code == 0
     assert out.partition("\n\n")[2].endswith(
         "\n\nflat.yaml:10:11: networks.classifier: layer 3: linear takes every pixel of 32x32 apart; "
-        "global_average_pool in place of flatten frees 409,200 parameters\n"
+        "global_average_pool in place of flatten frees 409,200 parameters, and makes it another network\n"
         "flat.yaml:10:11: networks.classifier: layer 3: the head, linear, takes 100% of the network's parameters; "
-        "half of the 4096 features before it frees 204,800 parameters\n"
+        "half of the 4096 features before it frees 204,800 parameters, and makes it another network\n"
         "flat.yaml:7:11: networks.classifier: layer 0: conv has a bias, which the batch_norm after it takes away; "
         "bias: false frees 4 parameters\n"
     )
@@ -101,7 +101,7 @@ def test_a_spec_is_drawn(zoo_command: Zoo, here: Path) -> None:
     assert (code, out) == (0, "q.svg\npages/q.html\n")
     assert (here / "q.svg").read_text().startswith("<svg")
     assert (here / "pages" / "q.html").read_text().startswith("<!doctype html>")
-    code, _, err = zoo_command("show", "relu", "--svg", "q.svg")
+    code, _, err = zoo_command("show", "relu", "--html", "q.html")
     assert (code, err) == (2, "error: --svg and --html draw one spec; found relu; see `zoo show --help`\n")
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from cli_support import Zoo
 from fruit import CHALLENGE, SPEC, bring_first, bring_other, edit
+from PIL import Image
 from support import builtin_registry
 
 from zoo.builder import Builder
@@ -200,6 +201,7 @@ def test_a_damaged_memory_is_measured_again(text: str, zoo_command: Zoo, shelf: 
 )
 def test_a_value_of_another_type_is_named(where: str, value: Any, zoo_command: Zoo, shelf: Path) -> None:
     edit(shelf / "one" / "certificate.json", where, value)
+    Image.new("RGB", (8, 8)).save("x.png")
     code, _, err = zoo_command("predict", "one", "x.png")
     assert code == 8
     assert f"certificate.json: {where}" in err

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import zoo_features.extractors as extractors
 from zoo.api import Builder, Evidence, Measurement, content_hash, load
 from zoo.data import store
-from zoo.errors import DataError, RunError
+from zoo.errors import DataError, RunError, SpecError
 from zoo.evaluation.calibration import calibrate
 from zoo.evaluation.run import evaluate_run
 from zoo.spec.load import load_spec
@@ -324,7 +324,7 @@ def test_other_metrics_can_be_asked_of_a_run(gan: Run, builder: Builder, judge: 
 
 
 def test_metrics_of_a_run_that_makes_no_images_are_refused(judge: Path, builder: Builder) -> None:
-    with pytest.raises(RunError, match="metrics are about images that a network makes, and classify makes none"):
+    with pytest.raises(SpecError, match="found a metric of images that a network makes; classify makes none"):
         evaluate_run(Run.open(judge), builder, overrides=["metrics=[fid]"])
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from gan_support import SCRIPT
 from safetensors.torch import load_file
+from support import needs_bf16
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
@@ -614,6 +615,7 @@ def test_averaged_weights_under_spectral_norm_have_a_largest_singular_value_of_1
     assert [float(one) for one in found] == pytest.approx([1, 1], abs=0.05)
 
 
+@needs_bf16
 def test_in_bf16_the_generator_is_judged_by_the_discriminator_as_updated(run: Callable[..., Run]) -> None:
     """Autocast keeps copies of weights; those of before an update would give the loss of before it."""
     fast = {"sgd": {"lr": 1.0}}

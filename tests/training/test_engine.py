@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import needs_bf16
 
 from zoo.errors import TrainingError
 from zoo.spec.schema import TrainSpec
@@ -14,7 +15,6 @@ from zoo.training.devices import bf16_units
 from zoo.training.engine import choose
 from zoo.training.run import Run
 
-BF16 = pytest.mark.skipif(not bf16_units(torch.device("cpu")), reason="this CPU has no instructions for bf16")
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="capturing needs a CUDA device")
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, so asking for one is no error")
 
@@ -108,9 +108,9 @@ STEPS = 50
 #: step, and bf16 keeps 8 bits.
 TOLERANCE = {"fp32": 2e-3, "bf16": 2e-2}
 ENGINES = [
-    pytest.param("eager", "bf16", marks=BF16),
+    pytest.param("eager", "bf16", marks=needs_bf16),
     pytest.param("compile", "fp32", marks=pytest.mark.slow),
-    pytest.param("compile", "bf16", marks=[pytest.mark.slow, BF16]),
+    pytest.param("compile", "bf16", marks=[pytest.mark.slow, needs_bf16]),
     pytest.param("graph", "tf32", marks=GPU),
     pytest.param("graph", "bf16", marks=GPU),
     pytest.param("compiled_graph", "bf16", marks=[pytest.mark.slow, GPU]),

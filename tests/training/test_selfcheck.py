@@ -52,7 +52,9 @@ def test_every_layer_that_is_registered_is_computed(registry: Registry, builder:
     made = {one.name for one in operations(registry, builder)}
     words = " ".join(made)
     for component in registry:
-        if component.kind in LAYER_FAMILY and component.kind != "architecture":
+        # Forms of writing are gone before anything is computed.
+        written_away = component.target.startswith("zoo_core.forms:")
+        if component.kind in LAYER_FAMILY and component.kind != "architecture" and not written_away:
             assert component.name in words, component.name
 
 

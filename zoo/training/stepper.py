@@ -85,8 +85,8 @@ class Stepper:
             fetch = self.images.fetch(self.sampler.indices(step), self._indices)
         if self.graphs is None:
             return self._work(fetch)
-        variant = (self.task.variant(step), *self._stages.values())
-        return self.graphs(variant, lambda: self._work(fetch))
+        variant = self.task.variant(step)
+        return self.graphs((variant, *self._stages.values()) if self._stages else variant, lambda: self._work(fetch))
 
     @contextmanager
     def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
