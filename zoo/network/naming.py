@@ -22,8 +22,8 @@ Axis = Annotated[int, Field(ge=-3, le=2, description="Counted without the batch:
 class NameValue(Layer):
     """Gives the value that passes a name, by which later layers take it up: `from`, `add`, `concat` and so on.
 
-    The name holds in the block, the round of a repeat or the network that the layer stands in, and in blocks used
-    there. It is to be new there, and to be used.
+    The name holds in the block, the round, the `for`, `let`, `when` or `scope`, or the network that it stands in, and
+    in what is used there. It is to be new there, and to be used.
     """
 
     name: Name
