@@ -211,5 +211,6 @@ def test_weights_that_bear_a_name_are_advised_on_for_all_their_uses(advice: Call
 
 
 def test_what_is_read_twice_keeps_its_bias_and_a_branch_its_layer(advice: Callable[..., list[Advice]]) -> None:
-    assert advice([conv(32), {"name": "before"}, "batch_norm", {"add": "before"}, *HEAD]) == []
+    told = advice([conv(32), {"name": "before"}, "batch_norm", {"add": "before"}, *HEAD])
+    assert [one.rule for one in told] == ["large_head"]
     assert advice([conv(32, bias=False), "relu", {"branches": {"branches": ["relu", conv(32)]}}, *HEAD]) == []
