@@ -102,7 +102,10 @@ def test_a_spec_is_drawn(zoo_command: Zoo, here: Path) -> None:
     assert (here / "q.svg").read_text().startswith("<svg")
     assert (here / "pages" / "q.html").read_text().startswith("<!doctype html>")
     code, _, err = zoo_command("show", "relu", "--html", "q.html")
-    assert (code, err) == (2, "error: --svg and --html draw one spec; found relu; see `zoo show --help`\n")
+    assert (code, err) == (
+        2,
+        "error: --svg and --html draw one spec, and --svg one activation or schedule; found relu; see `zoo show --help`\n",
+    )
 
 
 def test_a_spec_is_ejected(zoo_command: Zoo, here: Path) -> None:

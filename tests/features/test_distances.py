@@ -194,7 +194,7 @@ def test_kernel_distance_of_everything_is_that_of_clean_fid() -> None:
     wanted = fid.kernel_distance(real.numpy(), fake.numpy(), num_subsets=1, max_subset_size=300)
     mean, deviation = kernel_distance(real, fake, subsets=1, size=300)
     assert mean == pytest.approx(wanted, rel=1e-9)
-    assert deviation is None
+    assert deviation is None  # one value has none
 
 
 def test_mmd_is_that_of_torchmetrics() -> None:

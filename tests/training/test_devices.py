@@ -145,7 +145,8 @@ def test_figures_are_added_up_where_there_is_float64(
             torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, info.classes)
         )
         made: Any = Classify(loss=torch.nn.functional.cross_entropy)
-        figures = made.evaluate({"classifier": network}, [Batch(images, labels)], info)
+        with torch.no_grad():
+            figures = made.evaluate({"classifier": network}, [Batch(images, labels)], info)
     else:
         spec = load_spec("cifar100-diffusion", overrides=["data=shapes"], registry=builder.registry)
         made = builder.bind(spec.task)

@@ -66,18 +66,21 @@ OTHERS: tuple[tuple[Shape, Any], ...] = (
     ((6, 8, 8), {"repeat": {"times": 2, "layers": [{"conv": 6}]}}),
     ((6, 8, 8), {"residual": [{"conv": 6}]}),
     ((6, 8, 8), {"sequence": [{"conv": 5}, "relu"]}),
+    ((6, 8, 8), {"formula": "x * sigmoid(x)"}),
     ((6, 8, 8), {"reshape": [384]}),
     ((6, 8, 8), {"shortcut_pad": {"channels": 9, "stride": 2}}),
     ((6, 8, 8), {"spectral_norm": {"layer": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}}),
     ((6, 8, 8), {"squeeze_excitation": {"hidden": 3}}),
     ((6, 8, 8), {"zero_pad": [1, 0, 2, 1]}),
 )
+#: How often: memory that is written past its end is not always anybody's.
+RAW_TIMES = 20
 #: Of those, what the library computes wrongly on some machines unless it is placed as Zoo does.
 AVOIDED = tuple(
     (shape, {kind: {"channels": channels, "kernel": 1, "stride": 2, **more}})
     for kind, shape, channels, more in (
-        ("conv", (6, 8, 8), 8, {}),
-        ("conv_transpose", (8, 4, 4), 6, {"output_padding": 1}),
+        ("conv", (6, 16, 16), 8, {}),
+        ("conv_transpose", (8, 8, 8), 6, {"output_padding": 1}),
     )
 )
 
@@ -111,15 +114,15 @@ class Examined:
 
 def examine() -> Examined:
     """Compute all operations in processes of their own, with one thread and with all."""
-    raw = [_start("raw", index) for index in range(len(AVOIDED))]
+    # As the library has them: one process, which may end with the first that is wrong.
+    raw = _start("raw", 0)
     threads = tuple(sorted({1, _cores()}))
     names: set[str] = set()
     faults = []
     for name, text in _results("placed", _start("placed", 0)):
         names.add(name)
         faults += [Fault(name, text)] if text else []
-    for process in raw:
-        faults += [Fault(name, text, avoided=True) for name, text in _results("", process) if text]
+    faults += [Fault(name, text, avoided=True) for name, text in _results("", raw) if text]
     return Examined(len(names), threads, tuple(faults))
 
 
@@ -233,7 +236,9 @@ def _computed(module: nn.Module, images: Tensor, *, channels_last: bool) -> dict
     given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach().requires_grad_()
     output = module(given)
     mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output.dtype)
-    output.backward(laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture)
+    mixture = laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture
+    # A sum, since `backward` with a gradient of its own imports sympy, which takes longer than all that is computed.
+    (output * mixture).sum().backward()
     found = {"the output": output.detach(), "the gradient of the input": given.grad}
     found |= {f"the gradient of {name}": one.grad for name, one in module.named_parameters()}
     return {name: value for name, value in found.items() if value is not None}
@@ -258,9 +263,9 @@ def main(kind: str, first: int) -> None:
     registry = installed().registry
     builder = Builder(registry)
     if kind == "raw":
-        shape, item = AVOIDED[first]
         torch.set_num_threads(1)
-        _report(first, Operation(_words(item), builder.layer(item), shape), placed=False, times=3)
+        for index, (shape, item) in enumerate(AVOIDED):
+            _report(index, Operation(_words(item), builder.layer(item), shape), placed=False, times=RAW_TIMES)
         return
     work = [(count, one) for count in sorted({1, _cores()}) for one in operations(registry, builder)]
     for index, (threads, operation) in enumerate(work):
