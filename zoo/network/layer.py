@@ -145,16 +145,16 @@ class Layer:
         """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""
         return ()
 
-    def weights(self, *inputs: Shape) -> Mapping[str, Shape]:
+    def weights(self, input: Shape, /) -> Mapping[str, Shape]:
         """Return the shapes of the trainable tensors, by their names in the layer's module.
 
-        The base looks at the built module on the meta device instead.
+        The base looks at the built module on the meta device instead. A layer of several values takes a shape for each.
         """
-        if not self.cost(*inputs).parameters:
+        if not self.cost(input).parameters:
             return {}
         from zoo.network.measure import weights
 
-        return weights(lambda: self.module(*inputs))
+        return weights(lambda: self.module(input))
 
     def inner(self, input: Shape, /) -> Layer:
         """Return the layer that stands behind this one for `input`: itself, unless it was written for any shape."""
