@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
@@ -50,7 +50,7 @@ class Composite(Layer):
         for one in operations(self.graph(input))[0]:
             if one.cost.parameters and not one.again:
                 prefix = f"{one.path}." if one.path else ""
-                found |= {f"{prefix}{name}": tuple(shape) for name, shape in one.layer.weights(*one.shapes).items()}
+                found |= {f"{prefix}{name}": tuple(shape) for name, shape in _weights(one.layer, one.shapes).items()}
         return found
 
     def module(self, input: Shape, /) -> nn.Module:
@@ -338,6 +338,14 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
             raise ShapeError(f"{layer.label} gives more than 2**63 values for one input")
         found = known[shapes] = output, layer.cost(*shapes), size(output), sum(map(size, shapes))
     return found
+
+
+def _weights(layer: Layer, shapes: tuple[Shape, ...]) -> Mapping[str, Shape]:
+    if len(shapes) == 1 or type(layer).weights is not Layer.weights:
+        return layer.weights(*shapes)
+    from zoo.network.measure import weights
+
+    return weights(lambda: layer.module(*shapes))
 
 
 def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
