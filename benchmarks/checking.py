@@ -24,6 +24,8 @@ from zoo.spec.variables import substitute
 
 OPTIONS, LAYERS = "cifar100-resnet-silu", "paper-classifier"
 TITLES = {OPTIONS: "as options of `resnet`", LAYERS: "written as layers, with blocks"}
+ALONE = ("paper-classifier", "resnet50")  # whose own time is shown
+WIDTHS = {"from": 8, "to": 128, "step": 8}  # that a fit chooses each of three from
 SPECS, SHORT_SPECS = 500, 200  # texts of one round
 ROUNDS = 5
 
@@ -45,7 +47,8 @@ def measure(count: int, rounds: int, tell: Tell) -> dict[str, Any]:
             rates[name].append(count / (time.perf_counter() - began))
         tell(f"round {round + 1} of {rounds}")
         watch.look()
-    return {"count": count, "rates": rates, "shipped": _shipped(rounds), **watch.to_data()}
+    fits = [_fitted(4 * count) for _ in range(rounds)]
+    return {"count": count, "rates": rates, "fits": fits, "shipped": _shipped(rounds), **watch.to_data()}
 
 
 def table(result: dict[str, Any]) -> Table:
@@ -56,6 +59,18 @@ def table(result: dict[str, Any]) -> Table:
         rows.append(
             [f"the paper's classifier, {title}", middle(rate, 0), between(rate, 0), number(1000 / rate.median, 3)]
         )
+    fitted = ratios.spread(result["fits"])
+    rows.append(
+        [
+            "candidates of a fit, three widths of it",
+            middle(fitted, 0),
+            between(fitted, 0),
+            number(1000 / fitted.median, 3),
+        ]
+    )
+    for name in filter(result["shipped"].get, ALONE):
+        alone = ratios.spread(result["shipped"][name])
+        rows.append([f"{name}, read from its file", number(1000 / alone.median, 0), "", middle(alone, 3)])
     each = {name: statistics.median(times) for name, times in result["shipped"].items()}
     whole = ratios.spread(sum(times) / len(each) for times in zip(*result["shipped"].values(), strict=True))
     rows.append(
@@ -73,6 +88,16 @@ def table(result: dict[str, Any]) -> Table:
     ]
     columns = ["specs", "a second", "range", "ms each"]
     return Table("Checking specs", columns, rows, [*found, *notes(result)])
+
+
+def _fitted(most: int) -> float:
+    """Return how many candidates a second `zoo fit` counts."""
+    document = load_document(OPTIONS, folders=installed().spec_folders()).data()
+    document["networks"]["classifier"]["architecture"]["resnet"]["widths"] = ["${a}", "${b}", "${c}"]
+    document["let"] = {name: {"free": WIDTHS} for name in "abc"}
+    began = time.perf_counter()
+    found = api.fit(document, most=most)
+    return found.tried / (time.perf_counter() - began)
 
 
 def _texts(name: str, count: int, seed: str) -> list[str]:

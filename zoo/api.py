@@ -35,8 +35,7 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Child, Condition, Cost, Layer, Shape, batch_of_one, elements, image
-from zoo.network.tape import Handle, Tape
+from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -370,7 +369,6 @@ __all__ = [
     "BudgetError",
     "Builder",
     "Candidate",
-    "Child",
     "Component",
     "Condition",
     "Cost",
@@ -388,7 +386,6 @@ __all__ = [
     "Formula",
     "FromModule",
     "GenerativeTask",
-    "Handle",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
@@ -419,7 +416,6 @@ __all__ = [
     "Spec",
     "SpecError",
     "Staged",
-    "Tape",
     "Task",
     "Terminals",
     "TrainingError",

@@ -7,23 +7,22 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from zoo.budget import Figures, Verdict
 from zoo.errors import Problem, ShapeError, SpecError, ZooError
-from zoo.network.composites import Sequence
+from zoo.network.composites import Scope, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Condition, Cost, Layer, Shape
+from zoo.network.graph import Graph
+from zoo.network.layer import Condition, Layer, Shape
+from zoo.network.lowering import Composite, Flow, names_of
 from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.requirements import Finding, Setting
-from zoo.spec.forms import Scope, settled
+from zoo.spec.forms import Scope as Names
+from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
-
-if TYPE_CHECKING:
-    from torch import nn
-
 
 #: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
@@ -39,7 +38,7 @@ class Builder:
         self.registry = registry
         self.resolver = Resolver(registry)
         self._output: Shape = ()  # of the network that is being put together
-        self._scope: Scope = {}  # what names stand for around the layer that is being bound
+        self._scope: Names = {}  # what names stand for around the layer that is being bound
         self._named: tuple[Any, ...] = ()  # the same, as a key
         # By contents or identity; what has an identity is kept beside the layer, so that no other takes its place.
         self._layers: dict[Any, tuple[Any, Layer]] = {}
@@ -96,39 +95,36 @@ class Builder:
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 
     def network(
-        self, architecture: ComponentSpec, input: Shape, output: Shape, conditions: tuple[Condition, ...] = ()
-    ) -> Layer:
+        self,
+        architecture: ComponentSpec,
+        input: Shape,
+        output: Shape,
+        conditions: tuple[Condition, ...] = (),
+        heads: tuple[tuple[str, Shape], ...] = (),
+    ) -> Composite:
         """Return an architecture's network between two shapes (without batch), ready to be counted or built.
 
-        Raises ShapeError when it cannot take `input` or `conditions`, or does not give `output`.
+        heads: named outputs that it may give in place of `output`. Raises ShapeError when it cannot take `input`, does
+        not use `conditions`, or does not give what is wanted.
         """
-        if conditions and len(self.resolver.options(architecture.component).supplied) < 3:
-            raise ShapeError(
-                f"this task calls the network with {' and '.join(one.name for one in conditions)} beside its input, "
-                f"which {architecture.name} does not take; wanted an architecture that takes conditions",
-                at=architecture.at,
-            )
         with self.toward(output):
-            network: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
-        network.conditions = conditions
+            layer: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
+        layer.conditions = conditions
         try:
-            given = network.shape(input)
+            _require_outputs(layer.graph(input), input, output, heads)
         except ShapeError as error:
             raise error.placed(architecture.at) from None
-        if given != tuple(output):
-            raise ShapeError(
-                f"the network turns {tuple(input)} into {given}; this task wants {tuple(output)}", at=architecture.at
-            )
-        return network
+        return layer
 
-    def _settled(self, spec: ComponentSpec, scope: Scope, input: Shape, output: Shape) -> Layer:
+    def _settled(self, spec: ComponentSpec, scope: Names, input: Shape, output: Shape) -> Layer:
         """Return the layer that `spec` is for a shape that reaches it; `scope` is what names around it stand for."""
         found: list[Layer] = []
         try:
             for one, inside in settled(self.resolver, spec, scope, input, output):
                 alone = isinstance(one, ComponentSpec) or (len(one) == 1 and spec.name == "for")
                 with self.toward(output, inside):
-                    found.append(self.layer(one if isinstance(one, ComponentSpec) else one[0] if alone else list(one)))
+                    layer = self.layer(one if isinstance(one, ComponentSpec) else one[0] if alone else list(one))
+                found.append(Scope(layers=[layer]) if spec.name == "for" and names_of(layer) else layer)
         except SpecError as error:
             first, *others = (
                 ShapeError(f"{one.path}: {one.found}" + (f"; wanted {one.wanted}" if one.wanted else ""), at=one.at)
@@ -138,7 +134,7 @@ class Builder:
         return self.layer(found) if spec.name == "for" else found[0]
 
     @contextmanager
-    def toward(self, output: Shape, scope: Scope | None = None) -> Iterator[None]:
+    def toward(self, output: Shape, scope: Names | None = None) -> Iterator[None]:
         """Let what is bound meanwhile be part of a network with this output; `scope` is what names stand for there."""
         before = self._output, self._scope, self._named
         self._output, self._scope = output, scope or {}
@@ -172,20 +168,36 @@ class Builder:
             raise SpecError([Problem(spec.at, spec.name, str(error))]) from error
 
 
-class Expanded(Layer):
+class Expanded(Composite):
     """A layer written as a function, or as a torch module's class: called once for each shape that reaches it.
 
     It is called with the first `supplied` of: that shape, the output of the whole network that it stands in, and the
     conditions of the network that it is.
     """
 
+    scope: ClassVar[bool] = True
+
     def __init__(self, builder: Builder, call: Callable[..., Any], supplied: int, output: Shape) -> None:
         self._builder = builder
         self._call = call
         self._supplied = supplied
         self._output = output
-        self.conditions: tuple[Condition, ...] = ()
         self._inner: dict[Shape, Layer] = {}
+
+    def wire(self, flow: Flow, /) -> None:
+        inner = self.inner(flow.shape)
+        if isinstance(inner, Composite):
+            inner.wire(flow)
+        else:
+            inner.lower_into(flow, "")
+
+    def inside(self) -> Iterable[Layer]:
+        return self._inner.values()
+
+    def check(self, setting: Setting, /) -> Iterable[Finding]:
+        # What is one operation is asked by itself, as a step of the graph.
+        inner = self.inner(setting.input)
+        return inner.check(setting) if isinstance(inner, Composite) else ()
 
     def inner(self, input: Shape, /) -> Layer:
         """Return the layers that stand behind this one for `input`."""
@@ -193,7 +205,8 @@ class Expanded(Layer):
             result = self._made_on_meta(input)
             torch = sys.modules.get("torch")
             if torch is not None and isinstance(result, torch.nn.Module):
-                self._inner[input] = FromModule(partial(self._make, input), conditions=self.conditions, look=result)
+                conditions = self.conditions if self._supplied > 2 else ()
+                self._inner[input] = FromModule(partial(self._make, input), conditions=conditions, look=result)
             else:
                 try:
                     with self._builder.toward(self._output):
@@ -217,26 +230,25 @@ class Expanded(Layer):
         with torch.device("meta"):
             return self._make(input)
 
-    def shape(self, input: Shape, /) -> Shape:
-        return self.inner(input).shape(input)
 
-    def cost(self, input: Shape, /) -> Cost:
-        return self.inner(input).cost(input)
-
-    def module(self, input: Shape, /) -> nn.Module:
-        return self.inner(input).module(input)
-
-    def check(self, setting: Setting, /) -> Iterable[Finding]:
-        return self.inner(setting.input).check(setting)
-
-    def weights(self, input: Shape, /) -> Mapping[str, Shape]:
-        return self.inner(input).weights(input)
-
-    def children(self, input: Shape, /) -> Any:
-        yield from self.inner(input).children(input)
+def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tuple[str, Shape], ...]) -> None:
+    """Raise ShapeError unless a network gives what its task wants, in one value or under the names of heads."""
+    if not graph.output_names:
+        if graph.output != tuple(output):
+            raise ShapeError(f"the network turns {tuple(input)} into {graph.output}; this task wants {tuple(output)}")
+        return
+    wanted = dict(heads)
+    told = " and ".join(f"{name} {shape}" for name, shape in heads) or f"one output of {tuple(output)} without a name"
+    given = dict(zip(graph.output_names, map(graph.shape_of, graph.outputs[1:]), strict=True))
+    if given != wanted:
+        shown = " and ".join(f"{name} {shape}" for name, shape in given.items())
+        raise ShapeError(f"the network gives the outputs {shown}; this task wants {told}")
+    graph.outputs = tuple(graph.outputs[1 + graph.output_names.index(name)] for name in wanted)
+    graph.output_names = tuple(wanted)
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:
     object.__setattr__(layer, "label", spec.label or spec.name)
+    object.__setattr__(layer, "block", bool(spec.label))
     object.__setattr__(layer, "at", spec.at if spec.at and spec.at.file != "<default>" else None)
     return layer

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ShapeError, SpecError, closest, ordered
+from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
+from zoo.network.lowering import Composite
+from zoo.network.operations import Operator
 from zoo.spec.schema import Spec
 from zoo.trainability import unfit
 
@@ -21,7 +23,7 @@ class NetworkReport:
     """One network of a spec: its layers, the shapes (without batch) that it connects, and its cost."""
 
     role: str
-    network: Layer
+    network: Composite
     input: Shape
     output: Shape
     cost: Cost
@@ -132,32 +134,47 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             network = builder.network(section.architecture, *terminals)
             cost = network.cost(terminals.input)
         except ShapeError as error:
-            problems += [_shape_problem(one, spec, role) for one in error.each()]
+            problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
             continue
         if not cost.parameters:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
-    refused, warnings = unfit(spec, builder, {role: (one.network, one.input) for role, one in networks.items()}, info)
+    built = {role: (one.network, one.input) for role, one in networks.items()}
+    refused, warnings = unfit(spec, builder, built, info)
     if problems or refused:
         raise SpecError([*problems, *refused])
     total = Figures.total([one.figures for one in networks.values()])
-    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered(warnings))
+    return Report(
+        spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
+    )
 
 
-def rows(network: Layer, input: Shape) -> Iterator[Row]:
+def rows(network: Composite, input: Shape) -> Iterator[Row]:
     """Yield a network's layers from the top down, composites before their parts."""
-    yield from _rows(network, input, 0, "", 1)
+    graph = network.graph(input)
+    yield Row(0, "", network.label, _options(network, input), graph.output, graph.cost, 1)
+    yield from _rows(graph, 1)
 
 
-def _rows(layer: Layer, input: Shape, depth: int, name: str, uses: int, times: int = 1) -> Iterator[Row]:
-    yield Row(depth, name, layer.label, _options(layer, input), layer.shape(input), layer.cost(input), uses, times)
-    for (_, shape), alike in groupby(layer.children(input), lambda child: (id(child.layer), child.input)):
-        children = list(alike)
-        first, last = children[0], children[-1]
-        name = first.name if first is last else f"{first.name}-{last.name}"
-        yield from _rows(first.layer, shape, depth + 1, name, first.uses, len(children))
+def _rows(graph: Graph, depth: int) -> Iterator[Row]:
+    for _, steps in alike(graph):
+        first, last = steps[0], steps[-1]
+        if not first.name and (first.layer.at is None or not isinstance(first.layer, Operator)):
+            continue  # it is what stands behind the layer around it, or how that joins its branches
+        uses, times = (len(steps), 1) if last.again else (1, len(steps))
+        name = first.name if times == 1 else f"{first.name}-{last.name}"
+        cost = first.cost if first.part is None else _held(first.part, first.cost)
+        options = _options(first.layer, graph.shape_of(first.inputs[0]))
+        yield Row(depth, name, first.layer.label, options, last.output, cost, uses, times)
+        if first.part is not None:
+            yield from _rows(first.part, depth + 1)
+
+
+def _held(part: Graph, cost: Cost) -> Cost:
+    """Return the cost of a part with what it holds while it runs."""
+    return cost._replace(peak=part.cost.peak, held_peak=part.cost.held_peak, alias=part.cost.alias)
 
 
 def _options(layer: Layer, input: Shape) -> str:
@@ -168,6 +185,8 @@ def _options(layer: Layer, input: Shape) -> str:
     shown = []
     for one in fields(layer):
         value = getattr(layer, one.name)
+        if isinstance(layer, Operator) and one.name == "kind":
+            continue
         if (value not in (one.default, {}) and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
             shown.append(f"{one.name}={value}")
     return " ".join(shown)
@@ -200,6 +219,16 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in roles:
         if role not in spec.networks:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
+
+
+def _each_once(error: ShapeError) -> Iterator[ShapeError]:
+    """Yield what is wrong in each place once, however often it stands in the network, as in a block."""
+    seen: set[Position] = set()
+    for one in error.each():
+        if one.at is None or not one.at.line or one.at not in seen:
+            yield one
+        if one.at is not None:
+            seen.add(one.at)
 
 
 def _shape_problem(error: ShapeError, spec: Spec, role: str) -> Problem:

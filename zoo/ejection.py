@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from zoo.builder import Expanded
 from zoo.checking import NetworkReport, Report
 from zoo.errors import ZooError
-from zoo.network.composites import Branches, Repeat, Residual, Sequence
+from zoo.network import modules as wired
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Child, Layer, Shape
+from zoo.network.graph import Graph, Step
+from zoo.network.layer import Layer
+from zoo.network.modules import is_chain, wiring
+from zoo.network.operations import Operator
 from zoo.network.source import WIDTH, Code, call, module_code
 
 ALLOWED = {"torch", *sys.stdlib_module_names}
@@ -42,8 +44,13 @@ def eject(report: Report) -> str:
         writer.count(code)
     bodies = {role: list(writer.function(role, codes[role], _told(one))) for role, one in report.networks.items()}
     classes = _Classes()
+    if any(code.head == "tied(" for code in codes.values()):
+        classes.take("tied", wired)
     for module in modules.values():
         for part in module.modules():
+            through = getattr(part, "made_through", None)
+            if through is not None:
+                classes.take(through.__name__, inspect.getmodule(through))
             if not type(part).__module__.startswith("torch.") and not hasattr(part, "parametrizations"):
                 classes.add(type(part))
     kinds = [*classes.sources(), *writer.functions, *("\n".join(body) for body in bodies.values())]
@@ -53,29 +60,62 @@ def eject(report: Report) -> str:
 
 
 def _network_code(role: str, one: NetworkReport) -> Code:
+    graph = one.network.graph(one.input)
     try:
-        return layer_code(one.network, one.input)
+        code = _labelled(one.network, graph_code(graph))
     except ZooError as error:
         raise ZooError(f"the {role} cannot be written down: {error}") from error
+    ties = tuple((f'"{path}": ', Code(f'"{source}"')) for path, source in _ties(graph, "", {}))
+    return call("tied", code, Code("{", ties, "}")) if ties else code
 
 
-def layer_code(layer: Layer, input: Shape) -> Code:
-    """Return the code that makes a layer's module, layers inside layers included."""
-    if isinstance(layer, Expanded):
-        return _labelled(layer, layer_code(layer.inner(input), input))
-    if isinstance(layer, FromModule):
+def graph_code(graph: Graph) -> Code:
+    """Return the code that makes a graph's module, parts included."""
+    codes: dict[str, Code] = {}
+    for step in graph.steps:
+        if not isinstance(step.layer, Operator) and step.name not in codes:
+            codes[step.name] = _step_code(graph, step)
+    if list(codes) == [""]:
+        return codes[""]
+    if graph.own is not None:
+        own = Code("[", tuple(("", Code(f'"{name}"')) for name in graph.own), "]")
+        once = codes[graph.steps[0].name]
+        return call("Rounds", own, _Rounds("*[", (("", once),), f" for _ in range({len(graph.steps)})]"))
+    if is_chain(graph):
+        part = graph.steps[0].part if len(graph.steps) > 1 else None
+        if part is None or any(step.part is not part for step in graph.steps):
+            return call("nn.Sequential", *codes.values())
+        once, rounds = codes["0"], len(codes)
+        if graph.steps[-1].again:
+            return call("nn.Sequential", Code("*[", (("", once),), f"] * {rounds}"))
+        return call("nn.Sequential", _Rounds("*[", (("", once),), f" for _ in range({rounds})]"))
+    steps, inputs = wiring(graph)
+    told = [] if inputs == ["x"] else [Code("[", tuple(("", Code(f'"{name}"')) for name in inputs), "]")]
+    modules = Code("{", tuple((f'"{name}": ', code) for name, code in codes.items()), "}")
+    return call("Wired", modules, Code("[", tuple(("", Code(f'"{one}"')) for one in steps), "]"), *told)
+
+
+def _step_code(graph: Graph, step: Step) -> Code:
+    if isinstance(step.layer, FromModule):
         raise ZooError("it is written in Python as a torch module, whose source is its plugin's; layers can be ejected")
-    children = list(layer.children(input)) if isinstance(layer, (Sequence, Repeat, Branches, Residual)) else []
-    if isinstance(layer, Repeat):
-        return _repeated(layer, input, children)
-    parts = [layer_code(child.layer, child.input) for child in children]
-    if isinstance(layer, Sequence):
-        return _labelled(layer, call("nn.Sequential", *parts))
-    if isinstance(layer, (Branches, Residual)):
-        join = layer.join if isinstance(layer, Branches) else "add"
-        named = tuple((f'"{child.name}": ', part) for child, part in zip(children, parts, strict=True))
-        return _labelled(layer, call("Joined", Code("{", named, "}"), Code(f'"{join}"')))
-    return module_code(layer.module(input))
+    if step.again in graph.weights:
+        return call("nn.Identity")  # until it is tied
+    if step.part is not None:
+        return _labelled(step.layer, graph_code(step.part))
+    return module_code(step.layer.module(*map(graph.shape_of, step.inputs)))
+
+
+def _ties(graph: Graph, path: str, named: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the paths of modules that are those of graphs around them, each with the path of that."""
+    named = dict(named)
+    for step in graph.steps:
+        inner = f"{path}{step.name}"
+        if step.again in graph.weights:
+            yield inner, named[step.again]
+            continue
+        named.setdefault(step.name, inner)
+        if step.part is not None:
+            yield from _ties(step.part, f"{inner}." if step.name else path, named)
 
 
 class _Named(Code):
@@ -90,19 +130,6 @@ def _labelled(layer: Layer, code: Code) -> Code:
     named = _Named(code.head, code.parts, code.tail)
     object.__setattr__(named, "label", layer.label)
     return named
-
-
-def _repeated(layer: Repeat, input: Shape, children: list[Child]) -> Code:
-    if layer.shared:
-        once = layer_code(children[0].layer, input)
-        if layer.shared == "but_norms":
-            own = Code("[", tuple(("", Code(f'"{name}"')) for name in layer.own(input)), "]")
-            return call("Rounds", own, _Rounds("*[", (("", once),), f" for _ in range({layer.times})]"))
-        return call("nn.Sequential", Code("*[", (("", once),), f"] * {layer.times}"))
-    parts = [layer_code(child.layer, child.input) for child in children]
-    if len(parts) > 1 and len({part.flat() for part in parts}) == 1:
-        return call("nn.Sequential", _Rounds("*[", (("", parts[0]),), f" for _ in range({len(parts)})]"))
-    return call("nn.Sequential", *parts)
 
 
 class _Rounds(Code):
@@ -127,7 +154,7 @@ class _Writer:
         self._uses: Counter[str] = Counter()
         self._labels: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._taken = taken | set(keyword.kwlist) | {"nn", "torch", "Joined", "Rounds", "Tensor"}
+        self.taken = taken | set(keyword.kwlist) | {"nn", "torch", "Wired", "Rounds", "Tensor", "tied"}
         self._variants: Counter[str] = Counter()
 
     def count(self, code: Code, times: int = 1) -> None:
@@ -176,10 +203,10 @@ class _Writer:
         number = 1
         several = self._variants[label] != 1
         name = f"{label}_{number}" if several else label
-        while name in self._taken:
+        while name in self.taken:
             number += 1
             name = f"{label}_{number}"
-        self._taken.add(name)
+        self.taken.add(name)
         return name
 
 
@@ -191,8 +218,7 @@ class _Classes:
         self._imports: set[str] = {"from torch import nn"}
 
     def add(self, kind: type) -> None:
-        """Take in the source of a class, and whatever of its own module it names."""
-        self._take(kind.__name__, inspect.getmodule(kind))
+        self.take(kind.__name__, inspect.getmodule(kind))
 
     def sources(self) -> list[str]:
         return list(self._sources.values())
@@ -208,19 +234,24 @@ class _Classes:
             else:
                 plain.append(line)
         lines = [*plain, *(f"from {module} import {', '.join(sorted(names))}" for module, names in merged.items())]
-        standard = sorted(line for line in lines if line.split()[1].split(".")[0] != "torch")
+        standard = [line for line in lines if line.split()[1].split(".")[0] != "torch"]
+        standard.sort(key=lambda line: (line.startswith("from"), line))
         torch_lines = sorted((line for line in lines if line not in standard), key=lambda line: line.startswith("from"))
         return [*standard, *([""] if standard else []), *torch_lines]
 
-    def _take(self, name: str, module: ModuleType | None) -> None:
+    def take(self, name: str, module: ModuleType | None) -> None:
+        """Take in the source of a class or a function, and whatever of its own module it names."""
         if name in self._sources:
             return
         if module is None or module.__file__ is None:
             raise ZooError(f"the source of {name} is not to be found")
         tree = ast.parse(inspect.getsource(module))
         defined = {one.name: one for one in tree.body if isinstance(one, (ast.ClassDef, ast.FunctionDef))}
-        constants = {target.id: one for one in tree.body if isinstance(one, ast.Assign)
-                     for target in one.targets if isinstance(target, ast.Name)}  # fmt: skip
+        constants: dict[str, ast.AST] = {}
+        for one in tree.body:
+            if isinstance(one, (ast.Assign, ast.AnnAssign)):
+                targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+                constants |= {target.id: one for target in targets if isinstance(target, ast.Name)}
         found = defined.get(name) or constants.get(name)
         if found is None:
             raise ZooError(f"the source of {name} does not stand at the top of {module.__name__}")
@@ -238,7 +269,7 @@ class _Classes:
                     )
                 self._imports.add(imported[node.id])
             elif node.id in defined or node.id in constants:
-                self._take(node.id, module)
+                self.take(node.id, module)
         self._sources[name] = textwrap.dedent(source)
 
 

@@ -125,7 +125,8 @@ class ShapeError(ZooError):
     """A layer cannot take the shape that reaches it.
 
     `trail` names the layers from the network's top down to the one that refused, such as ("3", "layers", "0");
-    `at` is the place of the innermost of them that was written in a spec; `others` are those of other branches.
+    `at` is the place of the innermost of them that was written in a spec; `blocks` are the spec's blocks that it
+    stands in, from the innermost out, each with the place of its use; `others` are those of other branches.
     """
 
     exit_code = 3
@@ -136,25 +137,31 @@ class ShapeError(ZooError):
         trail: Sequence[str] = (),
         at: Position | None = None,
         others: Sequence[ShapeError] = (),
+        blocks: Sequence[tuple[str, Position | None]] = (),
     ) -> None:
         self.message = message
         self.trail = tuple(trail)
         self.at = at
         self.others = tuple(others)
-        super().__init__(f"layer {'.'.join(self.trail)}: {message}" if self.trail else message)
+        self.blocks = tuple(blocks)
+        inside = "".join(f", in the block {name}" + (f" used at {at}" if at else "") for name, at in self.blocks)
+        super().__init__((f"layer {'.'.join(self.trail)}: {message}" if self.trail else message) + inside)
 
-    def inside(self, name: str, at: Position | None = None) -> ShapeError:
-        """Return the same error, seen from the composite that holds the layer under `name`."""
-        others = [other.inside(name, at) for other in self.others]
-        return ShapeError(self.message, (name, *self.trail), self.at or at, others)
+    def inside(self, name: str, at: Position | None = None, block: str = "") -> ShapeError:
+        """Return the same error, seen from what holds the layer under `name`; `block`: the layer is one of these."""
+        others = [other.inside(name, at, block) for other in self.others]
+        blocks = (*self.blocks, (block, at)) if block else self.blocks
+        trail = (name, *self.trail) if name else self.trail
+        return ShapeError(self.message, trail, self.at or at, others, blocks)
 
     def placed(self, at: Position | None) -> ShapeError:
         """Return the same error, at `at` where no layer of it was written in a spec."""
-        return ShapeError(self.message, self.trail, self.at or at, [other.placed(at) for other in self.others])
+        others = [other.placed(at) for other in self.others]
+        return ShapeError(self.message, self.trail, self.at or at, others, self.blocks)
 
     def beside(self, others: Iterable[ShapeError]) -> ShapeError:
         """Return the same error together with others that do not follow from it."""
-        return ShapeError(self.message, self.trail, self.at, (*self.others, *others))
+        return ShapeError(self.message, self.trail, self.at, (*self.others, *others), self.blocks)
 
     def each(self) -> Iterator[ShapeError]:
         """Yield this error and those beside it, however deep."""
@@ -179,8 +186,11 @@ def listing(names: Iterable[str], limit: int = 12) -> str:
 
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, in document order."""
-    return tuple(sorted(dict.fromkeys(problems), key=_document_order))
+    """Return each problem once, in document order, however many ways lead to its place, as into a block."""
+    unique: dict[object, Problem] = {}
+    for one in problems:
+        unique.setdefault((one.at, one.found, one.wanted) if one.at and one.at.line else one, one)
+    return tuple(sorted(unique.values(), key=_document_order))
 
 
 def _document_order(problem: Problem) -> tuple[str, int, int, str]:

@@ -6,18 +6,21 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import starmap
 from typing import Any
 
 from zoo.builder import Builder
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ZooError
-from zoo.network.layer import Child, Layer, Shape
+from zoo.network.graph import Graph
+from zoo.network.layer import Layer, Shape
+from zoo.network.lowering import Composite
 from zoo.registry import LAYER_FAMILY
 from zoo.requirements import Finding, Setting, Weight
 from zoo.spec.schema import Averaging, ComponentSpec, Spec
 
-Network = tuple[Layer, Shape]
+Network = tuple[Composite, Shape]
 VANISHED = 1e-6  # a rate of which this share is left changes no weight
 
 
@@ -77,7 +80,7 @@ class _Asked:
             for key, inner in _components(value, f"{path}.{name}"):
                 self.component(inner, key, inside(name, setting, **one.options) if inside else setting)
 
-    def network(self, role: str, network: Layer, input: Shape, setting: Setting) -> None:
+    def network(self, role: str, network: Composite, input: Shape, setting: Setting) -> None:
         """Ask a network's layers, and what trains it."""
         section, path = self.spec.networks[role], f"networks.{role}"
         steps, updates = self.spec.train.steps, self.spec.train.steps * setting.task.updates(role)
@@ -87,7 +90,7 @@ class _Asked:
             steps=steps,
             updates=updates,
             twice=setting.task.twice(role),
-            weights=lambda: tuple(_weights(network, input)),
+            weights=lambda: tuple(starmap(Weight, network.weights(input).items())),
         )
         for layer, shape, at in _layers(network, input):
             self.told(f"{path}.architecture", at, _answer(layer.check, replace(setting, input=shape)))
@@ -213,27 +216,22 @@ def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
             yield from _components(inner, f"{path}.{key}")
 
 
-def _layers(network: Layer, input: Shape) -> Iterator[tuple[Layer, Shape, Position | None]]:
+def _layers(network: Composite, input: Shape) -> Iterator[tuple[Layer, Shape, Position | None]]:
     """Yield the layers of a network, each once for each shape that reaches it, with where the spec wrote it."""
+    at = _written(network.at)
+    yield network, input, at
     seen: set[tuple[int, Shape]] = set()
-    left: list[tuple[Layer, Shape, Position | None]] = [(network, input, None)]
+    left: list[tuple[Graph, Position | None]] = [(network.graph(input), at)]
     while left:
-        layer, shape, at = left.pop()
-        if (id(layer), shape) not in seen:
-            seen.add((id(layer), shape))
-            at = _written(layer.at) or at
-            yield layer, shape, at
-            left += [(child.layer, child.input, at) for child in layer.children(shape)]
-
-
-def _weights(layer: Layer, input: Shape, name: str = "") -> Iterator[Weight]:
-    """Yield the trainable tensors of a network in the order of its layers; what is used twice comes once."""
-    children = list(layer.children(input))
-    for child in children:
-        yield from _weights(child.layer, child.input, f"{name}{child.name}.")
-    if not children and Child("", layer, input).cost().parameters:
-        for own, shape in layer.weights(input).items():
-            yield Weight(name + own, tuple(shape))
+        graph, around = left.pop()
+        for step in graph.steps:
+            shape = graph.shape_of(step.inputs[0])
+            if (id(step.layer), shape) not in seen:
+                seen.add((id(step.layer), shape))
+                at = _written(step.layer.at) or around
+                yield step.layer, shape, at
+                if step.part is not None:
+                    left.append((step.part, at))
 
 
 def _written(at: Position | None) -> Position | None:

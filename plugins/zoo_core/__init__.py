@@ -7,10 +7,22 @@ from collections.abc import Iterator
 from zoo import Component, hookimpl
 
 COMPOSITES = {
+    "scope": ("Scope", "Layers one after another whose names mean nothing outside."),
     "sequence": ("Sequence", "Layers one after another."),
     "repeat": ("Repeat", "The same layers several times."),
     "branches": ("Branches", "Parallel paths, added, multiplied or concatenated."),
     "residual": ("Residual", "Layers whose output is added to their input or its shortcut."),
+}
+NAMING = {
+    "name": ("NameValue", "Gives the value that passes a name."),
+    "from": ("From", "Goes on from a named value."),
+    "add": ("Add", "Adds named values."),
+    "multiply": ("Multiply", "Multiplies by named values."),
+    "subtract": ("Subtract", "Takes named values away."),
+    "concat": ("Concat", "Puts named values behind, along an axis."),
+    "modulate": ("Modulate", "Scales and shifts each channel by named values."),
+    "weights": ("Weights", "A layer whose weights bear a name, or that layer again."),
+    "output": ("Output", "Gives the value that passes as a named output of the network."),
 }
 FORMS = {
     "for": ("each", "The layers once for each item of a list."),
@@ -30,7 +42,9 @@ LIMITS = {
 def zoo_components() -> Iterator[Component]:
     """Return the composites, the architecture that is written as layers, and the limits."""
     for name, (target, summary) in COMPOSITES.items():
-        yield Component("layer", name, f"zoo.api:{target}", summary)
+        yield Component("layer", name, f"zoo.network.composites:{target}", summary)
+    for name, (target, summary) in NAMING.items():
+        yield Component("layer", name, f"zoo.network.naming:{target}", summary)
     for name, (target, summary) in FORMS.items():
         yield Component("layer", name, f"zoo_core.forms:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")

@@ -1,16 +1,11 @@
-"""Generator and discriminator that are called with a label: torch modules, since layers have one input."""
+"""Generator and discriminator that are called with a label, as data: functions from options to layers."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from zoo.api import Condition, Field, FromModule, Shape
-from zoo_dcgan import forward
-from zoo_dcgan.plain import SpectralNorm, Widths, side_of, vector_of
-
-if TYPE_CHECKING:
-    from torch import nn
+from zoo.api import Condition, Field, Shape
+from zoo_dcgan.plain import Layers, SpectralNorm, Widths, normed, side_of, vector_of
 
 Embedding = Annotated[int, Field(ge=1, le=4096, description="Values that a label becomes, shared by all norms.")]
 
@@ -28,7 +23,7 @@ def conditional_generator(
         Field(description="Where the label enters: beside the latent values, in every norm, or both."),
     ] = "both",
     spectral_norm: SpectralNorm = False,
-) -> FromModule:
+) -> Layers:
     """Return a generator: a linear layer to 4x4 pixels, transposed convolutions, a 3x3 convolution to the image.
 
     input: (latent,); output: (channels, height, width), the side of it 2^(len(widths) - 1) times that of the first
@@ -40,23 +35,24 @@ def conditional_generator(
     classes = _classes(conditions, "conditional_generator", "dcgan_generator")
     side = side_of(output, len(widths) - 1, "conditional_generator")
     vector_of(input, "conditional_generator", "takes")
-    options: dict[str, Any] = {
-        "channels": output[0],
-        "side": side,
-        "classes": classes,
-        "widths": widths,
-        "embedding": embedding,
-        "in_latent": label != "norm",
-        "in_norm": label != "latent",
-        "spectral_norm": spectral_norm,
-    }
-
-    def make() -> nn.Module:
-        from zoo_dcgan.modules import ConditionalGenerator
-
-        return ConditionalGenerator(latent=input[0], **options)
-
-    return FromModule(make, partial(forward.conditional_generator, **options), conditions=conditions)
+    in_latent, in_norm = label != "norm", label != "latent"
+    layers: Layers = [
+        {"from": "label"},
+        _weights("embedding", {"embedding": {"features": embedding, "classes": classes}}),
+        {"name": "embedded"},
+        {"from": "input"},
+        *([{"concat": "embedded"}] if in_latent else []),
+        _weights("first", normed({"linear": {"features": widths[0] * side * side}}, spectral_norm)),
+        {"reshape": {"to": [widths[0], side, side]}},
+    ]
+    for index, width in enumerate(widths):
+        if index:
+            conv = {"channels": width, "kernel": 4, "stride": 2, "padding": 1, "bias": False}
+            layers.append(_weights(f"steps.{index - 1}", normed({"conv_transpose": conv}, spectral_norm)))
+        norm = _conditional_norm(width, spectral_norm) if in_norm else "batch_norm"
+        layers += [_weights(f"norms.{index}", norm), "relu"]
+    last = {"conv": {"channels": output[0], "kernel": 3, "padding": 1}}
+    return [*layers, _weights("last", normed(last, spectral_norm)), "tanh"]
 
 
 def projection_discriminator(
@@ -68,7 +64,7 @@ def projection_discriminator(
     widths: Annotated[Widths, Field(description="Channels after each halving of the image.")],
     stem: Annotated[int, Field(ge=1, le=1_000_000, description="Channels of the 3x3 layer before them.")] = 32,
     spectral_norm: SpectralNorm = True,
-) -> FromModule:
+) -> Layers:
     """Return a discriminator: strided convolutions, features summed over the image, a linear logit plus the inner
     product of the features with the label's embedding.
 
@@ -83,14 +79,45 @@ def projection_discriminator(
         raise ValueError(
             f"projection_discriminator gives one logit, but {output[0]} are wanted; use dcgan_discriminator"
         )
-    options: dict[str, Any] = {"classes": classes, "stem": stem, "widths": widths, "spectral_norm": spectral_norm}
+    features: Layers = []
+    for width, kernel, stride in [(stem, 3, 1), *((width, 4, 2) for width in widths)]:
+        conv = {"channels": width, "kernel": kernel, "stride": stride, "padding": 1}
+        features += [normed({"conv": conv}, spectral_norm), {"leaky_relu": {"negative_slope": 0.1}}]
+    embedding = {"embedding": {"features": widths[-1], "classes": classes}}
+    return [
+        _weights("features", {"sequence": {"layers": features}}),
+        {"sum": {"over": "pixels"}},
+        {"name": "features"},
+        _weights("logit", normed({"linear": {"features": 1}}, spectral_norm)),
+        {"name": "logit"},
+        {"from": "label"},
+        _weights("embedding", normed(embedding, spectral_norm)),
+        {"multiply": "features"},
+        {"sum": {"over": "channels"}},
+        {"add": "logit"},
+    ]
 
-    def make() -> nn.Module:
-        from zoo_dcgan.modules import ProjectionDiscriminator
 
-        return ProjectionDiscriminator(channels=input[0], **options)
+def _conditional_norm(channels: int, spectral_norm: bool) -> dict[str, Any]:
+    """Return a batch norm whose scale and shift come from the value `embedded`."""
+    linear = normed({"linear": {"features": channels}}, spectral_norm)
+    layers: Layers = [
+        {"name": "images"},
+        {"from": "embedded"},
+        _weights("scale", linear),
+        {"name": "scale"},
+        {"from": "embedded"},
+        _weights("shift", linear),
+        {"name": "shift"},
+        {"from": "images"},
+        _weights("norm", {"batch_norm": {"affine": False}}),
+        {"modulate": {"by": ["scale", "shift"]}},
+    ]
+    return {"sequence": {"layers": layers}}
 
-    return FromModule(make, partial(forward.projection_discriminator, **options), conditions=conditions)
+
+def _weights(name: str, layer: Any) -> dict[str, Any]:
+    return {"weights": {"name": name, "layer": layer}}
 
 
 def _classes(conditions: tuple[Condition, ...], own: str, other: str) -> int:

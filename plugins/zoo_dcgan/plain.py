@@ -46,7 +46,7 @@ def dcgan_generator(
     inner = {"bias": bias}
 
     def block(layer: dict[str, Any]) -> Layers:
-        return [_normed(layer, spectral_norm), norm, activation]
+        return [normed(layer, spectral_norm), norm, activation]
 
     layers: Layers = [
         {"reshape": [input[0], 1, 1]},
@@ -99,21 +99,22 @@ def dcgan_discriminator(
             "padding": 1,
             "bias": bias if index else first_bias,
         }
-        layers += [_normed({"conv": conv}, spectral_norm), *([norm] if index else []), activation]
+        layers += [normed({"conv": conv}, spectral_norm), *([norm] if index else []), activation]
     head = {"conv": {"channels": output[0], "kernel": side, "padding": 0, "bias": output_bias}}
-    return [*layers, _normed(head, spectral_norm), "flatten"]
+    return [*layers, normed(head, spectral_norm), "flatten"]
 
 
 def _enlarged(width: int, upsampling: str, options: dict[str, Any], spectral_norm: bool) -> Layers:
     """Return what doubles the image's sides."""
     if upsampling == "transposed":
         conv = {"conv_transpose": {"channels": width, "kernel": 4, "stride": 2, "padding": 1, **options}}
-        return [_normed(conv, spectral_norm)]
+        return [normed(conv, spectral_norm)]
     conv = {"conv": {"channels": width, "kernel": 3, **options}}
-    return [{"upsample": {"factor": 2, "mode": upsampling}}, _normed(conv, spectral_norm)]
+    return [{"upsample": {"factor": 2, "mode": upsampling}}, normed(conv, spectral_norm)]
 
 
-def _normed(layer: dict[str, Any], spectral_norm: bool) -> dict[str, Any]:
+def normed(layer: dict[str, Any], spectral_norm: bool) -> dict[str, Any]:
+    """Return a layer with spectral norm, if it is wanted."""
     return {"spectral_norm": {"layer": layer}} if spectral_norm else layer
 
 

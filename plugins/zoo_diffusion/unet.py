@@ -1,16 +1,13 @@
-"""The U-Net's options; the torch module is imported when one is built."""
+"""The U-Net as data: a function from options to layers."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from zoo.api import Condition, Field, FromModule, Shape
-from zoo_diffusion import forward
+from zoo.api import Condition, Field, Shape
 
-if TYPE_CHECKING:
-    from torch import nn
-
+Layers = list[Any]
+FREQUENCIES, HIGHEST = 16, 1000.0  # of the time's sines and cosines; radians over the whole of time
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)]
 
 
@@ -27,7 +24,7 @@ def unet(
     groups: Annotated[int, Field(ge=1, le=1024, description="Groups of the norms.")] = 8,
     embedding: Annotated[int, Field(ge=2, le=4096, description="Values that time and label become.")] = 64,
     attention_heads: Annotated[int, Field(ge=0, le=64, description="At the smallest size; 0: no attention.")] = 4,
-) -> FromModule:
+) -> Layers:
     """Return a U-Net of depthwise blocks that time and label scale and shift.
 
     input and output: (channels, height, width). Raises ValueError without a time, when the image cannot be halved once
@@ -49,21 +46,79 @@ def unet(
             raise ValueError(f"unet: {groups} groups do not divide the width {width}")
     if attention_heads and widths[-1] % attention_heads:
         raise ValueError(f"unet: {attention_heads} attention heads do not divide the width {widths[-1]}")
-    options: dict[str, Any] = {
-        "given": output[0],
-        "classes": conditions[1].classes if len(conditions) > 1 else 0,
-        "widths": widths,
-        "blocks": blocks,
-        "expansion": expansion,
-        "kernel": kernel,
-        "groups": groups,
-        "embedding": embedding,
-        "heads": attention_heads,
-    }
+    layers: Layers = [
+        {"from": "time"},
+        {"sinusoids": {"frequencies": FREQUENCIES, "highest": HIGHEST}},
+        _weights("time", {"sequence": {"layers": [_linear(embedding), "silu", _linear(embedding)]}}),
+    ]
+    if len(conditions) > 1:
+        label = {"embedding": {"features": embedding, "classes": conditions[1].classes}}
+        layers += [{"name": "timed"}, {"from": "label"}, _weights("label", label), {"add": "timed"}]
+    layers += ["silu", {"name": "embedded"}, {"from": "input"}, _weights("first", _conv(widths[0], 3))]
 
-    def make() -> nn.Module:
-        from zoo_diffusion.modules import UNet
+    def stack(name: str, width: int) -> Layers:
+        block = _block(width, expansion, kernel, groups)
+        return [_weights(f"{name}.{index}", block) for index in range(blocks)]
 
-        return UNet(channels=input[0], **options)
+    for level, width in enumerate(widths):
+        if level:
+            layers += [{"average_pool": {"kernel": 2}}, _weights(f"narrower.{level - 1}", _conv(width))]
+        layers += stack(f"down.{level}", width)
+        if level < halvings:
+            layers.append({"name": f"level_{level}"})
+    if attention_heads:
+        layers.append(_weights("attention", _attention(widths[-1], attention_heads, groups)))
+    for level, width in reversed([*enumerate(widths[:-1])]):
+        layers += [
+            _weights(f"wider.{level}", _conv(width)),
+            {"upsample": {"factor": 2}},
+            {"concat": {"values": f"level_{level}"}},
+            _weights(f"joined.{level}", _conv(width)),
+            *stack(f"up.{level}", width),
+        ]
+    last = {"zero_init": {"layer": _conv(output[0], 3)}}
+    return [*layers, _weights("norm", {"group_norm": {"groups": groups}}), "silu", _weights("last", last)]
 
-    return FromModule(make, partial(forward.unet, **options), conditions=conditions)
+
+def _block(width: int, expansion: int, kernel: int, groups: int) -> dict[str, Any]:
+    """Return norm, depthwise convolution, scale and shift by `embedded`, and a widened mixing of channels; residual."""
+    layers: Layers = [
+        {"name": "before"},
+        {"from": "embedded"},
+        _weights("modulation", _linear(2 * width)),
+        {"name": "modulation"},
+        {"from": "before"},
+        _weights("norm", {"group_norm": {"groups": groups}}),
+        _weights("depthwise", {"conv": {"channels": width, "kernel": kernel, "groups": "depthwise"}}),
+        {"modulate": {"by": "modulation"}},
+        _weights("widen", _conv(expansion * width)),
+        "silu",
+        _weights("narrow", {"zero_init": {"layer": _conv(width)}}),  # a block begins as nothing
+        {"add": {"values": "before"}},
+    ]
+    return {"sequence": {"layers": layers}}
+
+
+def _attention(width: int, heads: int, groups: int) -> dict[str, Any]:
+    """Return layers by which every pixel looks at every other; residual."""
+    layers: Layers = [
+        {"name": "before"},
+        _weights("norm", {"group_norm": {"groups": groups}}),
+        _weights("mixed", _conv(3 * width)),
+        {"qkv_attention": {"heads": heads}},
+        _weights("out", {"zero_init": {"layer": _conv(width)}}),
+        {"add": {"values": "before"}},
+    ]
+    return {"sequence": {"layers": layers}}
+
+
+def _conv(channels: int, kernel: int = 1) -> dict[str, Any]:
+    return {"conv": {"channels": channels, "kernel": kernel}}
+
+
+def _linear(features: int) -> dict[str, Any]:
+    return {"linear": {"features": features}}
+
+
+def _weights(name: str, layer: Any) -> dict[str, Any]:
+    return {"weights": {"name": name, "layer": layer}}

@@ -36,7 +36,8 @@ class Gan(GenerativeTask):
     generator once, with the images that the discriminator has just seen.
 
     `conditioning`: with `both`, generator and discriminator are called with labels; with `auxiliary`, the generator
-    alone is, and the discriminator also classifies, with one logit more for each class (ACGAN).
+    alone is, and the discriminator also classifies, with one logit more for each class, or with the outputs `logit` and
+    `classes` (ACGAN).
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661; ACGAN: Odena et al. 2016, arXiv:1610.09585.
     """
@@ -70,8 +71,10 @@ class Gan(GenerativeTask):
         label = (Condition("label", info.classes),)
         if role == "generator":
             return Terminals(self.latent(info), info.image, label if self.conditional else ())
-        logits = 1 + info.classes if self.conditioning == "auxiliary" else 1
-        return Terminals(info.image, (logits,), label if self.conditioning == "both" else ())
+        if self.conditioning == "auxiliary":
+            heads = (("logit", (1,)), ("classes", (info.classes,)))
+            return Terminals(info.image, (1 + info.classes,), heads=heads)
+        return Terminals(info.image, (1,), label if self.conditioning == "both" else ())
 
     def check(self, setting: Setting, /) -> Iterator[Finding]:
         network = setting.spec.networks.get("discriminator")
@@ -156,8 +159,14 @@ class Gan(GenerativeTask):
             for augmentation in self.augment:
                 images = augmentation(images, turn.random)
             images = images * 2 - 1
-        labels = [batch.labels] if self.conditioning == "both" else []
-        logits = turn.networks["discriminator"](images, *labels).float()
+        return self._given(turn.networks["discriminator"], images, batch.labels)
+
+    def _given(self, network: nn.Module, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        given = network(images, *([labels] if self.conditioning == "both" else []))
+        if isinstance(given, tuple):
+            logits, classes = given
+            return logits[:, 0].float(), classes.float()
+        logits = given.float()
         return logits[:, 0], logits[:, 1:] if self.conditioning == "auxiliary" else None
 
     def _classification(self, logits: Tensor | None, labels: Tensor) -> Tensor | float:
@@ -210,9 +219,7 @@ class Gan(GenerativeTask):
 
     def judge(self, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor | None, info: DataInfo) -> Tensor:
         """Return the discriminator's logits."""
-        given = [labels] if self.conditioning == "both" else []
-        logits: Tensor = networks["discriminator"](images * 2 - 1, *given).float()
-        return logits[:, 0]
+        return self._given(networks["discriminator"], images * 2 - 1, labels)[0]
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return the discriminator's mean logit of real images: lower on new ones than on those that it was trained on

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo.api import Child, Cost, Layer, LayerOption, Shape, ShapeError, elements
+from zoo.api import Cost, Layer, LayerOption, Shape, ShapeError, elements
+from zoo_torch.conditioning import Embedding
 from zoo_torch.layers import Conv, ConvTranspose, Linear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralNorm(Layer):
-    """A convolution or linear layer whose weight is divided by its largest singular value.
+    """A convolution, linear layer or embedding whose weight is divided by its largest singular value.
 
     The value is estimated by one power iteration in each training step; torch.nn.utils.parametrizations.spectral_norm.
 
@@ -28,10 +27,10 @@ class SpectralNorm(Layer):
     def _inside(self, input: Shape) -> Any:
         """Return the layer with the weight."""
         layer = self.layer.inner(input)
-        if not isinstance(layer, (Conv, ConvTranspose, Linear)):
+        if not isinstance(layer, (Conv, ConvTranspose, Linear, Embedding)):
             raise ShapeError(
                 f"spectral_norm: {layer.label} is none of the layers with one weight that it can take; "
-                "wanted conv, conv_transpose or linear"
+                "wanted conv, conv_transpose, linear or embedding"
             )
         return layer
 
@@ -39,6 +38,8 @@ class SpectralNorm(Layer):
         """Return rows and columns of the weight as a matrix of one row for each channel that comes out."""
         layer = self._inside(input)
         channels = layer.shape(input)[0]
+        if isinstance(layer, Embedding):
+            return layer.classes, channels
         weights = layer.cost(input).parameters - layer.bias * channels
         rows = channels // layer.groups if isinstance(layer, ConvTranspose) else channels
         return rows, weights // rows
@@ -55,7 +56,8 @@ class SpectralNorm(Layer):
         # weight is a tensor of its own while the layer runs.
         turned = isinstance(self._inside(input), ConvTranspose) and rows > 1 and input[0] > 1 and columns > input[0]
         copied = rows * columns * turned
-        estimate = elements(input) + copied + 2 * rows + columns
+        reads = elements(input) if input else 0
+        estimate = reads + copied + 2 * rows + columns
         peak = max(estimate, inner.peak + rows * columns)
         return inner._replace(
             buffers=inner.buffers + rows + columns, tensors=inner.tensors + 2, peak=peak, held_peak=peak
@@ -71,6 +73,3 @@ class SpectralNorm(Layer):
 
         self._weight(input)
         return spectral_norm(self.layer.module(input))
-
-    def children(self, input: Shape, /) -> Iterator[Child]:
-        yield from self.layer.children(input)

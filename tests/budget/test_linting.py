@@ -198,3 +198,19 @@ def test_advice_points_into_the_file(tmp_path: Any, registry: Registry) -> None:
 @pytest.mark.parametrize("name", ["cifar100-resnet-silu", "cifar100-dcgan", "cifar100-cgan", "quickstart"])
 def test_what_ships_wastes_nothing(name: str, registry: Registry) -> None:
     assert lint(api.check(name, registry=registry)) == []
+
+
+def test_weights_that_bear_a_name_are_advised_on_for_all_their_uses(advice: Callable[..., list[Advice]]) -> None:
+    norm = {"weights": {"name": "norm", "layer": "batch_norm"}}
+    # One norm for two convolutions keeps one mean for both, which takes away neither's bias.
+    assert advice([conv(16), norm, "relu", conv(16), {"weights": "norm"}, *HEAD]) == []
+    before, shared = conv(16, bias=False), {"weights": {"name": "shared", "layer": conv(16)}}
+    (one,) = advice([before, shared, "batch_norm", "relu", {"weights": "shared"}, "batch_norm", *HEAD])
+    assert (one.rule, one.times, one.frees) == ("bias_before_norm", 2, 16)
+    assert advice([before, shared, "batch_norm", "relu", {"weights": "shared"}, "relu", *HEAD]) == []
+
+
+def test_what_is_read_twice_keeps_its_bias_and_a_branch_its_layer(advice: Callable[..., list[Advice]]) -> None:
+    told = advice([conv(32), {"name": "before"}, "batch_norm", {"add": "before"}, *HEAD])
+    assert [one.rule for one in told] == ["large_head"]
+    assert advice([conv(32, bias=False), "relu", {"branches": {"branches": ["relu", conv(32)]}}, *HEAD]) == []

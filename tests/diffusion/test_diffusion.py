@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import builtin_registry
 from torch import Tensor, nn
 
 from zoo.api import Batch, Condition, DataInfo, Turn
@@ -14,10 +15,15 @@ from zoo.builder import Builder
 from zoo.errors import ShapeError
 from zoo.network.measure import measure
 from zoo_diffusion.task import Diffuse
-from zoo_diffusion.unet import unet
 
 INFO = DataInfo(image=(3, 8, 8), classes=4, train_images=8, test_images=8, mean=(0.5,) * 3, std=(0.25,) * 3)
 TIME, LABEL = Condition("time"), Condition("label", 5)
+
+
+def unet(*conditions: Condition, **options: Any) -> nn.Module:
+    builder = Builder(builtin_registry())
+    architecture = builder.resolver.component_from(("architecture",), {"unet": options})
+    return builder.network(architecture, (3, 8, 8), (3, 8, 8), conditions).module((3, 8, 8))
 
 
 class Toward(nn.Module):
@@ -102,7 +108,7 @@ def test_times_lie_within_0_and_1_and_logit_normal_ones_in_the_middle() -> None:
 
 def network(**options: Any) -> nn.Module:
     torch.manual_seed(0)
-    made = unet((3, 8, 8), (3, 8, 8), (TIME, LABEL), **{"widths": [8, 16], "blocks": 1, **options}).module((3, 8, 8))
+    made = unet(TIME, LABEL, **{"widths": [8, 16], "blocks": 1, **options})
     for parameter in made.parameters():  # those that begin at zero hide what is before them
         nn.init.normal_(parameter, std=0.2)
     return made
@@ -154,9 +160,9 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch() -> None:
 
 
 def test_a_new_network_gives_no_velocity() -> None:
-    made = unet((3, 8, 8), (3, 8, 8), (TIME,), widths=[8], blocks=1).module((3, 8, 8))
+    made = unet(TIME, widths=[8], blocks=1)
     found = made(torch.randn(2, 3, 8, 8), torch.rand(2))
-    assert float((found - made.last.bias.view(1, -1, 1, 1)).abs().max()) == 0
+    assert float((found - made.get_parameter("last.bias").view(1, -1, 1, 1)).abs().max()) == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"attention_heads": 0}, {"widths": [8], "expansion": 1}, {"kernel": 3}])

@@ -14,7 +14,7 @@ from support import builtin_registry
 from torch import Tensor, nn
 
 from zoo import api
-from zoo.api import Component, Cost, Layer, Shape
+from zoo.api import Builder, Component, Cost, Layer, Shape
 from zoo.errors import ZooError
 from zoo.registry import Provider, Registry
 from zoo.spec.load import load_spec
@@ -22,12 +22,7 @@ from zoo.spec.shipped import names
 
 torch.set_num_threads(1)
 
-IN_PYTHON = {"cifar100-acgan", "cifar100-cgan", "cifar100-diffusion"}
 LARGE = 15_000_000  # parameters from which only names and shapes are compared
-
-
-def ejectable() -> list[str]:
-    return sorted(name for name in names(()) if name not in IN_PYTHON)
 
 
 def run(text: str) -> dict[str, Any]:
@@ -44,12 +39,14 @@ def imported(text: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ejectable())
+@pytest.mark.parametrize("name", sorted(names(())))
 def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> None:
     report = api.check(name, registry=registry)
     text = api.eject(name, registry=registry)
     assert imported(text) <= {"torch", "__future__", "collections"}
     made = run(text)
+    builder = Builder(registry)
+    task, info = builder.bind(report.spec.task), builder.bind(report.spec.data).info()
     small = report.total.parameters < LARGE
     for role, one in report.networks.items():
         with torch.device("cpu" if small else "meta"):
@@ -60,9 +57,15 @@ def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> 
         ]
         if small:
             ejected.load_state_dict(wanted)
-            inputs = torch.randn(2, *one.input)
-            with torch.no_grad():
-                assert torch.equal(module(inputs), ejected(inputs))
+            conditions = task.terminals(role, info).conditions
+            beside = [torch.arange(2) % one.classes if one.classes else torch.rand(2) for one in conditions]
+            given = [torch.randn(2, *one.input, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+            outputs = []
+            for network, images in zip((module, ejected), given, strict=True):
+                outputs.append(network(images.requires_grad_(), *beside))
+                outputs[-1].square().sum().backward()
+            assert torch.equal(*outputs)
+            assert torch.equal(given[0].grad, given[1].grad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -174,14 +177,35 @@ def test_rounds_with_norms_of_their_own_share_the_rest(registry: Registry) -> No
     assert made[1][0][1] is not made[1][2][1]
 
 
-@pytest.mark.parametrize("name", sorted(IN_PYTHON))
-def test_a_network_in_python_is_refused(name: str, registry: Registry) -> None:
+class InPython(nn.Module):
+    """A whole network of a stranger's."""
+
+    def __init__(self, input: Shape, output: Shape, /) -> None:
+        super().__init__()
+        self.last = nn.Linear(input[0], output[0])
+
+    def forward(self, images: Tensor) -> Tensor:
+        made: Tensor = self.last(images.mean((2, 3)))
+        return made
+
+
+def test_a_network_in_python_is_refused(strangers: Registry) -> None:
+    spec = tiny([])
+    spec["networks"]["classifier"]["architecture"] = "in_python"
     with pytest.raises(ZooError) as caught:
-        api.eject(name, registry=registry)
-    assert str(caught.value).endswith(
-        "cannot be written down: it is written in Python as a torch module, whose source is its plugin's; "
-        "layers can be ejected"
+        api.eject(spec, registry=strangers)
+    assert str(caught.value) == (
+        "the classifier cannot be written down: it is written in Python as a torch module, whose source is its "
+        "plugin's; layers can be ejected"
     )
+
+
+def test_weights_used_again_inside_a_part_are_tied(registry: Registry) -> None:
+    layers = [{"conv": 4}, {"weights": {"name": "unit", "layer": [{"conv": 4}, "relu"]}}, {"residual": [{"weights": "unit"}]},
+              "global_average_pool", {"linear": 10}]  # fmt: skip
+    spec = tiny(layers)
+    made = run(api.eject(spec, registry=registry))["classifier"]()
+    assert sum(one.numel() for one in made.parameters()) == api.check(spec, registry=registry).total.parameters
 
 
 FACTOR = 3.0
@@ -255,6 +279,7 @@ def strangers() -> Registry:
         found.add(one, builtin.provider(one))
     for name in ("Tripled", "Forgetful", "Homesick"):
         found.add(Component("layer", name.lower(), f"{__name__}:{name}Layer"), Provider("strangers"))
+    found.add(Component("architecture", "in_python", f"{__name__}:InPython"), Provider("strangers"))
     return found
 
 

@@ -219,8 +219,8 @@ def test_a_network_that_cannot_be_says_why(
 def test_a_conditional_generator_starts_at_its_first_width(builder: Builder) -> None:
     with pytest.raises(ShapeError, match="conditional_generator: 32x32 pixels cannot be halved 6 times"):
         network(builder, "conditional_generator", LATENT, IMAGE, LABEL, widths=[4] * 7)
-    assert conditional(builder, widths=[4] * 6).side == 1
-    assert conditional(builder, widths=[4]).side == 32
+    assert conditional(builder, widths=[4] * 6).get_submodule("first").out_features == 4 * 1
+    assert conditional(builder, widths=[4]).get_submodule("first").out_features == 4 * 32**2
 
 
 @pytest.fixture
@@ -339,7 +339,7 @@ def test_spectral_norm_takes_layers_with_one_weight_only(layer: str, builder: Bu
         builder.layer({"spectral_norm": {"layer": layer}}).shape((4, 8, 8))
     assert str(caught.value) == (
         f"spectral_norm: {layer} is none of the layers with one weight that it can take; "
-        "wanted conv, conv_transpose or linear"
+        "wanted conv, conv_transpose, linear or embedding"
     )
 
 

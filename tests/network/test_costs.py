@@ -57,6 +57,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "pixel_shuffle": [{}, {"factor": 1}],
     "prelu": [{}, {"per_channel": True}],
     "sequence": [{"layers": ["relu", {"conv": 4}]}, {"layers": []}],
+    "scope": [{"layers": [{"name": "x"}, "relu", {"add": "x"}]}],
     "repeat": [
         {"times": 3, "layers": [{"conv": 8}, "silu"]},
         {"times": 2, "shared": True, "layers": ["batch_norm"]},
@@ -77,11 +78,18 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
     "residual": [{"layers": ["batch_norm"]}],
+    "sum": [{}, {"over": "channels"}],
+    "qkv_attention": [{}],
+    "zero_init": [{"conv": {"channels": 8}}],
 }
 
 
+OF_A_NUMBER = ("embedding", "sinusoids")  # they take a label or a time: see test_conditioned.py
+
+
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
-    names = registry.names("layer", "activation", "norm")
+    named = [one.name for one in registry if one.target.startswith("zoo.network.naming:")]  # these are no operations
+    names = [name for name in registry.names("layer", "activation", "norm") if name not in (*named, *OF_A_NUMBER)]
     return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
 
 
@@ -117,7 +125,7 @@ def test_what_takes_any_shape_costs_what_it_says(name: str, shape: Shape, builde
 @pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
 def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], builder: Builder) -> None:
     layer = builder.layer({name: options})
-    input: Shape = {"linear": (12,), "pixel_unshuffle": (16, 8, 8)}.get(name, (16, 9, 8))
+    input: Shape = {"linear": (12,), "pixel_unshuffle": (16, 8, 8), "qkv_attention": (12, 9, 8)}.get(name, (16, 9, 8))
     torch.manual_seed(0)
     output = layer.module(input)(torch.randn(2, *input))
     assert tuple(output.shape[1:]) == layer.shape(input)

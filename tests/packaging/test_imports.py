@@ -63,8 +63,6 @@ HEAVY = {
     "zoo.training.strided",
     "zoo.training.tally",
     "zoo.training.trainee",
-    "zoo_dcgan.modules",
-    "zoo_diffusion.modules",
     "zoo_torch.modules",
     "zoo_torch.muon",
 }

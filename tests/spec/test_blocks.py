@@ -96,11 +96,16 @@ def test_an_architecture_is_a_layer(registry: Registry) -> None:
     assert after.total.parameters == whole.total.parameters + 84
 
 
+def test_a_block_comes_before_a_layer_of_its_name(registry: Registry) -> None:
+    ours = load_spec(spec({"relu": ["silu"], "sequence": ["tanh"]}, ["relu", ["sequence"]]), registry=registry)
+    plain = load_spec(spec({}, [["silu"], [["tanh"]]]), registry=registry)
+    assert ours.hash == plain.hash
+
+
 BROKEN = [
     ({"a": ["a"]}, ["a"], "a: found blocks that use each other: a -> a; wanted blocks that end"),
     ({"a": ["b"], "b": ["a"]}, ["a"], "a: found blocks that use each other: a -> b -> a; wanted blocks that end"),
     ({"a": []}, ["a"], "blocks.a.layers: found an empty list; wanted a list of 1 or more layers"),
-    ({"conv": ["relu"]}, [], "blocks.conv: found a block with the name of a layer; wanted another name"),
     ({"A": ["relu"]}, [], "blocks.A: found the name 'A'; wanted lower case, digits and '_'"),
     ({"a": {"parameters": {"x": 1}}}, [], "blocks.a: found no 'layers'; wanted a list of layers"),
     ({"a": 3}, [], "blocks.a: found 3; wanted layers, or a mapping of parameters and layers"),
@@ -137,3 +142,49 @@ def test_blocks_that_double_each_other_end(registry: Registry) -> None:
     assert [problem.found for problem in caught.value.problems] == [
         "found more than 100,000 components, blocks written out"
     ]
+
+
+def test_a_block_with_the_name_of_a_layer_is_warned_of(registry: Registry) -> None:
+    report = zoo.check(spec({"relu": ["silu"]}, ["relu", {"conv": 4}, "flatten", {"linear": 100}]), registry=registry)
+    assert [(one.path, one.found) for one in report.warnings] == [
+        ("blocks.relu", "found a block with the name of a layer, which it hides")
+    ]
+
+
+def test_what_plugins_write_does_not_mean_the_blocks_of_a_spec(registry: Registry) -> None:
+    used = [{"resnet": {"depths": [1, 1, 1]}}]
+    hiding = {"relu": ["silu"], "conv": ["silu"], "sequence": ["silu"], "batch_norm": ["silu"]}
+    assert layers(registry, hiding, used) == plain(registry, used)
+    ours, others = (zoo.check(spec(blocks, used), registry=registry) for blocks in (hiding, {}))
+    assert ours.total == others.total
+
+
+NAMED = [{"name": "x"}, "silu", {"add": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "used"),
+    [
+        ({"unit": NAMED}, ["unit", "unit"]),
+        ({}, [{"for": {"each": "i", "of": [1, 2], "layers": NAMED}}]),
+        ({}, [{"for": {"each": "i", "of": [1, 2], "layers": [{"sequence": NAMED}]}}]),
+        ({}, [{"for": {"each": "i", "of": "${[channels, 2]}", "layers": NAMED}}] * 2),
+        ({}, [{"repeat": {"times": 2, "layers": [*NAMED, {"conv": "${4 + round}"}]}}]),
+        (
+            {},
+            [{"when": {"condition": True, "layers": NAMED}}, {"when": {"condition": "${height > 4}", "layers": NAMED}}],
+        ),
+        ({}, [{"let": {"values": {"a": "${channels}"}, "layers": [*NAMED, {"conv": "${2 * a}"}]}}] * 2),
+    ],
+)
+def test_names_that_are_given_inside_mean_nothing_outside(
+    blocks: dict[str, Any], used: list[Any], registry: Registry
+) -> None:
+    head = ["global_average_pool", {"linear": 100}]
+    report = zoo.check(spec(blocks, [*used, *head]), registry=registry)
+    # What was resolved, without its blocks, says the same.
+    again = zoo.check(report.spec.to_data(), registry=registry)
+    assert (again.total, again.spec.hash) == (report.total, report.spec.hash)
+    unknown = [*used, {"add": "x"}, *head]
+    with pytest.raises(SpecError, match="no value is called 'x'"):
+        zoo.check(spec(blocks, unknown), registry=registry)

@@ -211,6 +211,19 @@ def test_the_json_schema_accepts_free_variables(validator: Any) -> None:
     validator.validate(spec([{"conv": "${width}"}], let={"width": {"free": {"from": 16, "to": 128, "step": 4}}}))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"branches": [["relu", {"conv": 3}], []]},
+        {"spectral_norm": {"conv": 8}},
+        {"weights": {"name": "unit", "layer": [{"conv": 8}]}},
+    ],
+)
+def test_the_json_schema_accepts_what_a_spec_may_say(layer: Any, validator: Any) -> None:
+    load_spec(spec([layer]), registry=REGISTRY)
+    validator.validate(spec([layer]))
+
+
 @pytest.mark.parametrize("layer", [{"conv": {"chanels": 8}}, {"conv": {"channels": 0}}, {"relu": 3}])
 def test_the_json_schema_underlines_a_mistake_in_a_layer(layer: Any, validator: Any) -> None:
     assert validator.is_valid(spec([{"conv": {"channels": 8}}, "relu", {"block": {"channels": 0}}]))

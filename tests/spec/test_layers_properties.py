@@ -55,7 +55,7 @@ def test_a_network_is_shaped_as_its_layers_say(spec: dict[str, Any]) -> None:
     layers = layers["layers"] if isinstance(layers, dict) else layers
     assert found.input == tuple(plain["data"]["noise"]["image"])
     wanted = outputs(layers, found.input, plain["data"]["noise"]["classes"])
-    assert [child.output() for child in found.network.children(found.input)] == wanted
+    assert [step.output for step in found.network.graph(found.input).steps] == wanted
 
 
 @a_few

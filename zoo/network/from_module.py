@@ -5,58 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one
-from zoo.network.tape import Forward, record, taped
+from zoo.network.layer import Condition, Cost, Layer, Shape
 from zoo.requirements import Finding, Setting
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from zoo.network.lowering import Flow
+
 
 class FromModule(Layer):
     """A layer that is a torch module, made anew for each use; `conditions` are what it is called with beside its input.
 
-    `forward` records the module's forward pass on a tape, from the input to the output that it returns, and shape and
-    cost follow without torch. Without it the module is measured on the meta device; `look` may be one made for that.
+    Shape and cost are measured on the meta device; `look` may be one made for that.
     """
 
     def __init__(
         self,
         make: Callable[[], nn.Module],
-        forward: Forward | None = None,
         *,
         conditions: tuple[Condition, ...] = (),
         look: nn.Module | None = None,
     ) -> None:
         self._make = make
-        self._forward = forward
         self._conditions = conditions
         self._look = look
         self._counted: dict[Shape, tuple[Shape, Cost]] = {}
 
-    def shape(self, input: Shape, /) -> Shape:
+    def lower_into(self, flow: Flow, name: str) -> None:
+        flow.operation(self, name, (flow.value, *(flow.read(one.name) for one in self._conditions)))
+
+    def shape(self, input: Shape, /, *conditions: Shape) -> Shape:
         return self._count(input)[0]
 
-    def cost(self, input: Shape, /) -> Cost:
+    def cost(self, input: Shape, /, *conditions: Shape) -> Cost:
         return self._count(input)[1]
 
-    def module(self, input: Shape, /) -> nn.Module:
+    def module(self, input: Shape, /, *conditions: Shape) -> nn.Module:
         return self._make()
 
     def check(self, setting: Setting, /) -> Iterator[Finding]:
-        if self._forward is not None:
-            for shape in taped(self._forward, setting.input).normalized:
-                yield from batch_of_one(shape, setting, "batch_norm")
-            return
         from zoo.network.measure import refusal
 
         reason = refusal(self._looked_at(), setting.input, self._conditions, setting.part)
         if reason:
             yield Finding(f"found a network that cannot be trained on {setting.part} at a time: {reason}", "another")
 
-    def weights(self, input: Shape, /) -> dict[str, Shape]:
-        if self._forward is not None:
-            return {str(index): shape for index, shape in enumerate(taped(self._forward, input).weights)}
+    def weights(self, input: Shape, /, *conditions: Shape) -> dict[str, Shape]:
         from zoo.network.measure import weights
 
         return weights(self._looked_at)
@@ -69,13 +64,10 @@ class FromModule(Layer):
 
     def _count(self, input: Shape) -> tuple[Shape, Cost]:
         if input not in self._counted:
-            self._counted[input] = self._measured(input) if self._forward is None else record(self._forward, input)
+            from zoo.network.measure import measure
+
+            self._counted[input] = measure(self._looked_at(), input, self._conditions)
         return self._counted[input]
-
-    def _measured(self, input: Shape) -> tuple[Shape, Cost]:
-        from zoo.network.measure import measure
-
-        return measure(self._looked_at(), input, self._conditions)
 
     def _looked_at(self) -> nn.Module:
         if self._look is None:

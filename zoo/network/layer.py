@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from zoo.errors import Position, ShapeError
 from zoo.requirements import Finding, Setting
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from zoo.network.lowering import Flow
 
 Shape = tuple[int, ...]
 MOST_VALUES = 2**63  # in a tensor; torch counts no further
@@ -95,64 +97,16 @@ class Condition(NamedTuple):
     classes: int = 0
 
 
-class Child(NamedTuple):
-    """A layer inside a composite, with the shape that reaches it and how often it is used.
-
-    Its output and its cost are found once for a layer and a shape: a layer never changes, and composites ask at
-    every level. A ShapeError says which layer it comes from, and where that was written.
-    """
-
-    name: str
-    layer: Layer
-    input: Shape
-    uses: int = 1
-
-    def output(self) -> Shape:
-        known = known_of(self.layer, "_outputs")
-        found: Shape | None = known.get(self.input)
-        if found is None:
-            try:
-                found = tuple(self.layer.shape(self.input))
-                if elements(found) > MOST_VALUES:
-                    raise ShapeError(f"{self.layer.label} gives more than 2**63 values for one input")
-            except ShapeError as error:
-                raise error.inside(self.name, self.layer.at) from None
-            known[self.input] = found
-        return found
-
-    def cost(self) -> Cost:
-        known = known_of(self.layer, "_costs")
-        found: Cost | None = known.get(self.input)
-        if found is None:
-            try:
-                found = known[self.input] = self.layer.cost(self.input)
-            except ShapeError as error:
-                raise error.inside(self.name, self.layer.at) from None
-        return found
-
-    def module(self) -> nn.Module:
-        try:
-            return self.layer.module(self.input)
-        except ShapeError as error:
-            raise error.inside(self.name, self.layer.at) from None
-
-
-def known_of(layer: Layer, what: str) -> dict[Shape, Any]:
-    """Return what is known of a layer by input; it is kept with the layer itself, and so for as long as that."""
-    known: dict[Shape, Any] | None = layer.__dict__.get(what)
-    if known is None:
-        known = layer.__dict__[what] = {}
-    return known
-
-
 class Layer:
     """Base of all layers. A subclass is a keyword-only frozen dataclass: its fields are the options in a spec.
 
-    `at` is the place in the spec where the layer was written, if it was; `label` is the name that it has there.
+    `at` is the place in the spec where the layer was written, if it was; `label` is the name that it has there; `block`
+    says that this is the name of one of the spec's blocks.
     """
 
     at: ClassVar[Position | None] = None
     label: ClassVar[str] = ""
+    block: ClassVar[bool] = False
     #: Whether the layer changes nothing when it runs a second time.
     idempotent: ClassVar[bool] = False
     #: Whether the layer is a norm: rounds that share all other weights may each have their own of these.
@@ -183,14 +137,18 @@ class Layer:
         """Return whether what is the same in a whole channel is taken away, as a norm over the batch does."""
         return False
 
+    def lower_into(self, flow: Flow, name: str) -> None:
+        """Add the layer to a graph; its module is called `name` there. A layer that is one operation is one step."""
+        flow.operation(self, name)
+
     def check(self, setting: Setting, /) -> Iterable[Finding]:
         """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""
         return ()
 
     def weights(self, input: Shape, /) -> Mapping[str, Shape]:
-        """Return the shapes of the trainable tensors of a layer that holds no others, by their names in its module.
+        """Return the shapes of the trainable tensors, by their names in the layer's module.
 
-        The base looks at the built module on the meta device instead.
+        The base looks at the built module on the meta device instead. A layer of several values takes a shape for each.
         """
         if not self.cost(input).parameters:
             return {}
@@ -201,7 +159,3 @@ class Layer:
     def inner(self, input: Shape, /) -> Layer:
         """Return the layer that stands behind this one for `input`: itself, unless it was written for any shape."""
         return self
-
-    def children(self, input: Shape, /) -> Iterable[Child]:
-        """Return the layers inside, in the order in which they run; their names are those of their modules."""
-        return ()

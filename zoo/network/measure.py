@@ -5,7 +5,7 @@ It is also the oracle that the closed forms are tested against.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,6 @@ from torch.utils.flop_counter import flop_registry
 
 from zoo.errors import ShapeError
 from zoo.network.layer import Condition, Cost, Shape
-from zoo.network.tape import Ledger
 
 
 def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> tuple[Shape, Cost]:
@@ -122,3 +121,52 @@ class _Uses(TorchDispatchMode):
             reads, {self.key(one): one.numel() for one in tree_flatten(result)[0] if isinstance(one, Tensor)}
         )
         return result
+
+
+class Ledger:
+    """Which storages each operation reads and writes; from that follows what must be held, and when.
+
+    A storage goes by a number of the caller's; `input` is that of the network's input, and holds `size` values.
+    """
+
+    def __init__(self, input: int, size: int) -> None:
+        self._input = input
+        self._sizes = {input: size}
+        self._operations: list[set[int]] = []
+
+    def add(self, reads: Iterable[int], writes: Mapping[int, int]) -> None:
+        """Add the next operation: the storages that it reads, and those that it writes with their sizes."""
+        reads = set(reads)
+        for storage, size in writes.items():
+            if storage not in reads:
+                self._sizes[storage] = max(self._sizes.get(storage, 0), size)
+        # Weights are read too, but they are no activations: only what an operation wrote has a size here.
+        self._operations.append({storage for storage in reads | writes.keys() if storage in self._sizes})
+
+    def peaks(self, output: int) -> tuple[int, int]:
+        """Return the most values held at one time, when the input may be freed and when it must stay.
+
+        What an operation writes and nothing reads, as the statistics of a norm in inference, is not held at all.
+        """
+        end = len(self._operations)
+        first: dict[int, int] = {self._input: 0}
+        last: dict[int, int] = {self._input: 0}
+        for index, storages in enumerate(self._operations):
+            for storage in storages:
+                first.setdefault(storage, index)
+                last[storage] = index
+        last[output] = end
+        held = {storage for storage in last if last[storage] > first[storage]} | {self._input}
+        return self._peak(held, first, last), self._peak(held, first, last | {self._input: end})
+
+    def _peak(self, held: set[int], first: dict[int, int], last: dict[int, int]) -> int:
+        # Sums of sizes by prefix: what comes into being at an operation, less what was last used before it.
+        change = [0] * (len(self._operations) + 2)
+        for storage in held:
+            change[first[storage]] += self._sizes[storage]
+            change[last[storage] + 1] -= self._sizes[storage]
+        live, peak = 0, self._sizes[self._input]
+        for difference in change[: len(self._operations)]:
+            live += difference
+            peak = max(peak, live)
+        return peak

@@ -78,7 +78,8 @@ def module_code(module: nn.Module) -> Code:
     code = call(name, *arguments)
     for wrapper in _parametrizations(module):
         code = call(wrapper, code)
-    return code
+    through = getattr(module, "made_through", None)  # a function that changed how its weights begin
+    return code if through is None else call(through.__name__, code)
 
 
 def _parametrizations(module: nn.Module) -> Iterator[str]:

@@ -177,7 +177,7 @@ def _network(report: Report, role: str, found: list[Line], top: int, before: int
 
 
 def _name(row: Row) -> str:
-    layer = row.name if row.layer in PLAIN and row.name.isalpha() else row.layer
+    layer = row.name if row.layer in PLAIN and row.name[:1].isalpha() else row.layer
     times = f"{row.times} x " if row.times > 1 else ""
     uses = f" ({row.uses} times)" if row.uses > 1 else ""
     return f"{times}{layer} {row.options}".rstrip() + uses

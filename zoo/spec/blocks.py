@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from zoo.errors import Position, Problem, SpecError, closest
+from zoo.options import with_article
 from zoo.registry import KINDS, LAYER_FAMILY, NAME
 from zoo.spec.document import BadValue, Node, Scoped, join, kind
 from zoo.spec.expression import CONSTANTS, NUMBERS, names_used
@@ -43,10 +44,11 @@ class Block:
 
 
 class Blocks:
-    """The blocks of one spec. `problems` are those of their definitions."""
+    """The blocks of one spec. `problems` and `warnings` are those of their definitions."""
 
     def __init__(self, node: Node | None = None, taken: Callable[[str], Iterable[str]] = lambda kind: ()) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []  # blocks that hide what plugins call so: a plugin may have brought it since
         self._blocks: dict[str, Block | None] = {}  # None: its definition has a problem, and its uses are passed over
         self._open: list[tuple[str, dict[str, Node]]] = []  # written out now, with their values, the outermost first
         self._uses = self._nodes = 0
@@ -56,20 +58,16 @@ class Blocks:
         if not node.is_mapping:
             self._report(node.at, "blocks", f"found {kind(node.value)}", "a mapping from names to blocks")
             return
-        layers = set(taken("layer"))
         for name, one in node.value.items():
             path = join("blocks", name)
             if not NAME.match(name):
                 self._report(one.key_at or one.at, path, f"found the name {name!r}", "lower case, digits and '_'")
-            elif name in layers:
-                self._report(one.key_at or one.at, path, "found a block with the name of a layer", "another name")
             else:
                 known = len(self.problems)
                 block = self._defined(name, one, path)
                 if block is not None and name in taken(block.kind):
-                    self._report(
-                        one.key_at or one.at, path, f"found a block with the name of a {block.kind}", "another name"
-                    )
+                    found = f"found a block with the name of {with_article(block.kind)}, which it hides"
+                    self.warnings.append(Problem(one.key_at or one.at, path, found, "another name"))
                 self._blocks[name] = block if len(self.problems) == known else None
 
     def __contains__(self, name: object) -> bool:

@@ -209,14 +209,27 @@ def _rounds(resolver: Resolver, use: Use, rounds: list[Scope], layers: Node) -> 
     for scope in rounds:
         resolver.spend(nodes, use.component.name, use.at)
         inside = settle(layers, scope, join(use.path, "layers"))
-        one = len(inside.value) == 1
-        written.append(inside.value[0] if one else Node({"sequence": Node({"layers": inside}, use.at)}, use.at))
-    return _sequence(resolver, use, Node(written, layers.at))
+        written.append(inside.value[0] if len(inside.value) == 1 else Node(inside.value, use.at))
+    found = _sequence(resolver, use, Node(written, layers.at)).found
+    return Written(None if found is None else _apart(resolver, found))
+
+
+def _apart(resolver: Resolver, rounds: ComponentSpec) -> ComponentSpec:
+    """Return rounds with the names that each gives kept to itself."""
+    if not rounds.gives_names:
+        return rounds
+    scope = resolver.registry.get("layer", "scope")
+    each = [
+        replace(one, component=scope) if one.name == "sequence" else ComponentSpec(scope, {"layers": (one,)}, one.at)
+        if one.gives_names else one
+        for one in rounds.options["layers"]
+    ]  # fmt: skip
+    return replace(rounds, options={"layers": tuple(each)})
 
 
 def _sequence(resolver: Resolver, use: Use, layers: Node) -> Written:
     """Return the layers one after another, by the name of what wrote them."""
-    found = resolver.named(use.kinds, "sequence", Node({"layers": layers}, use.at), use.at, use.path)
+    found = resolver.sequence(use.kinds, layers, use.at, use.path)
     return Written(None if found is None else replace(found, label=use.component.name))
 
 

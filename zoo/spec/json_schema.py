@@ -117,8 +117,9 @@ def _kind(kind: str, registry: Registry) -> Schema:
         "maxProperties": 1,
     }
     forms: list[Schema] = [{"enum": names}, mapping, EXPRESSION]
-    if kind == "layer":  # or a block, by a name that only the spec knows
+    if kind == "layer":  # or a block, by a name that only the spec knows, or a list for a sequence
         forms += [{"type": "string", "pattern": NAME.pattern.replace(r"\Z", "$")}]
+        forms += [{"type": "array", "items": _any([{"$ref": f"#/$defs/{one}"} for one in LAYER_FAMILY])}]
         others = {"not": {"enum": registry.names(*LAYER_FAMILY)}}
         forms += [{"type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": others}]
     return {"description": f"{kind}: {KINDS[kind]}", "anyOf": forms}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -54,6 +55,7 @@ class Resolver:
         self._blocks.restart()
         self._failed.clear()
         self.problems += self._blocks.problems
+        warnings = tuple(self._blocks.warnings)
         rest = {key: node for key, node in document.value.items() if key != "blocks"}
         spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
         self._blocks = self._no_blocks
@@ -61,6 +63,7 @@ class Resolver:
             problems, self.problems = self.problems, []
             raise SpecError(problems)
         object.__setattr__(spec, "document", document)
+        object.__setattr__(spec, "warnings", warnings)
         return spec
 
     def component_from(self, kinds: tuple[str, ...], data: Any, at: Position = NOWHERE) -> ComponentSpec:
@@ -95,12 +98,13 @@ class Resolver:
             ((name, options),) = value.items()
             named = partial(self.named, kinds, name, options, options.key_at or node.at, path)
             return self._once((kinds, id(node), id(self._blocks)), node, named)
-        found, hint = show(value), ""
+        if isinstance(value, list) and "layer" in kinds:  # layers stand for a sequence of them
+            listed = partial(self.registered, kinds, "sequence", Node({"layers": node}, node.at), node.at, path)
+            return self._once((kinds, id(node), id(self._blocks)), node, listed)
+        found = show(value)
         if isinstance(value, dict) and value:
             found = f"found {len(value)} names ({', '.join(value)})"
-        elif isinstance(value, list) and value and "layer" in kinds:
-            hint = "several layers are one as {sequence: [...]}"
-        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options", hint)
+        self._report(node.at, path, found, f"one {kinds[0]}: its name, or its name with its options")
         return None
 
     def section(self, schema: type, node: Node, path: str) -> Any:
@@ -144,10 +148,32 @@ class Resolver:
     def _names_of(self, kind: str) -> list[str]:
         return self.registry.names(*(LAYER_FAMILY if kind in LAYER_FAMILY else (kind,)))
 
+    @contextmanager
+    def _without_blocks(self) -> Iterator[None]:
+        """Look names up in the registry alone: what plugins wrote does not mean the blocks of a spec."""
+        before, self._blocks = self._blocks, self._no_blocks
+        try:
+            yield
+        finally:
+            self._blocks = before
+
     def named(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         """Resolve a component, or a use of a block, by its name and its options; None after a problem."""
+        # What the spec itself calls so comes before a layer of that name, which a plugin may have brought since.
         if self._blocks.fits(name, kinds):
             return self._block(kinds, name, options, at, path)
+        return self.registered(kinds, name, options, at, path)
+
+    def sequence(self, kinds: tuple[str, ...], layers: Node, at: Position, path: str) -> ComponentSpec | None:
+        """Resolve layers that are written out in the place of one; names that they give mean nothing outside."""
+        found = self.registered(kinds, "sequence", Node({"layers": layers}, at), at, path)
+        if found is None or not found.gives_names:
+            return found
+        return replace(found, component=self.registry.get("layer", "scope"))
+
+    def registered(
+        self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str
+    ) -> ComponentSpec | None:
         component = self.registry.find(kinds, name)
         if component is None and name in self._blocks:
             held = with_article(self._blocks.kind(name))
@@ -174,6 +200,8 @@ class Resolver:
                 self._report(options.at, path, show(given), f"nothing: {name} has no options")
                 return None
             given = {schema.first.name: replace(options, key_at=None)}
+        elif self._is_component(schema, given):
+            given = {schema.first.name: options}  # type: ignore[union-attr]
         if component.kind == "layer" and name in FORMS:
             try:
                 written = FORMS[name](self, Use(kinds, component, given, at, path))
@@ -244,6 +272,16 @@ class Resolver:
             return None
         return found
 
+    def _is_component(self, schema: Options, given: Mapping[str, Node]) -> bool:
+        """Whether a mapping is no options, but what the first option wants: `spectral_norm: {conv: 8}`."""
+        if len(given) != 1 or schema.first is None or schema.first.form != "one":
+            return False
+        (name,) = given
+        if name in schema.by_name:
+            return False
+        kinds = schema.first.kinds
+        return self._blocks.fits(name, kinds) or self.registry.find(kinds, name) is not None
+
     def _block(self, kinds: tuple[str, ...], name: str, options: Node, at: Position, path: str) -> ComponentSpec | None:
         """Resolve a use of a block: a sequence of its layers, which goes by the block's name.
 
@@ -263,8 +301,10 @@ class Resolver:
                 return None
             try:
                 if held.is_list:
-                    return self.named(kinds, "sequence", Node({"layers": held}, at), at, _join(path, name))
-                return self.component((*kinds, "layer") if _names_values(held) else kinds, held, _join(path, name))
+                    return self.sequence(kinds, held, at, _join(path, name))
+                if _names_values(held):
+                    return self.registered((*kinds, "layer"), "let", held.value["let"], at, _join(path, name))
+                return self.component(kinds, held, _join(path, name))
             finally:
                 self._blocks.leave()
 
@@ -313,7 +353,8 @@ class Resolver:
         if option.optional and default is None:
             return None
         held = partial(self._held, option, Node.of(default, NOWHERE), _join(path, option.name))
-        return self._once(("default", id(option)), option, held)
+        with self._without_blocks():
+            return self._once(("default", id(option)), option, held)
 
     def _held(self, option: Option, node: Node, path: str) -> Any:
         """Resolve an option that holds components or sections."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 from zoo.annotations import Field, Nested, Section, Wanted
-from zoo.errors import Position
+from zoo.errors import Position, Problem
 from zoo.options import canonical
 from zoo.registry import Component
 from zoo.spec.document import Node
@@ -34,6 +34,8 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
 LATER_KEYS = {"train.seeds": 1}
+#: Layers that give names to what stands around them.
+NAMING = ("name", "weights", "output")
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 Decay: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
@@ -63,6 +65,11 @@ class ComponentSpec:
         size, depth = _extent(self.options.values())
         return 1 + size, 1 + depth
 
+    @cached_property
+    def gives_names(self) -> bool:
+        """Whether it, or a layer in it, gives a name to what passes, to weights or to an output."""
+        return self.name in NAMING or any(map(_gives_names, self.options.values()))
+
     def data(self) -> dict[str, Any]:
         """Return `{name: options}` as plain data."""
         return {self.name: self.options_data()}
@@ -75,6 +82,14 @@ class ComponentSpec:
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
         return {key: to_data(value) for key, value in self.options.items()}
+
+
+def _gives_names(value: Any) -> bool:
+    if isinstance(value, ComponentSpec):
+        return value.gives_names
+    if isinstance(value, (list, tuple, dict)):
+        return any(map(_gives_names, value.values() if isinstance(value, dict) else value))
+    return False
 
 
 def _extent(values: Iterable[Any]) -> tuple[int, int]:
@@ -179,6 +194,8 @@ class Spec:
     budget: dict[str, LimitOption] = field(default_factory=dict)
     #: What it was read from, without variables.
     document: Node = field(init=False, compare=False, repr=False, default=Node({}, Position("", 0, 0)))
+    #: What is allowed in it and surely not meant, as far as its own text tells.
+    warnings: tuple[Problem, ...] = field(init=False, compare=False, repr=False, default=())
 
     @cached_property
     def places(self) -> dict[str, Position]:

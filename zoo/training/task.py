@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class Terminals(NamedTuple):
-    """The shapes (without batch) between which a task puts a network, and what it is called with beside its input."""
+    """The shapes (without batch) between which a task puts a network, and what it is called with beside its input.
+
+    `heads`: named outputs that the network may give, in this order, in place of one value of shape `output`.
+    """
 
     input: Shape
     output: Shape
     conditions: tuple[Condition, ...] = ()
+    heads: tuple[tuple[str, Shape], ...] = ()
 
 
 class Batch(NamedTuple):

@@ -1,0 +1,363 @@
+"""From layers to a graph: each layer adds its steps to a flow, which knows the value that passes, and all names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zoo.errors import Position, ShapeError, closest, listing
+from zoo.network.graph import Graph, Step, Value, operations, size
+from zoo.network.layer import Condition, Cost, Layer, Shape, elements
+from zoo.network.operations import CALLS, Join, Operator
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_VALUES = 2**63  # in a tensor; torch counts no further
+MOST_STEPS = 50_000  # of one network, those of parts that are alike counted once
+
+
+class Composite(Layer):
+    """Base of the layers that hold layers: it only says how they are wired; all else follows from the graph."""
+
+    #: Whether names that are given inside mean nothing outside, as those of a block.
+    scope: ClassVar[bool] = False
+    #: What it is called with beside its input, where it is a whole network.
+    conditions: tuple[Condition, ...] = ()
+
+    def wire(self, flow: Flow, /) -> None:
+        """Add what is inside to a graph."""
+        raise NotImplementedError
+
+    def inside(self) -> Iterable[Layer]:
+        """Return the layers inside."""
+        return ()
+
+    def lower_into(self, flow: Flow, name: str) -> None:
+        if names_of(self):
+            flow.inline(self, name)
+        else:
+            flow.part(self, name)
+
+    def shape(self, input: Shape, /) -> Shape:
+        return self.graph(input).output
+
+    def cost(self, input: Shape, /) -> Cost:
+        return self.graph(input).cost
+
+    def weights(self, input: Shape, /) -> dict[str, Shape]:
+        found: dict[str, Shape] = {}
+        for one in operations(self.graph(input))[0]:
+            if one.cost.parameters and not one.again:
+                prefix = f"{one.path}." if one.path else ""
+                found |= {f"{prefix}{name}": tuple(shape) for name, shape in _weights(one.layer, one.shapes).items()}
+        return found
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo.network.modules import build
+
+        return build(self.graph(input))
+
+    def graph(self, input: Shape, /) -> Graph:
+        """Return the graph of the layer by itself, found once for an input.
+
+        Raises ShapeError where a layer inside cannot take what reaches it, a name has no value, or a condition is not
+        used.
+        """
+        known: dict[Shape, Graph] = self.__dict__.setdefault("_known_graphs", {})
+        input = tuple(input)
+        if input not in known:
+            flow = Flow([Value("input", input), *(Value(one.name, ()) for one in self.conditions)], layer=self)
+            self.wire(flow)
+            unread = [one.name for one in self.conditions if one.name in flow.unread]
+            if unread:
+                told, own = " and ".join(unread), self.label == "layers"
+                wanted = f"`from: {unread[0]}` among them" if own else "an architecture that takes conditions"
+                raise ShapeError(
+                    f"this task calls the network with {told} beside its input, which {self.label} does not take; "
+                    f"wanted {wanted}"
+                )
+            known[input] = flow.finish()
+        return known[input]
+
+
+class Flow:
+    """A graph as it grows, and the value that the next layer takes.
+
+    With `again`, all weights but those of norms are those of an earlier round.
+    """
+
+    def __init__(self, inputs: list[Value], *, layer: Layer, parent: Flow | None = None, again: bool = False) -> None:
+        self.graph = Graph(inputs)
+        self.value = ~0
+        self.parent = parent
+        self.again = again
+        self._layer = layer
+        self._prefix = ""
+        self._values: dict[str, int] = {}
+        for index, one in enumerate(inputs):
+            if one.name:
+                self._values[one.name] = ~index
+        self._unread: dict[str, Position | None] = dict.fromkeys(self._values)
+        self._given: set[str] = set()  # names that layers of this flow gave
+        self._weights: dict[str, Layer] = {}
+        self._room: list[int] = [MOST_STEPS] if parent is None else parent._room
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the value that the next layer takes."""
+        return self.graph.shape_of(self.value)
+
+    def run(self, name: str, layer: Layer) -> None:
+        """Add a layer to the value that runs through; what is wrong in it is told from there."""
+        try:
+            layer.lower_into(self, name)
+        except ShapeError as error:
+            raise error.inside(name, layer.at, layer.label if layer.block else "") from None
+
+    def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
+        """Add a layer that is one operation, on the value that runs through unless others are named."""
+        read = (self.value,) if inputs is None else tuple(inputs)
+        output, cost, given, taken = figures(layer, tuple([self.graph.shape_of(value) for value in read]))
+        again = ""
+        if self.again and not layer.normalizes and cost.tensors:
+            cost, again = _weightless(cost), "*"
+        name = "" if isinstance(layer, Operator) else self._prefix + name
+        self._add(Step(layer, read, output, cost, name, None, again, given, taken))
+
+    def part(self, layer: Composite, name: str, again: str = "") -> None:
+        """Add a layer that holds layers as a graph of its own. `again`: the step whose weights it uses."""
+        shape = self.shape
+        known: dict[Any, list[Graph]] = layer.__dict__.setdefault("_known_parts", {})
+        found = known.setdefault((shape, self.again), [])
+        for part in found:
+            inputs = self._around(part)
+            if inputs is not None:
+                break
+        else:
+            flow = Flow([Value("", shape)], layer=layer, parent=self, again=self.again)
+            layer.wire(flow)
+            part = flow.finish()
+            found.append(part)
+            inputs = self._around(part)
+            assert inputs is not None
+        cost = _weightless(part.counts) if again else part.counts
+        output = part.output
+        step = Step(layer, inputs, output, cost, self._prefix + name, part, again, size(output), size(shape))
+        self._add(step)
+
+    def inline(self, layer: Composite, name: str) -> None:
+        """Add what a layer holds to this very graph, so that the names which it gives hold here."""
+        before, self._prefix = self._prefix, f"{self._prefix}{name}."
+        layer.wire(self)
+        self._prefix = before
+
+    def join(self, join: Join, values: Sequence[int], told: Sequence[str]) -> None:
+        """Join values, two at a time unless it is a concatenation; `told` says what each is, for errors."""
+        shapes = [self.graph.shape_of(value) for value in values]
+        join.require(shapes, told)
+        first, *rest = values
+        if join.kind == "concat" and rest:
+            self.operation(join, "", values)
+            return
+        self.value = first
+        for value in rest:
+            self.operation(join, "", (self.value, value))
+
+    def each(self, paths: Iterable[tuple[str, Layer]]) -> list[int]:
+        """Add several layers to one value and return what they give; what is wrong in any is told at once."""
+        start, values, errors = self.value, [], []
+        for name, layer in paths:
+            self.value = start
+            try:
+                self.run(name, layer)
+            except ShapeError as error:
+                errors.append(error)
+            values.append(self.value)
+        if errors:
+            raise errors[0].beside(errors[1:])
+        return values
+
+    def name(self, name: str, at: Position | None) -> None:
+        """Give the value that runs through a name."""
+        own = () if self.parent else [one.name for one in self.graph.inputs]
+        self._require_new(name, (*self._given, *own), "value")
+        self._given.add(name)
+        self._values[name] = self.value
+        self._unread[name] = at
+        self.graph.names.setdefault(self.value, name)
+
+    def read(self, name: str) -> int:
+        """Return the value of a name, of this graph or from around it. Raises ShapeError when there is none."""
+        found = self._find(name)
+        if found is None:
+            raise ShapeError(self._unknown(name, "value", self._visible()))
+        return found
+
+    def output(self, name: str) -> None:
+        """Let the network give the value that runs through under a name as well."""
+        if self.parent is not None:
+            raise ShapeError("output stands inside a block or a repeat; wanted it among the network's own layers")
+        if name in self.graph.output_names:
+            raise ShapeError(f"the output {name!r} is given twice; wanted another name")
+        self.graph.outputs += (self.value,)
+        self.graph.output_names += (name,)
+
+    def weights(self, name: str, layer: Layer | None) -> None:
+        """Add a layer whose weights bear a name, or, without one, that which bore the name with the same weights."""
+        if layer is not None:
+            self._require_new(name, (*self._weights, *CALLS), "layer or operation")
+            self._named(layer, name)
+            self._weights[name] = layer
+            return
+        owner = self._owner(name)
+        if owner is None:
+            raise ShapeError(self._unknown(name, "layer", self._visible_weights()))
+        layer = owner._weights[name]
+        if owner is not self:
+            self.graph.weights[name] = layer
+        self._named(layer, name)
+        self._reuse(name)
+
+    def finish(self) -> Graph:
+        """Return the graph, complete. Raises ShapeError when a name was never used."""
+        self.graph.outputs = (self.value, *self.graph.outputs[1:])
+        errors = [
+            ShapeError(f"the value {name!r} is named, but nothing uses it; wanted it used, or no name", at=at)
+            for name, at in self._unread.items()
+            if name in self._given
+        ]
+        if errors:
+            raise errors[0].beside(errors[1:])
+        return self.graph
+
+    @property
+    def unread(self) -> list[str]:
+        """The names that no layer has used."""
+        return list(self._unread)
+
+    def _add(self, step: Step) -> None:
+        self._room[0] -= 1
+        if self._room[0] < 0:
+            raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
+        self.graph.steps.append(step)
+        self.value = len(self.graph.steps) - 1
+
+    def _around(self, part: Graph) -> tuple[int, ...] | None:
+        """Return the values that a part takes where it stands now; None when the names here mean something else."""
+        if len(part.inputs) == 1 and not part.weights:
+            return (self.value,)
+        if any(self._shape_of(one.name) != one.shape for one in part.inputs[1:]):
+            return None
+        for name, layer in part.weights.items():
+            owner = self._owner(name)
+            if owner is None or owner._weights[name] is not layer:
+                return None
+            if owner is not self:
+                self.graph.weights[name] = layer
+        return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
+
+    def _shape_of(self, name: str) -> Shape | None:
+        """Return the shape of a named value, without taking it into this graph."""
+        if name in self._values:
+            return self.graph.shape_of(self._values[name])
+        return self.parent._shape_of(name) if self.parent else None
+
+    def _find(self, name: str) -> int | None:
+        if name not in self._values:
+            if self.parent is None:
+                return None
+            outer = self.parent._find(name)
+            if outer is None:
+                return None
+            self._values[name] = ~len(self.graph.inputs)
+            self.graph.inputs.append(Value(name, self.parent.graph.shape_of(outer)))
+        self._unread.pop(name, None)
+        return self._values[name]
+
+    def _owner(self, name: str) -> Flow | None:
+        """Return the flow in which weights got a name, this one or one around it."""
+        flow: Flow | None = self
+        while flow is not None and name not in flow._weights:
+            flow = flow.parent
+        return flow
+
+    def _named(self, layer: Layer, name: str) -> None:
+        """Add a layer whose module goes by a name of its own; the names inside it stay there."""
+        before, self._prefix = self._prefix, ""
+        try:
+            if isinstance(layer, Composite):
+                self.part(layer, name)
+            else:
+                layer.lower_into(self, name)
+        except ShapeError as error:
+            raise error.inside(name, layer.at, layer.label if layer.block else "") from None
+        self._prefix = before
+
+    def _reuse(self, name: str) -> None:
+        """Let the last step use the weights of that name."""
+        step = self.graph.steps[-1]
+        shape = self.graph.shape_of(step.inputs[0])
+        for first in self.graph.steps[:-1]:
+            if first.name == name and not first.again and first.cost[:3] != step.cost[:3]:
+                made = self.graph.shape_of(first.inputs[0])
+                raise ShapeError(f"the weights {name!r} were made for {made}, and do not fit {shape}")
+        self.graph.steps[-1] = step._replace(cost=_weightless(step.cost), again=name)
+
+    def _require_new(self, name: str, known: Iterable[str], what: str) -> None:
+        if name in known:
+            raise ShapeError(f"a {what} is already called {name!r}; wanted another name")
+
+    def _unknown(self, name: str, what: str, known: list[str]) -> str:
+        flow: Flow | None = self
+        while flow is not None:
+            given = f"weights {name}" if what == "layer" else name
+            if given in names_of(flow._layer, outermost=True):
+                return f"the {what} {name!r} gets its name only later; wanted one that is named before"
+            flow = flow.parent
+        told = f"wanted one of {listing(known)}" if known else f"no {what} has a name here"
+        near = closest(name, known)
+        return f"no {what} is called {name!r}; {told}" + (f"; {near}" if near else "")
+
+    def _visible(self) -> list[str]:
+        return [*self._values, *(self.parent._visible() if self.parent else ())]
+
+    def _visible_weights(self) -> list[str]:
+        return [*self._weights, *(self.parent._visible_weights() if self.parent else ())]
+
+
+def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, int]:
+    """Return an operation's output shape, its cost, and the sizes of what it gives and of all that it reads; found once
+    for a layer and shapes.
+    """
+    known: dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]] = layer.__dict__.setdefault("_known_figures", {})
+    found = known.get(shapes)
+    if found is None:
+        output = tuple(layer.shape(*shapes))
+        if elements(output) > MOST_VALUES:
+            raise ShapeError(f"{layer.label} gives more than 2**63 values for one input")
+        found = known[shapes] = output, layer.cost(*shapes), size(output), sum(map(size, shapes))
+    return found
+
+
+def _weights(layer: Layer, shapes: tuple[Shape, ...]) -> Mapping[str, Shape]:
+    if len(shapes) == 1 or type(layer).weights is not Layer.weights:
+        return layer.weights(*shapes)
+    from zoo.network.measure import weights
+
+    return weights(lambda: layer.module(*shapes))
+
+
+def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
+    """Return the names that a layer gives to what is around it, or, of the outermost, to what is inside."""
+    if not isinstance(layer, Composite) or (layer.scope and not outermost):
+        return frozenset(getattr(layer, "gives", ()))
+    key = "_known_names" if not outermost else "_known_inner_names"
+    known: frozenset[str] | None = layer.__dict__.get(key)
+    if known is None:
+        known = layer.__dict__[key] = frozenset().union(*map(names_of, layer.inside()))
+    return known
+
+
+def _weightless(cost: Cost) -> Cost:
+    return cost._replace(parameters=0, buffers=0, tensors=0)
