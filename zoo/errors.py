@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -110,7 +111,7 @@ class Interrupted(ZooError):
 
     def __init__(self, message: str, signal_name: str = "SIGINT") -> None:
         super().__init__(message)
-        self.exit_code = 143 if signal_name == "SIGTERM" else 130
+        self.exit_code = 128 + signal.Signals[signal_name]
 
 
 class BudgetError(ZooError):

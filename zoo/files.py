@@ -10,10 +10,13 @@ import json
 import math
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+PART = ".part"  # ends the name of what is not whole yet
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -37,7 +40,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name may be as long as the system allows; the temporary one is beside it, and not longer.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PART)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -46,11 +49,23 @@ def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file or folder is one that was to be renamed when it was whole."""
+    return path.name.startswith(".") and path.name.endswith(PART)
+
+
+def clear_leftovers(*folders: Path, but: Path | None = None) -> None:
+    """Remove from these folders what writers that were killed left behind. The caller holds the folders' lock."""
+    for folder in folders:
+        for path in (one for one in folder.iterdir() if is_leftover(one) and one != but) if folder.is_dir() else ():
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,7 +110,8 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that what was renamed in a folder stays so when the power fails."""
     # Windows cannot open a folder; there the rename alone has to do.
     with contextlib.suppress(OSError, AttributeError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

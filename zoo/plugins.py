@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import isroutine
@@ -66,10 +66,14 @@ class Plugin:
 
 @dataclass
 class Installed:
-    """All plugins of this environment and the registry of the sound ones."""
+    """All plugins of this environment and the registry of the sound ones.
+
+    `clashes` say which of their names were another plugin's already.
+    """
 
     plugins: list[Plugin]
     registry: Registry
+    clashes: list[str] = field(default_factory=list)
 
     @property
     def broken(self) -> list[Plugin]:
@@ -80,61 +84,72 @@ class Installed:
         return [folder for plugin in self.plugins for folder in plugin.specs]
 
     def commands(self) -> dict[str, tuple[click.Command, Provider]]:
-        """Return the plugins' commands by name, with their providers."""
+        """Return the plugins' commands by name, with their providers; of two of one name the first."""
         found: dict[str, tuple[click.Command, Provider]] = {}
         for plugin in self.plugins:
             for command in plugin.commands:
-                name = getattr(command, "name", None) or repr(command)
-                if name in found:
-                    raise PluginError(
-                        f"command {name!r} comes from plugin {plugin.provider} and from plugin {found[name][1]}; "
-                        "uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name"
-                    )
-                found[name] = (command, plugin.provider)
+                found.setdefault(getattr(command, "name", None) or repr(command), (command, plugin.provider))
         return found
 
 
 def discover(points: Iterable[EntryPoint] | None = None) -> list[Plugin]:
-    """Load every plugin that is installed and selected, in the order of their names.
+    """Load every plugin that is installed and selected: Zoo's own, then others, in the order of their names.
 
     `ZOO_PLUGINS=name,name` selects. A plugin that fails is returned with its error and offers nothing.
     """
-    found = sorted(entry_points(group=GROUP) if points is None else points, key=lambda point: point.name)
+    # Many plugins come in one package, whose metadata is parsed anew by each question for its name or version.
+    package = cache(_package)
+
+    def order(point: EntryPoint) -> tuple[bool, str]:
+        # What Zoo ships comes first, so that no plugin takes the place of a name that specs know.
+        return point.dist is None or package(point.dist)[0] != GROUP, point.name
+
+    found = sorted(entry_points(group=GROUP) if points is None else points, key=order)
     wanted = {name.strip() for name in os.environ.get("ZOO_PLUGINS", "").split(",") if name.strip()}
     unknown = wanted - {point.name for point in found}
     if unknown:
         known = ", ".join(point.name for point in found)
         raise PluginError(f"ZOO_PLUGINS names {', '.join(sorted(unknown))}; installed are: {known or 'none'}")
-    # Many plugins come in one package, whose metadata is parsed anew by each question for its name or version.
-    package = cache(_package)
     # What a plugin prints is no result of ours, and would spoil a JSON document.
     with redirect_stdout(sys.stderr):
         return [_load(point, package) for point in found if not wanted or point.name in wanted]
 
 
 def assemble(plugins: list[Plugin]) -> Installed:
-    """Return the registry of the sound plugins. Raises PluginError when two of them claim one name.
+    """Return the registry of the sound plugins.
 
-    With `ZOO_STRICT_PLUGINS=1` a broken plugin is an error too.
+    A component whose name is another plugin's already is known as `plugin:name` alone. With `ZOO_STRICT_PLUGINS=1` that
+    is a PluginError, and so is a broken plugin.
     """
-    broken = [plugin for plugin in plugins if plugin.error]
-    if broken and os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0"):
-        raise PluginError("\n".join(f"plugin {plugin.provider}: {plugin.error}" for plugin in broken))
-    registry = Registry()
+    registry, clashes = Registry(), []
+    commands: dict[str, Provider] = {}
     for plugin in plugins:
         for component in plugin.components:
+            if taken := registry.taken(component, plugin.provider):
+                component = replace(component, name=f"{plugin.provider.plugin}:{component.name}")
+                clashes.append(f"{taken}; it is known as {component.name!r} here")
             registry.add(component, plugin.provider)
-    return Installed(plugins, registry)
+        for name in (getattr(one, "name", None) or repr(one) for one in plugin.commands):
+            if name in commands:
+                clashes.append(
+                    f"command {name!r} of plugin {plugin.provider} is already that of plugin {commands[name]}; "
+                    "it is left out; choose plugins with ZOO_PLUGINS=name,name"
+                )
+            commands.setdefault(name, plugin.provider)
+    wrong = [f"plugin {plugin.provider}: {plugin.error}" for plugin in plugins if plugin.error] + clashes
+    if wrong and os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0"):
+        raise PluginError("\n".join(wrong))
+    return Installed(plugins, registry, clashes)
 
 
 @lru_cache(maxsize=1)
 def installed() -> Installed:
-    """Return the plugins of this environment; a broken one is named once on stderr."""
-    plugins = discover()
-    for plugin in plugins:
-        if plugin.error:
-            print(visible(f"warning: plugin {plugin.provider} was dropped: {plugin.error}"), file=sys.stderr)
-    return assemble(plugins)
+    """Return the plugins of this environment; a broken one, and a name that two claim, is told once on stderr."""
+    found = assemble(discover())
+    dropped = [f"plugin {plugin.provider} was dropped: {plugin.error}" for plugin in found.broken]
+    for text in (*dropped, *found.clashes):
+        print(visible(f"warning: {text}"), file=sys.stderr)
+    return found
 
 
 def _package(distribution: Distribution) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from zoo.errors import PluginError, closest, listing
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+FULL_NAME = re.compile(r"([A-Za-z0-9_.-]+:)?[a-z][a-z0-9_]*\Z")  # with the plugin, where the name alone is another's
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 
 #: What each kind of component is for. Kinds of one family share their names: a `layers` list can use any of them.
@@ -52,7 +53,7 @@ class Component:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PluginError(f"{self.name}: unknown kind {self.kind!r}; wanted one of {', '.join(KINDS)}")
-        if not NAME.match(self.name):
+        if not FULL_NAME.match(self.name):
             raise PluginError(
                 f"{self.kind} {self.name!r}: a name is lower case, with digits and underscores after the first letter"
             )
@@ -103,15 +104,20 @@ class Registry:
 
     def add(self, component: Component, provider: Provider) -> None:
         """Register `component`. Raises PluginError when its name is taken in its kind or family of kinds."""
-        for kind in LAYER_FAMILY if component.kind in LAYER_FAMILY else (component.kind,):
-            if (kind, component.name) in self._components:
-                raise PluginError(
-                    f"{component.kind} {component.name!r} of plugin {provider} is already the {kind} "
-                    f"{component.name!r} of plugin {self._providers[kind, component.name]}; "
-                    "uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name"
-                )
+        if taken := self.taken(component, provider):
+            raise PluginError(f"{taken}; uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name")
         self._components[component.kind, component.name] = component
         self._providers[component.kind, component.name] = provider
+
+    def taken(self, component: Component, provider: Provider) -> str:
+        """Say who has the name of a component already; nothing where nobody has."""
+        for kind in LAYER_FAMILY if component.kind in LAYER_FAMILY else (component.kind,):
+            if (kind, component.name) in self._components:
+                return (
+                    f"{component.kind} {component.name!r} of plugin {provider} is already the {kind} "
+                    f"{component.name!r} of plugin {self._providers[kind, component.name]}"
+                )
+        return ""
 
     def find(self, kinds: Iterable[str], name: str) -> Component | None:
         """Return the component called `name` of one of `kinds`, or None."""

@@ -172,15 +172,18 @@ def test_plugins_are_listed_and_a_broken_one_with_its_reason(zoo_command: Zoo, s
     assert ["sick", "zoo-sick", "1.0", broken] in lines
 
 
-def test_plugins_that_claim_one_name_are_both_listed_then_refused(zoo_command: Zoo, site: Path, sharp: None) -> None:
+def test_plugins_that_claim_one_name_are_both_listed_and_told(zoo_command: Zoo, site: Path, sharp: None) -> None:
     (site / "again_zoo.py").write_text(PLUGIN)
     write_distribution(site, "zoo-again", "1.0", {"again": "again_zoo"})
     code, out, err = zoo_command("plugins")
-    assert code == 4
+    assert code == 0
     assert "zoo-again 1.0" in out and "zoo-sharp 0.3" in out
-    assert err.startswith(
-        "error: tracker 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the tracker 'sharpness'"
+    told = (
+        "warning: tracker 'sharpness' of plugin sharp (zoo-sharp 0.3) is already the tracker 'sharpness' of plugin again "
+        "(zoo-again 1.0); it is known as 'sharp:sharpness' here"
     )
+    assert told in " ".join(err.split())
+    assert "sharp:sharpness" in zoo_command("list", "trackers").out
 
 
 def test_plugins_as_json(zoo_command: Zoo, sharp: None) -> None:

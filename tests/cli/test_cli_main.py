@@ -349,11 +349,10 @@ def test_the_command_of_a_plugin_is_listed_with_its_provider_and_runs(zoo_comman
 def test_a_plugin_cannot_take_the_name_of_a_command(zoo_command: Zoo, site: Path) -> None:
     (site / "rude_zoo.py").write_text(GREET.replace("greet", "check"))
     write_distribution(site, "zoo-rude", "1.0", {"rude": "rude_zoo"})
-    message = (
-        "error: command 'check' of plugin rude (zoo-rude 1.0) has the name of a built-in command; "
-        "uninstall the plugin, or choose plugins with ZOO_PLUGINS=name,name\n"
-    )
-    assert zoo_command("--help") == (4, "", message)
+    warning = "warning: command 'check' of plugin rude (zoo-rude 1.0) has the name of a built-in one, and is left out\n"
+    code, out, err = zoo_command("--help")
+    assert (code, "[rude" in out) == (0, False)
+    assert err.endswith(warning)
     assert zoo_command("check", "quickstart").code == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from importlib.metadata import EntryPoint
@@ -113,14 +114,22 @@ def test_keyboard_interrupt_is_no_broken_plugin(load) -> None:  # type: ignore[n
         load(stopped="raise KeyboardInterrupt")
 
 
-def test_two_plugins_with_one_name_are_an_error_that_names_both(load) -> None:  # type: ignore[no-untyped-def]
-    plugins = load(sound=SOUND, other=SOUND)
-    with pytest.raises(PluginError) as caught:
-        assemble(list(plugins.values()))
-    assert str(caught.value) == (
+def test_of_two_plugins_with_one_name_the_later_is_known_by_its_plugins_name_too(
+    load,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugins = list(load(sound=SOUND, other=SOUND).values())
+    found = assemble(plugins)
+    told = (
         "activation 'bend' of plugin sound is already the activation 'bend' of plugin other; "
-        "uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name"
+        "it is known as 'sound:bend' here"
     )
+    assert found.clashes == [told]
+    assert found.registry.names("activation") == ["bend", "sound:bend"]
+    assert found.registry.provider(found.registry.get("activation", "bend")).plugin == "other"
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError, match=re.escape(told)):
+        assemble(plugins)
 
 
 def test_layers_activations_and_norms_share_their_names() -> None:

@@ -22,6 +22,7 @@ from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import verify
 from zoo.publishing.publish import publish
 from zoo.publishing.shelf import Entry, find
+from zoo.spec import shipped
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
@@ -348,10 +349,22 @@ def test_a_name_that_is_nothing_names_the_closest_entry(published: Entry, builde
         find("tinny", builder.registry)
 
 
-def test_two_entries_of_one_name_are_an_error(published: Entry, builder: Builder) -> None:
+def test_of_two_entries_of_one_name_the_own_one_is_left_out(
+    published: Entry, builder: Builder, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree("shelf", "plugin")
-    with pytest.raises(ShelfError, match="two entries are called 'tiny': plugin/tiny and shelf/tiny"):
-        find("tiny", builder.registry, [Path("plugin")])
+    found = find("tiny", builder.registry, [Path("plugin")])
+    assert isinstance(found, Entry) and found.folder == Path("plugin/tiny")
+    told = "warning: shelf/tiny: an entry called 'tiny' is there already, plugin/tiny; this one is left out\n"
+    assert capsys.readouterr().err == told
+
+
+def test_what_a_killed_publication_left_is_no_entry(published: Entry, stock: Path, builder: Builder) -> None:
+    left = Path("shelf/.x1.part")
+    shutil.copytree("shelf/tiny", left / "other")
+    assert "other" not in shipped.entries()
+    publish([Path("seed-1")], builder, name="third")
+    assert not left.exists()
 
 
 def test_entries_of_a_plugin_are_found(published: Entry, builder: Builder) -> None:

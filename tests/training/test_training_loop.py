@@ -70,6 +70,27 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(run: Callable[...,
     assert_equal(last_tensors(straight), last_tensors(run("killed")))
 
 
+def test_a_lost_terminal_saves_unless_hang_ups_are_ignored(run: Callable[..., Run]) -> None:
+    with pytest.raises(Interrupted, match="stopped by SIGHUP at step 3") as caught:
+        run("lost", SignalAt(3, signal.SIGHUP))
+    assert caught.value.exit_code == 129
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert run("lost", SignalAt(5, signal.SIGHUP)).result()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_beginning_that_was_cut_off_is_begun_again(run: Callable[..., Run], tmp_path: Path) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for name in ("run.json", "test-looks.json", ".lock", ".spec.yaml.x1.part"):
+        (folder / name).write_text("{")
+    assert run("cut").result()["steps"] == 12
+    assert_equal(last_tensors(run("straight")), last_tensors(run("cut")))
+    assert not (folder / ".spec.yaml.x1.part").exists()
+
+
 def test_sigterm_saves_and_exits_with_its_own_code(run: Callable[..., Run]) -> None:
     with pytest.raises(Interrupted) as caught:
         run(reporter=SignalAt(3, signal.SIGTERM))

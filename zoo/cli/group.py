@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from zoo.errors import PluginError, closest
+from zoo.errors import closest
 from zoo.plugins import installed
 from zoo.registry import Provider
 from zoo.text import visible
@@ -91,17 +91,16 @@ class PluginGroup(Group):
     def added(self) -> dict[str, tuple[click.Command, Provider]]:
         """Return the commands of plugins with their providers; what is no command is left out with a warning.
 
-        Raises PluginError when one of them has the name of a built-in command.
+        So is one that has the name of a built-in command.
         """
         found = {}
         for name, (command, provider) in installed().commands().items():
             if name in self.lazy:
-                raise PluginError(
-                    f"command {name!r} of plugin {provider} has the name of a built-in command; "
-                    "uninstall the plugin, or choose plugins with ZOO_PLUGINS=name,name"
-                )
-            if isinstance(command, click.Command):
+                wrong = f"command {name!r} of plugin {provider} has the name of a built-in one, and is left out"
+            elif isinstance(command, click.Command):
                 found[name] = (command, provider)
+                continue
             else:
-                print(visible(f"warning: plugin {provider} offers {command!r}, which is no command"), file=sys.stderr)
+                wrong = f"plugin {provider} offers {command!r}, which is no command"
+            print(visible(f"warning: {wrong}"), file=sys.stderr)
         return found

@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
 from safetensors.torch import save_file
 
 from zoo.builder import Builder
 from zoo.data.dataset import Dataset
 from zoo.errors import DataError, RunError, ShelfError
 from zoo.evaluation.trained import Trained
-from zoo.files import json_text, write_atomically, write_text
+from zoo.files import PART, clear_leftovers, json_text, sync_folder, write_atomically, write_text
 from zoo.publishing.card import card
 from zoo.publishing.certificate import (
     WEIGHTS,
@@ -36,7 +37,7 @@ from zoo.publishing.shelf import Entry
 from zoo.publishing.spot_check import spot_check
 from zoo.spec import shipped
 from zoo.spec.schema import SPEC_NAME
-from zoo.training.run import now
+from zoo.training.run import LOCK, now
 from zoo.training.task import GenerativeTask
 
 CARD = "README.md"
@@ -70,11 +71,14 @@ def publish(
     _require_free(name, to, known)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=to, prefix=".publishing-") as temporary:
+        with FileLock(to / LOCK), tempfile.TemporaryDirectory(dir=to, prefix=".", suffix=PART) as temporary:
+            clear_leftovers(to, but=Path(temporary))
             made = Path(temporary) / name
             made.mkdir()
             _fill(made, runs, builder, name, notes)
+            _require_free(name, to, known)
             made.rename(to / name)
+            sync_folder(to)
     except OSError as error:
         raise ShelfError(
             f"{to / name}: it cannot be written ({error.strerror or error}); name another folder with --to"

@@ -6,11 +6,10 @@ import re
 from dataclasses import replace
 
 from zoo.errors import Position, SpecError
+from zoo.registry import FULL_NAME
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, kind
 from zoo.spec.merge import Path, component, is_component_place, merge
 from zoo.spec.reader import read_text
-
-_COMPONENT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def override(document: Node, text: str) -> Node:
@@ -71,7 +70,7 @@ def _entered(node: Node, path: Path, key: str) -> dict[str, Node]:
     """Return the entries of `node` as `key` steps into it; a component of another name gives way to `key`."""
     if node.value is None:
         return {}
-    is_name = isinstance(node.value, str) and _COMPONENT_NAME.fullmatch(node.value)
+    is_name = isinstance(node.value, str) and FULL_NAME.match(node.value)
     if (is_name or is_component_place(path)) and (found := component(node)):
         name, options = found
         return {key: options} if name == key else {}

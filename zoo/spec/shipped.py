@@ -7,10 +7,12 @@ to be trained has that name.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
-from zoo.errors import Problem, ShelfError, SpecError
+from zoo.text import visible
 
 _PACKAGE = Path(__file__).parent.parent
 #: Inside a wheel the specs lie in the package; in a checkout they lie beside it.
@@ -43,30 +45,39 @@ def spec_files(folder: Path) -> Iterator[Path]:
 
 
 def names(extra: Iterable[Path] = ()) -> dict[str, Path]:
-    """Return every shipped spec's file by its name. Raises SpecError when two files have one name."""
+    """Return every shipped spec's file by its name; of two of one name the first."""
     extra = list(extra)
     paths = (path for folder in folders(extra) for path in spec_files(folder))
-    found = _by_stem("specs", (path for path in paths if not is_entry(path.parent)))
+    found = _by_stem("spec", (path for path in paths if not is_entry(path.parent)))
     return {name: folder / SPEC for name, folder in entries(extra).items()} | found
 
 
 def challenges(extra: Iterable[Path] = ()) -> dict[str, Path]:
-    """Return every shipped challenge's file by its name. Raises SpecError when two files have one name."""
-    return _by_stem("challenges", (path for folder in folders(extra) for path in _documents(folder / CHALLENGES)))
+    """Return every shipped challenge's file by its name; of two of one name the first."""
+    return _by_stem("challenge", (path for folder in folders(extra) for path in _documents(folder / CHALLENGES)))
 
 
 def entries(extra: Iterable[Path] = ()) -> dict[str, Path]:
-    """Return every published entry's folder by its name. Raises ShelfError when two have one name."""
+    """Return every published entry's folder by its name; of two of one name the first: what ships, then others'."""
     found: dict[str, Path] = {}
     for folder in folders((*extra, OWN_SHELF)):
         for path in sorted(folder.rglob(CERTIFICATE)):
-            if path.parent.name in found:
-                raise ShelfError(
-                    f"two entries are called {path.parent.name!r}: {found[path.parent.name]} and {path.parent}; "
-                    "rename or remove one of them"
-                )
-            found[path.parent.name] = path.parent
+            name = path.parent.name
+            if hidden(path, folder) or found.setdefault(name, path.parent) == path.parent:
+                continue
+            _warn(f"{path.parent}: an entry called {name!r} is there already, {found[name]}; this one is left out")
     return found
+
+
+def hidden(path: Path, folder: Path) -> bool:
+    """Whether a part of `path` below `folder` begins with a dot, as what is not whole yet does."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+@cache
+def _warn(text: str) -> None:
+    """Say it once."""
+    print(visible(f"warning: {text}"), file=sys.stderr)
 
 
 def find(name: str, extra: Iterable[Path] = ()) -> Path | None:
@@ -75,15 +86,16 @@ def find(name: str, extra: Iterable[Path] = ()) -> Path | None:
 
 
 def _documents(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not hidden(path, folder) and path.is_file()
+    )
 
 
 def _by_stem(noun: str, paths: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in paths:
-        if path.stem in found:
-            raise SpecError(
-                [Problem(None, "", f"found two shipped {noun} called {path.stem!r}: {found[path.stem]} and {path}")]
-            )
-        found[path.stem] = path
+        if found.setdefault(path.stem, path) != path:
+            _warn(f"{path}: a {noun} called {path.stem!r} is there already, {found[path.stem]}; this one is left out")
     return found

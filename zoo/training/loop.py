@@ -53,7 +53,7 @@ def train(
     other_data: go on also where the data are not those that the run was begun on.
 
     Raises BudgetError when the spec breaks a limit, SpecError, DataError, RunError, TrainingError, and Interrupted
-    after Ctrl-C or SIGTERM, when the state has been saved.
+    after Ctrl-C, SIGTERM or SIGHUP, when the state has been saved.
     """
     report = check(spec, builder)
     if not report.kept:
@@ -362,7 +362,10 @@ def _known(value: Any) -> Any:
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], str]]:
-    """Turn Ctrl-C and SIGTERM into a wish that the loop reads between steps; a second Ctrl-C stops at once."""
+    """Turn Ctrl-C, SIGTERM and a lost terminal into a wish that the loop reads between steps.
+
+    A second Ctrl-C stops at once. A hang-up that the program was told to ignore, as `nohup` does, stays ignored.
+    """
     seen: list[str] = []
 
     def wish(number: int, frame: FrameType | None) -> None:
@@ -373,7 +376,11 @@ def stopping() -> Iterator[Callable[[], str]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: ""
         return
-    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        numbers.append(hang_up)
+    before = {number: signal.signal(number, wish) for number in numbers}
     try:
         yield lambda: seen[0] if seen else ""
     finally:

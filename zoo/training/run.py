@@ -21,7 +21,7 @@ import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
 from zoo.errors import RunError, ZooError, listing
-from zoo.files import json_text, write_text
+from zoo.files import clear_leftovers, is_leftover, json_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
 from zoo.spec.document import kind
@@ -32,10 +32,11 @@ from zoo.spec.writer import write_yaml
 from zoo.training import records
 
 FACTS = "run.json"
-LOCK = ".lock"  # left by a command that was killed before the run began, too
+LOCK = ".lock"
 LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
+BEGINNING = (LOCK, FACTS, LOOKS)  # all that a command leaves which is killed before the run has begun
 PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
 
 
@@ -131,7 +132,7 @@ class Run:
                     f"{run._changes(spec)}; choose another folder with --run, or delete this one"
                 )
             return run
-        if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
+        if folder.is_dir() and not all(path.name in BEGINNING or is_leftover(path) for path in folder.iterdir()):
             raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
         _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
         return run
@@ -255,6 +256,7 @@ class Run:
                 f"{self.folder}: another process is training in it; wait for it, or choose another --run"
             ) from None
         try:
+            clear_leftovers(self.folder, self.checkpoints, self.samples)
             yield
         finally:
             lock.release()

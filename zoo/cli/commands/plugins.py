@@ -17,7 +17,7 @@ from zoo.plugins import Plugin, assemble, discover
 def plugins(as_json: bool) -> None:
     """List the plugins and what they offer.
 
-    A broken one is listed with the reason. Two that claim one name are an error, once all are listed.
+    A broken one is listed with the reason; names that two claim are told below.
     """
     found = discover()
     if as_json:
@@ -32,7 +32,8 @@ def plugins(as_json: bool) -> None:
             for plugin in found
         ]
         Terminal().table(("plugin", "package", "it offers"), rows, fold=("it offers",), drop=("package",))
-    assemble(found)
+    for clash in assemble(found).clashes:
+        Terminal("status").line(f"warning: {clash}", style="yellow")
 
 
 def _data(plugin: Plugin) -> dict[str, Any]:
