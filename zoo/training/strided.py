@@ -28,7 +28,11 @@ from torch.overrides import TorchFunctionMode
 
 FEW = 8  # channels in a vector of AVX2
 #: Whose modules leave all convolutions to torch's.
-OWN = ("torch", "zoo", *(f"zoo_{name}" for name in "core torch images classifier gan dcgan diffusion features".split()))
+OWN = (
+    "torch",
+    "zoo",
+    *("zoo_core", "zoo_torch", "zoo_images", "zoo_classifier", "zoo_gan", "zoo_dcgan", "zoo_diffusion", "zoo_features"),
+)
 
 
 def without_strides(module: nn.Module) -> nn.Module:
