@@ -49,6 +49,9 @@ class Extractor:
         """The name with the beginning of the hash, for figures."""
         return f"{self.name}@{self.sha256[:8]}"
 
+    def admit(self, *, other_data: bool) -> None:
+        """Raise DataError where it was trained on a data set that is another one here, unless `other_data` is taken."""
+
     def features(self, images: Tensor, device: torch.device) -> Tensor:
         """Return the features (N, D) float32 on the CPU of images (N, C, H, W) uint8."""
         raise NotImplementedError
@@ -171,16 +174,18 @@ class ZooExtractor(Extractor):
     """
 
     of: Annotated[str, Field(min_length=1, description="A published classifier, or the folder or the spec of a run.")]
-    other_data: Annotated[bool, Field(description="Take it although its data set is another one here.")] = False
+    _other_data = False  # what a command allows; no option, since no figure depends on it
+
+    def admit(self, *, other_data: bool) -> None:
+        self._other_data = other_data
+        if not other_data:
+            self._trained.require_same_here()
 
     @cached_property
     def _trained(self) -> Trained:
         from zoo.api import load
 
-        trained = load(self.of, other_data=self.other_data)
-        if not self.other_data:
-            trained.require_same_here(f"{{zoo: {{of: {self.of}, other_data: true}}}}")
-        return trained
+        return load(self.of, other_data=self._other_data)
 
     @cached_property
     def _network(self) -> nn.Module:

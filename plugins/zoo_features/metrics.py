@@ -47,6 +47,7 @@ class FeatureMetric:
         **more: Any,
     ) -> Iterator[Measurement]:
         """Yield a measurement for each name that `compare` (real, generated, seed) returns."""
+        extractor.admit(other_data=evidence.other_data)
         real = evidence.real
         reference = content_hash(real)
         real_features = features_of(extractor, real, reference, evidence.device)

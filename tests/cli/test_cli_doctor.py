@@ -78,14 +78,14 @@ def test_a_broken_plugin_is_a_problem(zoo_command: Zoo, site: Path) -> None:
 
 
 def test_a_torchvision_for_another_torch_is_a_problem(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise RuntimeError("operator torchvision::nms does not exist")
+    def refuse(path: str) -> None:
+        raise OSError(f"{path}: undefined symbol: nms")
 
-    monkeypatch.setattr("torchvision.ops.nms", refuse)
+    monkeypatch.setattr("torch.ops.load_library", refuse)
     code, found = findings(zoo_command)
     assert code == 1
     assert "does not fit torch" in found["torchvision"].text
-    assert "operator torchvision::nms does not exist" in found["torchvision"].text
+    assert "undefined symbol: nms" in found["torchvision"].text
     assert found["torchvision"].advice.startswith("pip install torchvision==0.")
 
 

@@ -342,8 +342,14 @@ def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
 def test_an_alias_bomb_is_refused() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]" for old, new in pairwise("abcdefghi")]
-    message = "found more than 100,000 values, counted through aliases; wanted a small spec"
-    assert refusals("\n".join(lines)) == [f"5:36: {message}"]
+    message = "found more than 20,000 values, counted through aliases; wanted a small spec"
+    assert refusals("\n".join(lines)) == [f"5:8: {message}"]
+
+
+def test_a_megabyte_of_values_is_read_no_further_than_a_spec_is_long() -> None:
+    """Each takes some fifty microseconds."""
+    message = "found more than 20,000 values, counted through aliases; wanted a small spec"
+    assert refusals("a:\n" + "- 1\n" * 250_000) == [f"19999:3: {message}"]
 
 
 def test_levels_are_counted_through_aliases() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
+from importlib.metadata import distribution
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo.training.average import Average
 from zoo.training.devices import laid_out, place
-from zoo.training.strided import without_strides
+from zoo.training.strided import OWN, without_strides
 
 CPU = torch.device("cpu")
 MODULES: dict[str, tuple[int, Callable[[], nn.Module]]] = {
@@ -78,6 +79,58 @@ def test_subclasses_that_compute_by_themselves_are_reached() -> None:
     module = Standardised(6, 8, 1, 2)
     reference = copy.deepcopy(module).double()
     assert_right(place(module, CPU), reference, 6)
+
+
+class Functions(nn.Module):
+    """What a stranger writes: convolutions that are no modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(torch.randn(8, 6, 1, 1) for _ in range(4))
+        self.convolution = nn.Conv2d(6, 8, 1, 2)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        first, second, third, fourth = self.weights
+        input = nn.functional.conv2d(input, first, None, 2, padding=(1, 0))
+        input = nn.functional.conv_transpose2d(input, second, stride=(2, 1), output_padding=(1, 0))
+        input = torch.convolution(input, third, None, [2, 2], [0, 0], [1, 1], False, [0, 0], 1)
+        input = torch.convolution(input, fourth, None, [2, 2], [0, 0], [1, 1], True, [1, 1], 1)
+        return self.convolution(input)  # type: ignore[no-any-return]
+
+
+def strides_of(module: nn.Module, images: torch.Tensor) -> list[object]:
+    """Return the strides of the convolutions that come to the library in a backward pass."""
+    with torch.profiler.profile(record_shapes=True) as seen:
+        module(images).sum().backward()
+    return [one.concrete_inputs[4] for one in seen.events() if one.name == "aten::convolution_backward"]
+
+
+def test_functions_that_a_strangers_module_calls_are_rewritten() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(Functions())
+    reference, names = copy.deepcopy(module).double(), list(module.state_dict())
+    place(place(module, CPU), CPU)
+    assert list(module.state_dict()) == names
+    assert_right(module, reference, 6)
+    assert_right(copy.deepcopy(module), reference, 6)
+    assert strides_of(module, torch.randn(2, 6, 8, 8)) == [[1, 1]] * 5
+    kept = io.BytesIO()
+    torch.save(module, kept)
+    kept.seek(0)
+    assert_right(torch.load(kept, weights_only=False), reference, 6)
+    compiled: nn.Module = torch.compile(module, backend="aot_eager", fullgraph=True)  # type: ignore[assignment]
+    assert_right(compiled, reference, 6)
+
+
+def test_networks_of_known_modules_run_as_they_are() -> None:
+    module = nn.Sequential(nn.Conv2d(6, 8, 1, 2), nn.BatchNorm2d(8), nn.ReLU())
+    place(module, CPU)
+    assert not any("forward" in vars(one) for one in module.modules())
+
+
+def test_all_plugins_that_ship_are_known() -> None:
+    names = {one.module.partition(".")[0] for one in distribution("zoo").entry_points if one.group == "zoo"}
+    assert set(OWN) == {"torch", "zoo", *names}
 
 
 def test_averages_functional_calls_and_saved_modules_are_rewritten_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -46,9 +47,9 @@ def examine() -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _packages,
+        _arithmetic,  # before anything is computed here
         _torchvision,
         _cpu,
-        _arithmetic,
         _gpu,
         _compiler,
         _allocator,
@@ -84,9 +85,11 @@ def _torchvision() -> Iterator[Finding]:
     torch_version, vision_version = version("torch"), version("torchvision")
     try:
         import torch
-        from torchvision.ops import nms
 
-        nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
+        # Without torchvision itself, whose models load the compiler.
+        for library in _compiled("torchvision"):
+            torch.ops.load_library(str(library))
+        torch.ops.torchvision.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
     except Exception as error:
         wanted = fitting_torchvision(torch_version)
         yield Finding(
@@ -97,6 +100,13 @@ def _torchvision() -> Iterator[Finding]:
         )
     else:
         yield Finding("torchvision", "ok", f"{vision_version} fits torch {torch_version}")
+
+
+def _compiled(package: str) -> list[Path]:
+    """Return the libraries of operations that a package brings, without importing it."""
+    found = importlib.util.find_spec(package)
+    folders = found.submodule_search_locations if found else None
+    return [path for folder in folders or () for path in Path(folder).glob("_C*") if path.suffix in (".so", ".pyd")]
 
 
 def fitting_torchvision(torch_version: str) -> str:

@@ -47,11 +47,13 @@ def ladder(classes: int) -> Iterator[Damage]:
         yield Damage("duplicates", f"{share:.0%} copies", partial(repeated, share=share))
 
 
-def calibrate(metric: Metric, dataset: Dataset, count: int, device: torch.device) -> Iterator[dict[str, Any]]:
+def calibrate(
+    metric: Metric, dataset: Dataset, count: int, device: torch.device, *, other_data: bool = False
+) -> Iterator[dict[str, Any]]:
     """Yield a row for training images as they are, then one for each damage: its name, level, and figures.
 
-    `count` training images, the same share of each class, are held against all test images. Raises DataError when
-    there are fewer.
+    `count` training images, the same share of each class, are held against all test images. other_data: by
+    networks, too, whose data sets are other ones here. Raises DataError when there are fewer images.
     """
     chosen = np.arange(len(dataset.train.labels))
     if count < len(chosen):
@@ -62,7 +64,7 @@ def calibrate(metric: Metric, dataset: Dataset, count: int, device: torch.device
     whole = Damage("none", "training images", lambda images, labels: images)
     for damage in (whole, *ladder(dataset.info.classes)):
         damaged = damage.apply(images, labels)
-        found = metric(Evidence("test", real, partial(_first, damaged), device))
+        found = metric(Evidence("test", real, partial(_first, damaged), device, other_data=other_data))
         yield {"damage": damage.name, "level": damage.level, **{one.name: one.mean for one in found}}
 
 

@@ -57,13 +57,15 @@ class Evidence:
     """The images that a metric holds against each other: all real ones of a split, and any number of others.
 
     `real`: (N, C, H, W) uint8 on the CPU. `draw` returns the first so many others of a seed, in the same form.
-    `device`: the torch.device to compute on.
+    `device`: the torch.device to compute on. `other_data`: networks that judge are taken although the data sets
+    that they were trained on are other ones here.
     """
 
     split: str
     real: Tensor
     draw: Callable[[int, int], Tensor]
     device: Any
+    other_data: bool = field(default=False, kw_only=True)
     _drawn: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def generated(self, count: int, seed: int) -> Tensor:

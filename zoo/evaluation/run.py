@@ -73,7 +73,7 @@ def evaluate(trained: Trained, splits: Sequence[str], dataset: Dataset | None = 
         class_images[split] = np.bincount(labels, minlength=trained.info.classes).tolist()
         figures[split] = evaluate_networks(trained.task, trained.networks, held, trained.info)
         if spec.metrics:
-            evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device)
+            evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device, other_data=trained.other_data)
             found = [one for metric in spec.metrics for one in trained.builder.bind(metric)(evidence)]
             figures[split] |= {name: value for one in found for name, value in one.figures().items()}
             measured += found

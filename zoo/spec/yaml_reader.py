@@ -28,7 +28,7 @@ from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, kind, place, sh
 from zoo.spec.scalars import plain, string
 from zoo.spec.yaml_scanner import TabScanner
 
-NODE_LIMIT = 100_000
+NODE_LIMIT = 20_000  # which take a second to read; a spec has hundreds
 
 
 def read_yaml(text: str, name: str, last: str | None = None) -> Node:

@@ -1,19 +1,21 @@
 """Whether this machine computes rightly: outputs and gradients of every operation, as placed, against float64.
 
-The work is done by a process of its own (`python -m zoo.training.selfcheck`), for a library that computes wrongly may
-take its process with it. It says which operation it begins, so that one that kills it is known, and the next process
-goes on behind it.
+The work is done by processes of their own, for a library that computes wrongly may take its process with it. Each
+says which operation it begins, so that one that kills it is known, and the next process goes on behind it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from zoo.registry import Registry
 
 TOLERANCE = 1e-3  # of the norm; float32 stays below 1e-5, and a wrong gradient is above 0.01
-SECONDS = 300.0  # after which a process hangs; on a busy machine torch alone takes a minute to load
+SECONDS = 120.0  # without a word, after which a process hangs; on a busy machine torch alone takes a minute to load
 BATCH = 3
 #: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -114,26 +116,41 @@ class Examined:
 
 def examine() -> Examined:
     """Compute all operations in processes of their own, with one thread and with all."""
+    processes = _processes()
     # As the library has them: one process, which may end with the first that is wrong.
-    raw = _start("raw", 0)
+    raw = _Process(processes, "raw", 0)
     threads = tuple(sorted({1, _cores()}))
     names: set[str] = set()
     faults = []
-    for name, text in _results("placed", _start("placed", 0)):
+    for name, text in _results(processes, "placed"):
         names.add(name)
         faults += [Fault(name, text)] if text else []
-    faults += [Fault(name, text, avoided=True) for name, text in _results("", raw) if text]
+    faults += [Fault(name, text, avoided=True) for name, text in _results_of(raw) if text]
     return Examined(len(names), threads, tuple(faults))
 
 
-def _start(kind: str, first: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "zoo.training.selfcheck", kind, str(first)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment(),
-    )
+def _processes() -> BaseContext:
+    """Return how processes begin: with torch as this one loads it, since loading takes longer than all else.
+
+    That is only for a program that has not computed yet. Threads that torch has begun are not there in a fork, which
+    waits for them for ever.
+    """
+    if not sys.platform.startswith("linux") or "torch" in sys.modules:
+        return multiprocessing.get_context("spawn")
+    with _environment(WAITING):
+        import torch  # noqa: F401
+    return multiprocessing.get_context("fork")
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def environment() -> dict[str, str]:
@@ -142,28 +159,49 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(_cores())} | WAITING
 
 
-def _results(kind: str, process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
-    """Yield each operation of a process with what is wrong; where it dies, another goes on if it is of a `kind`."""
-    while True:
+class _Process:
+    """A process that computes from operation `first` on, and what it says: operation, its name, and what is wrong."""
+
+    def __init__(self, processes: BaseContext, kind: str, first: int) -> None:
+        self.said, saying = processes.Pipe(duplex=False)
+        self.process: BaseProcess = processes.Process(target=main, args=(saying, kind, first))  # type: ignore[attr-defined]
+        with _environment(environment()):
+            self.process.start()
+        saying.close()
+
+    def words(self) -> Iterator[tuple[int, str, str | None]]:
+        """Yield all that it says; at last, if it dies, with the name `""` how."""
         try:
-            out, _ = process.communicate(timeout=SECONDS)
-            end = _death(process.returncode)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, _ = process.communicate()
-            end = f"hangs (nothing came in {SECONDS:.0f} seconds)"
-        index, begun = 0, ""
-        for line in out.splitlines():
-            index, name, text = json.loads(line)
-            begun = name if text is None else ""
-            if text is not None:
-                yield name, text
-        if not end:
-            return
-        yield begun or "the beginning", end
-        if not kind or not begun:
-            return
-        process = _start(kind, index + 1)
+            while self.said.poll(SECONDS):
+                yield self.said.recv()
+            self.process.kill()
+            yield -1, "", f"hangs (nothing came in {SECONDS:.0f} seconds)"
+        except EOFError:
+            self.process.join()
+            if end := _death(self.process.exitcode or 0):
+                yield -1, "", end
+
+
+def _results(processes: BaseContext, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield each operation with what is wrong; where a process dies, another goes on behind it."""
+    first: int | None = 0
+    while first is not None:
+        process = _Process(processes, kind, first)
+        first = yield from _results_of(process)
+
+
+def _results_of(process: _Process) -> Generator[tuple[str, str], None, int | None]:
+    """Yield each operation of a process with what is wrong; return the one behind its death, if it died in one."""
+    index, begun = 0, ""
+    for at, name, text in process.words():
+        if text is None:
+            index, begun = at, name
+        else:
+            yield name or begun or "the beginning", text
+            if not name:
+                return index + 1 if begun else None
+            begun = ""
+    return None
 
 
 def _death(code: int) -> str:
@@ -253,42 +291,38 @@ def _random(module: nn.Module, images: Tensor) -> bool:
     return not torch.equal(first, second)
 
 
-def main(kind: str, first: int) -> None:
-    """Compute from operation `first` on; write [index, name, null] before each and [index, name, fault] after it."""
+def main(saying: Connection, kind: str, first: int) -> None:
+    """Compute from operation `first` on; say (index, name, None) before each and (index, name, fault) after it."""
     import torch
 
     from zoo.builder import Builder
     from zoo.plugins import installed
 
+    # What a library says while it dies is no word to the user.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     registry = installed().registry
     builder = Builder(registry)
     if kind == "raw":
         torch.set_num_threads(1)
         for index, (shape, item) in enumerate(AVOIDED):
-            _report(index, Operation(_words(item), builder.layer(item), shape), placed=False, times=RAW_TIMES)
+            operation = Operation(_words(item), builder.layer(item), shape)
+            _report(saying, index, operation, placed=False, times=RAW_TIMES)
         return
-    work = [(count, one) for count in sorted({1, _cores()}) for one in operations(registry, builder)]
+    made = list(operations(registry, builder))
+    work = [(count, one) for count in sorted({1, _cores()}) for one in made]
     for index, (threads, operation) in enumerate(work):
         if index >= first:
             torch.set_num_threads(threads)
-            _report(index, operation)
+            _report(saying, index, operation)
 
 
-def _report(index: int, operation: Operation, *, placed: bool = True, times: int = 1) -> None:
+def _report(saying: Connection, index: int, operation: Operation, *, placed: bool = True, times: int = 1) -> None:
     import torch
 
-    def write(text: str | None) -> None:
-        sys.stdout.write(json.dumps([index, operation.name, text]) + "\n")
-        sys.stdout.flush()
-
-    write(None)
+    saying.send((index, operation.name, None))
     threads = torch.get_num_threads()
     try:
         error = next(filter(None, (error_of(operation, placed=placed) for _ in range(times))), "")
     except Exception as failure:
         error = f"it fails: {type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"
-    write(f"{error} ({threads} thread{'s' if threads > 1 else ''})" if error else "")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    saying.send((index, operation.name, f"{error} ({threads} thread{'s' if threads > 1 else ''})" if error else ""))

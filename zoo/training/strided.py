@@ -8,37 +8,46 @@ its gradient is that of a convolution the other way round. Source: uxlfoundation
 A 1x1 kernel with a stride reads only every stride-th pixel. To pick those first and then convolve without a stride is
 the same in exact arithmetic; transposed, the pixels are spread over zeros first. It is done on every CPU, so that no
 guess at what a library will choose is needed, and before the module runs, so that spectral norm, copies, subclasses
-and compiled steps have it too.
+and compiled steps have it too. Modules that strangers wrote may call the library's functions themselves: those run
+with the functions rewritten, and networks that have none pay nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.overrides import TorchFunctionMode
 
 FEW = 8  # channels in a vector of AVX2
+#: Whose modules leave all convolutions to torch's.
+OWN = (
+    "torch",
+    "zoo",
+    *("zoo_core", "zoo_torch", "zoo_images", "zoo_classifier", "zoo_gan", "zoo_dcgan", "zoo_diffusion", "zoo_features"),
+)
 
 
 def without_strides(module: nn.Module) -> nn.Module:
     """Rewrite the convolutions inside `module` that must be; their parameters stay as they are."""
     for one in module.modules():
-        if isinstance(one, _ConvNd) and _touched(one):
+        if isinstance(one, _ConvNd) and _touched(one.weight, one.stride):
             _rewrite(one)
+        elif not isinstance(one, torch.jit.ScriptModule) and type(one).__module__.partition(".")[0] not in OWN:
+            _rewrite_calls(one)
     return module
 
 
-def _touched(convolution: _ConvNd) -> bool:
-    transposed = isinstance(convolution, _ConvTransposeNd)
-    channels = convolution.out_channels if transposed else convolution.in_channels
-    return (
-        math.prod(convolution.kernel_size) == 1
-        and math.prod(convolution.stride) > 1
-        and channels // convolution.groups < FEW
-    )
+def _touched(weight: Tensor, stride: tuple[int, ...]) -> bool:
+    """Return whether a convolution is one; its channels of a group, in or transposed out, are the weight's second."""
+    return math.prod(weight.shape[2:]) == 1 and math.prod(stride) > 1 and weight.shape[1] < FEW
 
 
 def _rewrite(convolution: _ConvNd) -> None:
@@ -69,7 +78,7 @@ class Picked:
         self.padding = [side for one in reversed(padding) for side in (one, one)] if any(padding) else []
         self.mode = "constant" if mode == "zeros" else mode
 
-    def __call__(self, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def __call__(self, module: nn.Module | None, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         input, *rest = given
         if self.padding:
             input = functional.pad(input, self.padding, self.mode)
@@ -83,7 +92,7 @@ class Spread:
         self.stride, self.padding, self.more = stride, padding, more
         self.pick = _every(stride)
 
-    def __call__(self, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def __call__(self, module: nn.Module | None, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         input, *rest = given
         count = len(self.stride)
         shape = [(size - 1) * step + 1 for size, step in zip(input.shape[-count:], self.stride, strict=True)]
@@ -96,3 +105,56 @@ class Spread:
             for side in (-cut, more - cut)
         ]
         return (functional.pad(wide, sides) if any(sides) else wide, *rest)
+
+
+def _rewrite_calls(module: nn.Module) -> None:
+    forward = vars(module).get("forward") or MethodType(type(module).forward, module)
+    if getattr(forward, "func", None) is not _rewritten:
+        module.forward = functools.partial(_rewritten, forward)
+
+
+def _rewritten(forward: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    with Rewritten():
+        return forward(*args, **options)
+
+
+_PLAIN = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+_TRANSPOSED = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
+_EITHER = ("input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups")
+#: The functions by which a convolution can be called: whether it is a transposed one, and the names of what they take.
+_FUNCTIONS: dict[Any, tuple[bool, tuple[str, ...]]] = {
+    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), (False, _PLAIN)),
+    **dict.fromkeys((torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d), (True, _TRANSPOSED)),
+    torch.convolution: (False, _EITHER),
+}
+
+
+class Rewritten(TorchFunctionMode):
+    """Meanwhile calls of the functions are rewritten as the modules are."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if function not in _FUNCTIONS:
+            return function(*args, **options)
+        transposed, names = _FUNCTIONS[function]
+        given = dict(zip(names, args, strict=False)) | options
+        weight, padding = given["weight"], given.get("padding", 0)
+        count = weight.dim() - 2
+        stride = _each(given.get("stride", 1), count)
+        if not _touched(weight, stride) or padding == "same":
+            return function(*args, **options)
+        sides = (0,) * count if padding == "valid" else _each(padding, count)
+        before: Picked | Spread
+        if given.get("transposed", transposed):
+            before = Spread(stride, sides, _each(given.get("output_padding", 0), count))
+        else:
+            before = Picked(stride, sides, "zeros")
+        (given["input"],) = before(None, (given["input"],))
+        nothing = dict.fromkeys({"padding", "output_padding"} & set(names), (0,) * count)
+        return function(**given | {"stride": (1,) * count} | nothing)
+
+
+def _each(value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return a number of each direction; one number may stand for all."""
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * count if len(values) == 1 else values

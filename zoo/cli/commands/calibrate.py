@@ -11,14 +11,15 @@ from zoo.cli import options
 @click.argument("metric")
 @click.option("--data", "data", default="cifar100", show_default=True, help="The data set, as a spec names it.")
 @click.option("--images", type=click.IntRange(2), default=10_000, show_default=True, help="Training images to damage.")
+@options.other_data
 @options.as_json
-def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
+def calibrate(metric: str, data: str, images: int, other_data: bool, as_json: bool) -> None:
     """Show how a metric answers to damaged real images.
 
     METRIC is written as in a spec, such as 'frechet_distance: {extractor: {zoo: RUN}}'. Training images, whole and
     then with blur, noise, compression, other hues, missing classes and copies, are held against the test images: a
     metric that does not get worse from line to line of one damage is blind to it. An extractor that was trained on
-    other data than its data set holds here is refused, unless it is written {zoo: {of: RUN, other_data: true}}.
+    other data than its data set holds here is refused without --other-data.
     """
     from zoo import api
     from zoo.cli import units
@@ -40,7 +41,8 @@ def calibrate(metric: str, data: str, images: int, as_json: bool) -> None:
     dataset = load_sound(parts[1], data)
     status = Terminal("status")
     rows = []
-    for row in measure(parts[0], dataset, images, choose(TrainSpec(steps=1)).device):
+    device = choose(TrainSpec(steps=1)).device
+    for row in measure(parts[0], dataset, images, device, other_data=other_data):
         status.line(f"{row['damage']}, {row['level']}")
         rows.append(row)
     if as_json:
