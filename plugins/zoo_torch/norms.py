@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, batch_of_one, elements, image
+from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, batch_of_one, elements, image, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +122,34 @@ class InstanceNorm(Layer):
         from torch import nn
 
         return nn.InstanceNorm2d(self.shape(input)[0], self.eps, affine=self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalResponseNorm(Layer):
+    """Divide by (k + alpha times the mean square of `size` channels around)^beta; torch.nn.LocalResponseNorm.
+
+    Source: Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
+    """
+
+    normalizes: ClassVar[bool] = True
+    size: Annotated[int, Field(ge=1, le=2**20, description="Channels that are looked at, the own one among them.")] = 5
+    alpha: Annotated[float, Field(ge=0, description="What their mean square is multiplied by.")] = 1e-4
+    beta: Annotated[float, Field(description="The power that is divided by.")] = 0.75
+    k: Annotated[float, Field(gt=0, description="Added to the mean square.")] = 1.0
+
+    def shape(self, input: Shape, /) -> Shape:
+        return spatial(input, "local_response_norm")
+
+    def cost(self, input: Shape, /) -> Cost:
+        # Beside the input, torch holds the squares' means, what they are multiplied and added to, and a power of it.
+        peak = 3 * elements(self.shape(input))
+        return Cost(peak=peak, held_peak=peak)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
 
 
 @dataclass(frozen=True, kw_only=True)

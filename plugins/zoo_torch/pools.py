@@ -97,3 +97,26 @@ class GlobalAveragePool(Layer):
         from zoo_torch.modules import ChannelMean
 
         return ChannelMean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveMaxPool(AdaptiveAveragePool):
+    """The largest value in each of as many windows as are asked for; torch.nn.AdaptiveMaxPool2d."""
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        size = self.shape(input)[1:]
+        kind = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)[len(size) - 1]
+        return kind(size)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalMaxPool(GlobalAveragePool):
+    """The largest value of each channel: (C, ...) becomes (C,)."""
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.along import ChannelMax
+
+        self.shape(input)
+        return ChannelMax()
