@@ -35,7 +35,7 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image
+from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -447,6 +447,7 @@ __all__ = [
     "reproduce",
     "requires",
     "source",
+    "spatial",
     "store",
     "train",
     "write_atomically",
