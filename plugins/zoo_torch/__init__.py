@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from zoo import Component, hookimpl
 
 LAYERS = {
-    "conv": ("layers:Conv", "Convolution of an image."),
-    "conv_transpose": ("layers:ConvTranspose", "Transposed convolution of an image."),
+    "conv": ("layers:Conv", "Convolution of a sequence, an image or a volume."),
+    "conv_transpose": ("layers:ConvTranspose", "Transposed convolution of a sequence, an image or a volume."),
     "linear": ("layers:Linear", "Matrix product over the features of a vector."),
     "self_attention": ("attention:SelfAttention", "Each pixel takes from all others what it asks for."),
     "window_attention": ("attention:WindowAttention", "Attention within windows, shifted ones too, with learned biases by distance."),
@@ -27,7 +27,10 @@ LAYERS = {
     "dropout": ("reshaping:Dropout", "Zeros at random while training."),
     "stochastic_depth": ("reshaping:StochasticDepth", "Whole images of zeros at random while training."),
     "channel_dropout": ("reshaping:ChannelDropout", "Whole channels of zeros at random while training."),
-    "embedding": ("conditioning:Embedding", "A learned vector for each label."),
+    "rnn": ("recurrent:RNN", "A recurrent layer over a sequence."),
+    "lstm": ("recurrent:LSTM", "Long short-term memory over a sequence."),
+    "gru": ("recurrent:GRU", "Gated recurrent units over a sequence."),
+    "embedding": ("conditioning:Embedding", "A learned vector for each label, or for each token of a sequence."),
     "sinusoids": ("conditioning:Sinusoids", "Sines and cosines of a time."),
     "sum": ("conditioning:Sum", "The sum of each channel, or of all."),
     "qkv_attention": ("conditioning:QKVAttention", "Attention whose queries, keys and values come in."),

@@ -57,7 +57,7 @@ class Channels(nn.Module):
 
 
 class ChannelMean(nn.Module):
-    """(N, C, H, W) to (N, C), or to (N, C, 1, 1) with `keepdim`: the mean of each channel."""
+    """(N, C, ...) to (N, C), or to (N, C, 1, ...) with `keepdim`: the mean of each channel."""
 
     def __init__(self, keepdim: bool = False) -> None:
         super().__init__()
@@ -65,8 +65,9 @@ class ChannelMean(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         # torch's pooling hands back a gradient with channels apart, and all before it would meet it in that layout.
-        means = images.permute(0, 2, 3, 1).mean((1, 2))
-        return means[:, :, None, None] if self.keepdim else means
+        axes = images.dim() - 2
+        means = images.movedim(1, -1).mean(tuple(range(1, axes + 1)))
+        return means[(..., *[None] * axes)] if self.keepdim else means
 
     def extra_repr(self) -> str:
         return f"keepdim={self.keepdim}"
@@ -200,17 +201,92 @@ class Sinusoids(nn.Module):
 
 
 class Sum(nn.Module):
-    """(N, C, H, W) to (N, C) over pixels; (N, C, ...) to (N, 1, ...) over channels."""
+    """(N, C, ...) to (N, C) over pixels; (N, C, ...) to (N, 1, ...) over channels."""
 
     def __init__(self, over: str) -> None:
         super().__init__()
         self.over = over
 
     def forward(self, values: Tensor) -> Tensor:
-        return values.sum((2, 3)) if self.over == "pixels" else values.sum(1, keepdim=True)
+        return values.sum(tuple(range(2, values.dim()))) if self.over == "pixels" else values.sum(1, keepdim=True)
 
     def extra_repr(self) -> str:
         return f"over={self.over}"
+
+
+class TokenEmbedding(nn.Embedding):
+    """Whole numbers (N, L) to (N, features, L)."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens).transpose(1, 2).contiguous()
+
+
+def features_first(steps: Tensor, hidden: int, last: bool) -> Tensor:
+    """Return the states of a recurrent module (N, L, features) as (N, features, L), or the last of each direction."""
+    if not last:
+        return steps.transpose(1, 2).contiguous()
+    return torch.cat([steps[:, -1, :hidden], steps[:, 0, hidden:]], 1)
+
+
+class RNN(nn.RNN):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, nonlinearity, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
+
+
+class LSTM(nn.LSTM):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
+
+
+class GRU(nn.GRU):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
 
 
 class QKVAttention(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, Wanted, elements, image
+from zoo.api import Cost, Field, Layer, Shape, ShapeError, Wanted, elements, image, spatial
 from zoo_torch.axes import sides
 from zoo_torch.layers import Size
 
@@ -39,7 +39,7 @@ class Reshape(Layer):
     to: Annotated[
         list[Annotated[int, Field(ge=-1, le=2**31)]],
         Field(
-            min_length=1, max_length=3, description="[channels, height, width] or [features]; -1 once: what is left."
+            min_length=1, max_length=4, description="[channels, height, width] or [features]; -1 once: what is left."
         ),
     ]
 
@@ -99,15 +99,15 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelDropout(Dropout):
-    """Sets whole channels to zero at random while training; torch.nn.Dropout2d."""
+    """Sets whole channels to zero at random while training; torch.nn.Dropout1d, Dropout2d or Dropout3d."""
 
     def shape(self, input: Shape, /) -> Shape:
-        return image(input, "channel_dropout")
+        return spatial(input, "channel_dropout")
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        return nn.Dropout2d(self.probability)
+        return (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)[len(input) - 2](self.probability)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ class Upsample(Layer):
     ] = 2
     mode: Literal["nearest", "bilinear", "bicubic"] = "nearest"
     size: Annotated[
-        Size | tuple[Size, Size] | Annotated[str, Field(pattern=PATTERN)] | None,
+        Size | tuple[Size, Size] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None,
         Wanted("a whole number >= 1, two of them: [height, width], or the name of a value"),
         Field(description="The size itself: one number, [height, width], or the name of a value that has it."),
     ] = None
@@ -247,7 +247,7 @@ class ChannelShuffle(Layer):
     groups: Size = 2
 
     def shape(self, input: Shape, /) -> Shape:
-        channels = image(input, "channel_shuffle")[0]
+        channels = spatial(input, "channel_shuffle")[0]
         if channels % self.groups:
             raise ShapeError(f"channel_shuffle: {channels} channels are no multiple of groups, {self.groups}")
         return input

@@ -282,7 +282,7 @@ def test_peak_memory_of_a_residual_holds_the_input(builder: Builder) -> None:
 
 SHAPE_ERRORS = [
     ([{"linear": 3}], (3, 8, 8), "layer 0: linear takes a vector (features,), but the shape here is (3, 8, 8); put flatten or global_average_pool before it"),
-    (["flatten", {"conv": 3}], (3, 8, 8), "layer 1: conv takes an image (channels, height, width), but the shape here is (192,)"),
+    (["flatten", {"conv": 3}], (3, 8, 8), "layer 1: conv takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (192,)"),
     ([{"max_pool": 9}], (3, 8, 8), "layer 0: max_pool: a kernel of 9x9 does not fit (3, 8, 8) with padding 0; make the kernel or an earlier stride smaller, or the padding larger"),
     ([{"max_pool": {"kernel": 2, "padding": 2}}], (3, 8, 8), "layer 0: max_pool: padding 2 is more than half of the kernel, 2"),
     ([{"group_norm": 2}], (3, 8, 8), "layer 0: group_norm: groups 2 does not divide 3 channels"),
