@@ -8,7 +8,7 @@ from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from zoo.annotations import Field, Nested, Wanted
+from zoo.annotations import Field, Later, Nested, Wanted
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
@@ -391,6 +391,7 @@ __all__ = [
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Later",
     "Layer",
     "LayerOption",
     "Loss",

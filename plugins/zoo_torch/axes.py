@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from zoo.api import AXES, Cost, Field, Layer, Shape, ShapeError, Wanted, image
-from zoo_torch.layers import Extent, Size
+from zoo_torch.layers import Extent, PaddingMode, Size, require_border
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,6 @@ WindowSize = Annotated[
     Wanted("a whole number >= 1, or two of them: [height, width]"),
     Field(description="Pixels of a window: one number, or [height, width]."),
 ]
-PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 def sides(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -160,13 +159,6 @@ class Pad(AlongAxes):
         if self.mode != "zeros" or not any(borders[-1]):
             del borders[-1]
         return Module(tuple(one for border in borders for one in border), self.mode)
-
-
-def require_border(layer: str, axis: str, border: int, size: int, mode: str) -> None:
-    """Raise ShapeError when a border is wider than what it is made of."""
-    most = {"reflect": size - 1, "circular": size}.get(mode, border)
-    if border > most:
-        raise ShapeError(f"{layer}: {mode} reaches {most} places beyond the {size} of {axis}; found {border}")
 
 
 @dataclass(frozen=True, kw_only=True)

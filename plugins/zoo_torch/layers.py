@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, Wanted, spatial
+from zoo.api import AXES, Cost, Field, Later, Layer, Shape, ShapeError, Wanted, elements, spatial
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +28,8 @@ Padding = Annotated[
     Wanted("a whole number >= 0, one for each axis, or null for half the kernel"),
     Field(description="null: half the kernel, rounded down; an odd kernel then keeps the size at stride 1."),
 ]
+
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 def each(value: int | tuple[int, ...], axes: int, option: str) -> tuple[int, ...]:
@@ -75,6 +77,13 @@ def window(
     return tuple(sizes)
 
 
+def require_border(layer: str, axis: str, border: int, size: int, mode: str) -> None:
+    """Raise ShapeError when a border is wider than what it is made of."""
+    most = {"reflect": size - 1, "circular": size}.get(mode, border)
+    if border > most:
+        raise ShapeError(f"{layer}: {mode} reaches {most} places beyond the {size} of {axis}; found {border}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Conv(Layer):
     """Convolution of a sequence, an image or a volume; torch.nn.Conv1d, Conv2d or Conv3d, as the shape is."""
@@ -90,6 +99,11 @@ class Conv(Layer):
         Field(description='Groups of channels; "depthwise": as many as come in.'),
     ] = 1
     bias: bool = True
+    padding_mode: Annotated[
+        PaddingMode,
+        Later(),
+        Field(description="What stands in the padding: zeros, or the image mirrored, repeated, or from its other side."),
+    ] = "zeros"
 
     def _kernel(self, input: Shape) -> tuple[int, ...]:
         return each(self.kernel, len(input) - 1, "conv: kernel")
@@ -115,18 +129,31 @@ class Conv(Layer):
     def shape(self, input: Shape, /) -> Shape:
         spatial(input, "conv")
         self._groups(input)
-        return (self.channels, *window("conv", input, *self._slide(input)))
+        slide = self._slide(input)
+        for axis, size, border in zip(AXES[len(input)][1:], input[1:], slide[2], strict=True):
+            require_border("conv", axis, border, size, self.padding_mode)
+        return (self.channels, *window("conv", input, *slide))
 
     def cost(self, input: Shape, /) -> Cost:
         output = self.shape(input)
         weights = self.channels * (input[0] // self._groups(input)) * math.prod(self._kernel(input))
-        return Cost.operation(
+        cost = Cost.operation(
             input,
             output,
             parameters=weights + self.bias * self.channels,
             tensors=1 + self.bias,
             macs=weights * math.prod(output[1:]),
         )
+        if self._mode(input) == "zeros":
+            return cost
+        # torch pads first, into a tensor of its own.
+        padding = self._slide(input)[2]
+        padded = input[0] * math.prod(size + 2 * border for size, border in zip(input[1:], padding, strict=True))
+        taken, given = elements(input), elements(output)
+        return cost._replace(peak=padded + max(taken, given), held_peak=padded + taken + given)
+
+    def _mode(self, input: Shape) -> PaddingMode:
+        return self.padding_mode if any(self._slide(input)[2]) else "zeros"
 
     def weights(self, input: Shape, /) -> dict[str, Shape]:
         weight = (self.channels, input[0] // self._groups(input), *self._kernel(input))
@@ -137,7 +164,8 @@ class Conv(Layer):
 
         self.shape(input)
         kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(input) - 2]
-        return kind(input[0], self.channels, *self._slide(input), self._groups(input), self.bias)  # type: ignore[arg-type]
+        slide, groups, mode = self._slide(input), self._groups(input), self._mode(input)
+        return kind(input[0], self.channels, *slide, groups, self.bias, mode)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,8 +144,9 @@ class LocalResponseNorm(Layer):
         return spatial(input, "local_response_norm")
 
     def cost(self, input: Shape, /) -> Cost:
-        # Beside the input, torch holds the squares' means, what they are multiplied and added to, and a power of it.
-        peak = 3 * elements(self.shape(input))
+        # Beside the input, torch holds the squares, and these again with zeros around the channels.
+        channels, size = self.shape(input)[0], elements(input)
+        peak = 2 * size + size // channels * (channels + self.size - 1)
         return Cost(peak=peak, held_peak=peak)
 
     def module(self, input: Shape, /) -> nn.Module:

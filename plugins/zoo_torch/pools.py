@@ -126,7 +126,14 @@ class GlobalAveragePool(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveMaxPool(AdaptiveAveragePool):
-    """The largest value in each of as many windows as are asked for; torch.nn.AdaptiveMaxPool2d."""
+    """The largest value in each of as many windows as are asked for; torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
+
+    def cost(self, input: Shape, /) -> Cost:
+        output = self.shape(input)
+        cost = Cost.operation(input, output)
+        # Of a sequence torch still holds where the values were found.
+        extra = elements(output) * (len(input) == 2)
+        return cost._replace(peak=cost.peak + extra, held_peak=cost.held_peak + extra)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn

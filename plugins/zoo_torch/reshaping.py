@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, Wanted, elements, image, spatial
+from zoo.api import Cost, Field, Later, Layer, Shape, ShapeError, Wanted, elements, image, spatial
 from zoo_torch.axes import sides
 from zoo_torch.layers import Size
 
@@ -145,10 +145,13 @@ class Upsample(Layer):
     size: Annotated[
         Size | tuple[Size, Size] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None,
         Wanted("a whole number >= 1, two of them: [height, width], or the name of a value"),
+        Later(),
         Field(description="The size itself: one number, [height, width], or the name of a value that has it."),
     ] = None
     align_corners: Annotated[
-        bool, Field(description="Corner pixels keep their places, instead of the corners of the image; not for nearest.")
+        bool,
+        Later(),
+        Field(description="Corner pixels keep their places, instead of the corners of the image; not for nearest."),
     ] = False
 
     def lower_into(self, flow: Any, name: str) -> None:
