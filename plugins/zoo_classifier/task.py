@@ -21,8 +21,8 @@ GROUP = 64  # images in a batch of the paper, whose spread of accuracy it states
 class Classify(Task):
     """Classify images: cross entropy by default, measured by top-1, top-5 and loss.
 
-    Where labels are mixed, the accuracy in training counts the class of the largest share. With `auxiliary`, the network
-    gives two outputs, `logits` and `auxiliary`, and the loss of the second is added while training.
+    Where labels are mixed, the accuracy in training counts the class of the largest share. With `auxiliary`, the
+    network gives two outputs, `logits` and `auxiliary`, and the loss of the second is added while training.
 
     Source: Szegedy et al. 2014, arXiv:1409.4842, section 5, of auxiliary heads.
     """
@@ -49,6 +49,9 @@ class Classify(Task):
             yield Finding(f"found {name}, a channel of which never changes", "normalize: false", "normalize")
         if setting.info.classes == 1:
             yield Finding(f"found {name}, which has one class", "2 or more to tell apart", warning=True)
+        found = setting.networks.get("classifier")
+        if self.auxiliary and found and not found[0].graph(found[1]).output_names:
+            yield Finding("found no output of the name `auxiliary`", "outputs `logits` and `auxiliary`", "auxiliary")
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         heads = ("logits", "auxiliary") if self.auxiliary else ()

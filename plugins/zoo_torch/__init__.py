@@ -11,7 +11,10 @@ LAYERS = {
     "conv_transpose": ("layers:ConvTranspose", "Transposed convolution of a sequence, an image or a volume."),
     "linear": ("layers:Linear", "Matrix product over the features of a vector."),
     "self_attention": ("attention:SelfAttention", "Each pixel takes from all others what it asks for."),
-    "window_attention": ("attention:WindowAttention", "Attention within windows, shifted ones too, with learned biases by distance."),
+    "window_attention": (
+        "attention:WindowAttention",
+        "Attention within windows, shifted ones too, with learned biases by distance.",
+    ),
     "class_token": ("attention:ClassToken", "Learned tokens before the others."),
     "position": ("attention:Position", "A learned value for each place, added."),
     "scale": ("attention:Scale", "A learned factor for each channel."),

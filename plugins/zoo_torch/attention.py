@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class SelfAttention(Layer):
     """Multi-head self-attention over the pixels of an image, or a sequence; torch.nn.MultiheadAttention.
 
-    Every pixel, or place, is a token whose features are its channels. Memory is counted with the weights of all pairs of pixels
-    held at once; torch's fused kernels hold less.
+    Every pixel, or place, is a token whose features are its channels. Memory is counted with the weights of all pairs
+    of pixels held at once; torch's fused kernels hold less.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2; over images Dosovitskiy et al. 2020, arXiv:2010.11929.
     """
@@ -80,7 +80,9 @@ class WindowAttention(Layer):
     shift: Annotated[
         Extent | tuple[Extent, Extent],
         Wanted("a whole number >= 0, or two of them: [height, width]"),
-        Field(description="Where the windows begin: one number, or [height, width]; half a window in every other block."),
+        Field(
+            description="Where the windows begin: one number, or [height, width]; half a window in every other block."
+        ),
     ] = 0
     position_bias: Annotated[
         bool, Field(description="A learned number for each offset between two pixels, and each head, is added.")
@@ -107,7 +109,8 @@ class WindowAttention(Layer):
                 "choose a divisor of the channels"
             )
         if any(shift >= side for shift, side in zip(sides(self.shift), sides(self.window), strict=True)):
-            raise ShapeError(f"window_attention: shift {self.shift} is no part of the window, {self.window}")
+            shift, window = (list(one) if isinstance(one, tuple) else one for one in (self.shift, self.window))
+            raise ShapeError(f"window_attention: shift {shift} is no part of the window, {window}")
         return input
 
     def cost(self, input: Shape, /) -> Cost:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 Axis = Literal["channels", "length", "depth", "height", "width", "features"]
-Shift = Annotated[int, Field(ge=-(2**20), le=2**20)]
+Shift = Annotated[Annotated[int, Field(ge=-(2**20), le=2**20)] | None, Wanted("a whole number")]
 Range = Annotated[
-    int | Annotated[str, Field(pattern=r"^(-?\d{1,9})?:(-?\d{1,9})?(:\d{1,9})?$")],
+    int | Annotated[str, Field(pattern=r"^(-?\d{1,9})?:(-?\d{1,9})?(:\d{1,9})?$")] | None,
     Wanted('an index, or a range such as "2:-2" or "::2"'),
 ]
 Border = Annotated[
-    Extent | tuple[Extent, Extent], Wanted("a whole number >= 0, or two of them: [before, behind]")
+    Extent | tuple[Extent, Extent] | None, Wanted("a whole number >= 0, or two of them: [before, behind]")
 ]
 WindowSize = Annotated[
     Size | tuple[Size, Size],
@@ -77,11 +77,11 @@ class Crop(AlongAxes):
     Indices and ranges are Python's: from 0, negative ones from the end; "1:" is all but the first, "::2" every other.
     """
 
-    length: Range | None = None
-    height: Range | None = None
-    width: Range | None = None
-    depth: Range | None = None
-    channels: Range | None = None
+    length: Range = None
+    height: Range = None
+    width: Range = None
+    depth: Range = None
+    channels: Range = None
 
     def _ranges(self, input: Shape) -> tuple[int | slice, ...]:
         found: list[int | slice] = [slice(0, size, 1) for size in input]
@@ -126,11 +126,11 @@ class Pad(AlongAxes):
     `reflect` mirrors at the outermost places, `replicate` repeats them, `circular` goes on from the other side.
     """
 
-    length: Border | None = None
-    height: Border | None = None
-    width: Border | None = None
-    depth: Border | None = None
-    channels: Border | None = None
+    length: Border = None
+    height: Border = None
+    width: Border = None
+    depth: Border = None
+    channels: Border = None
     mode: Annotated[PaddingMode, Field(description="What stands in the new places.")] = "zeros"
 
     def _borders(self, input: Shape) -> list[tuple[int, int]]:
@@ -165,11 +165,11 @@ class Pad(AlongAxes):
 class Roll(AlongAxes):
     """Shift each axis that is named by so many places; what leaves at one end comes in at the other; torch.roll."""
 
-    length: Shift | None = None
-    height: Shift | None = None
-    width: Shift | None = None
-    depth: Shift | None = None
-    channels: Shift | None = None
+    length: Shift = None
+    height: Shift = None
+    width: Shift = None
+    depth: Shift = None
+    channels: Shift = None
 
     def _shifts(self, input: Shape) -> dict[int, int]:
         shifts = {axis: shift % input[axis] for axis, _, shift in self.asked(input)}
@@ -196,7 +196,8 @@ class Permute(Layer):
     """The axes in another order: `[channels, width, height]` transposes an image; torch.Tensor.permute."""
 
     order: Annotated[
-        list[Axis], Field(min_length=1, max_length=4, description="The names that the axes have here, in their new order.")
+        list[Axis],
+        Field(min_length=1, max_length=4, description="The names that the axes have here, in their new order."),
     ]
 
     def _order(self, input: Shape) -> tuple[int, ...]:
@@ -274,7 +275,9 @@ class MergeWindows(Layer):
     """Put windows together to an image: (channels, windows, pixels of each) becomes (channels, height, width)."""
 
     size: WindowSize = 7
-    rows: Annotated[Size | None, Field(description="Windows one below the other; null: as many as side by side.")] = None
+    rows: Annotated[Size | None, Field(description="Windows one below the other; null: as many as side by side.")] = (
+        None
+    )
 
     def _rows(self, input: Shape) -> int:
         _, windows, pixels = image(input, "merge_windows")

@@ -102,7 +102,9 @@ class Conv(Layer):
     padding_mode: Annotated[
         PaddingMode,
         Later(),
-        Field(description="What stands in the padding: zeros, or the image mirrored, repeated, or from its other side."),
+        Field(
+            description="What stands in the padding: zeros, or the image mirrored, repeated, or from its other side."
+        ),
     ] = "zeros"
 
     def _kernel(self, input: Shape) -> tuple[int, ...]:

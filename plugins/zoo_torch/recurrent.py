@@ -33,7 +33,9 @@ class Recurrent(Layer):
 
     hidden: Annotated[Size, Field(description="Features of the state, so of what each direction gives.")]
     layers: Annotated[int, Field(ge=1, le=1000, description="One upon the other.")] = 1
-    bidirectional: Annotated[bool, Field(description="A second one from the end; what both give lies together.")] = False
+    bidirectional: Annotated[bool, Field(description="A second one from the end; what both give lies together.")] = (
+        False
+    )
     dropout: Annotated[float, Field(ge=0, lt=1, description="Between the layers, while training.")] = 0.0
     output: Annotated[
         Literal["all", "last"],
@@ -88,7 +90,10 @@ class Recurrent(Layer):
             kept = held and layer == 0
             around = outer if held and layer else 0
             for direction in range(directions):
-                final_reader, final = direction == directions - 1, layer == self.layers - 1 and direction == directions - 1
+                final_reader, final = (
+                    direction == directions - 1,
+                    layer == self.layers - 1 and direction == directions - 1,
+                )
                 base = around + ends + direction * given
                 for step in {0, 1, length - 2, length - 1} & set(range(length)):
                     carried = hidden * (self.states - 1) if step else 0

@@ -234,7 +234,11 @@ class Resolver:
             values = self._values(schema, given, at, path)
         if values is None:
             return None
-        told = {key: one for key, one in values.items() if not (schema.by_name[key].later and one == schema.by_name[key].default)}
+        told = {
+            key: one
+            for key, one in values.items()
+            if not (schema.by_name[key].later and one == schema.by_name[key].default)
+        }
         return ComponentSpec(component, told, at, pending=pending)
 
     def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
