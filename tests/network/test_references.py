@@ -109,6 +109,7 @@ PIXELS = {"inception-v3": 299, "swin-t": 224, "vit-b-16": 224}
 def in_order(names: list[str]) -> list[str]:
     """Return the names of an original's weights in the order in which they are used, without tables of indices."""
     place = {key: float(index) for index, key in enumerate(names) if not key.endswith("relative_position_index")}
+    start = place.get("pyramid.inner_blocks.0.0.weight", 0.0)
     for key in place:
         if key.endswith("layer_scale"):
             place[key] = (
@@ -118,13 +119,10 @@ def in_order(names: list[str]) -> list[str]:
             place[key] = place[key.replace("reduction.weight", "norm.bias")] + 0.5
         elif key == "class_token":
             place[key] = place["conv_proj.bias"] + 0.5
-        elif key.startswith("pyramid."):  # from the coarsest level on, and outputs at the end, finest first
+        elif key.startswith("pyramid."):  # from the coarsest level on; then what goes out, the finest first
             kind, level = key.split(".")[1:3]
-            place[key] = (
-                place["pyramid.inner_blocks.0.0.weight"]
-                + (10 * (3 - int(level)) if kind == "inner_blocks" else 100 + 10 * int(level)) / 1000
-                + key.endswith("bias") / 1000
-            )
+            rank = 3 - int(level) if kind == "inner_blocks" else 4 + int(level)
+            place[key] = start + (2 * rank + key.endswith("bias")) / 16
     return sorted(place, key=place.__getitem__)
 
 

@@ -237,7 +237,7 @@ EVERYTHING: list[Any] = [
     {"crop": {"height": "1:-1", "width": "::2"}},
     {"upsample": {"size": "fine", "mode": "bilinear"}},
     {"concat": "fine"},
-    {"pad": {"height": 1, "width": [0, 2], "mode": "circular"}},
+    {"pad": {"height": [0, 1], "width": [0, 2], "mode": "circular"}},
     {"roll": {"height": 1}},
     {"permute": ["channels", "width", "height"]},
     {"windows": 2},
