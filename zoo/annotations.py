@@ -32,6 +32,14 @@ class Wanted:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Marks an option that a component got after specs of it were hashed: at its default it stands in no resolved spec.
+
+    So what was trained before goes by the same hash still. The default has to mean what it was like without it.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """A range and a help text: `Annotated[int, Field(ge=1, description="Channels.")]`.

@@ -8,7 +8,7 @@ from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from zoo.annotations import Field, Nested, Wanted
+from zoo.annotations import Field, Later, Nested, Wanted
 from zoo.budget import Bound, Figures, Verdict, judge
 from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
@@ -35,12 +35,13 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
-from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image
+from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
 from zoo.requirements import Finding, Setting, Weight, requires
 from zoo.spec.formula import Formula
+from zoo.spec.pending import AXES
 from zoo.spec.schema import (
     Activation,
     AdversarialLossOption,
@@ -358,6 +359,7 @@ def _builder(registry: Registry | None) -> Builder:
 
 
 __all__ = [
+    "AXES",
     "Activation",
     "AdversarialLossOption",
     "Architecture",
@@ -389,6 +391,7 @@ __all__ = [
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Later",
     "Layer",
     "LayerOption",
     "Loss",
@@ -447,6 +450,7 @@ __all__ = [
     "reproduce",
     "requires",
     "source",
+    "spatial",
     "store",
     "train",
     "write_atomically",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from zoo.annotations import Nested, Section, describe, flatten, metadata_of
+from zoo.annotations import Later, Nested, Section, describe, flatten, metadata_of
 from zoo.errors import PluginError
 from zoo.values import UNSURE, Take, taker
 
@@ -48,6 +48,11 @@ class Option:
     @property
     def required(self) -> bool:
         return self.default is REQUIRED
+
+    @cached_property
+    def later(self) -> bool:
+        """Whether it is left out of resolved specs at its default."""
+        return any(isinstance(part, Later) for part in metadata_of(self.annotation))
 
     @cached_property
     def description(self) -> str:

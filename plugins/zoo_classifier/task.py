@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Field, Finding, Loss, Setting, Task, Terminals, Turn
+from zoo.api import Batch, DataInfo, Field, Finding, Later, Loss, Setting, Task, Terminals, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -21,18 +21,28 @@ GROUP = 64  # images in a batch of the paper, whose spread of accuracy it states
 class Classify(Task):
     """Classify images: cross entropy by default, measured by top-1, top-5 and loss.
 
-    Where labels are mixed, the accuracy in training counts the class of the largest share.
+    Where labels are mixed, the accuracy in training counts the class of the largest share. With `auxiliary`, the
+    network gives two outputs, `logits` and `auxiliary`, and the loss of the second is added while training.
+
+    Source: Szegedy et al. 2014, arXiv:1409.4842, section 5, of auxiliary heads.
     """
 
     loss: Loss = "cross_entropy"
     normalize: Annotated[bool, Field(description="Shift and scale by the training images' mean and deviation.")] = True
     superclass_weight: Annotated[
-        float, Field(ge=0, description="Weight of the cross entropy of the superclass, added to the loss in training.")
+        float,
+        Later(),
+        Field(ge=0, description="Weight of the cross entropy of the superclass, added to the loss in training."),
     ] = 0.0
     test_flip: Annotated[
         bool,
         Field(description="Report top1_flip and top5_flip too: of each image's logits and its mirror image's, added."),
     ] = False
+    auxiliary: Annotated[
+        float,
+        Later(),
+        Field(ge=0, le=1e3, description="Weight of the loss of a second output, `auxiliary`; 0: there is none."),
+    ] = 0.0
 
     roles: ClassVar[tuple[str, ...]] = ("classifier",)
     soft_labels: ClassVar[bool] = True
@@ -47,17 +57,23 @@ class Classify(Task):
         if self.superclass_weight and not setting.info.superclass_of:
             wanted = "0, or data whose classes form groups, such as cifar100"
             yield Finding(f"found {name}, which has no superclasses", wanted, "superclass_weight")
+        found = setting.networks.get("classifier")
+        if self.auxiliary and found and not found[0].graph(found[1]).output_names:
+            yield Finding("found no output of the name `auxiliary`", "outputs `logits` and `auxiliary`", "auxiliary")
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
-        return Terminals(info.image, (info.classes,))
+        heads = ("logits", "auxiliary") if self.auxiliary else ()
+        return Terminals(info.image, (info.classes,), heads=tuple((name, (info.classes,)) for name in heads))
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
         images, labels = turn.batch
-        logits = self.predict(turn.networks, images, turn.info)
+        logits, *others = self._outputs(turn.networks, images, turn.info)
         loss = self.loss(logits, labels)
         if self.superclass_weight:
             member = _membership(turn.info.superclass_of, logits.device)
             loss = loss + self.superclass_weight * superclass_loss(logits, labels, member)
+        for one in others:
+            loss = loss + self.auxiliary * self.loss(one, labels)
         norm = turn.update("classifier", loss)
         largest = labels.argmax(1) if labels.dim() == 2 else labels
         accuracy = (logits.detach().argmax(1) == largest).float().mean()
@@ -65,8 +81,11 @@ class Classify(Task):
 
     def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
         """Return the logits (N, classes)."""
-        logits: Tensor = networks["classifier"](self._prepared(images, info))
-        return logits
+        return self._outputs(networks, images, info)[0]
+
+    def _outputs(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> tuple[Tensor, ...]:
+        given = networks["classifier"](self._prepared(images, info))
+        return given if isinstance(given, tuple) else (given,)
 
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
         """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from zoo.api import Cost, Field, Layer, LayerOption, Shape, ShapeError, elements, image
+from zoo.api import Cost, Field, Layer, LayerOption, Shape, ShapeError, elements, image, spatial
 from zoo_torch.layers import Size
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class Sinusoids(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Sum(Layer):
-    """The sum of each channel's pixels, as a vector, or of all channels or features, as one."""
+    """The sum of each channel, as a vector, or of all channels or features, as one."""
 
     over: Literal["pixels", "channels"] = "pixels"
 
     def shape(self, input: Shape, /) -> Shape:
-        return (image(input, "sum")[0],) if self.over == "pixels" else (1, *input[1:])
+        return spatial(input, "sum")[:1] if self.over == "pixels" else (1, *input[1:])
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))

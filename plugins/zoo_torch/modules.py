@@ -57,7 +57,7 @@ class Channels(nn.Module):
 
 
 class ChannelMean(nn.Module):
-    """(N, C, H, W) to (N, C), or to (N, C, 1, 1) with `keepdim`: the mean of each channel."""
+    """(N, C, ...) to (N, C), or to (N, C, 1, ...) with `keepdim`: the mean of each channel."""
 
     def __init__(self, keepdim: bool = False) -> None:
         super().__init__()
@@ -65,8 +65,9 @@ class ChannelMean(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         # torch's pooling hands back a gradient with channels apart, and all before it would meet it in that layout.
-        means = images.permute(0, 2, 3, 1).mean((1, 2))
-        return means[:, :, None, None] if self.keepdim else means
+        axes = images.dim() - 2
+        means = images.movedim(1, -1).mean(tuple(range(1, axes + 1)))
+        return means[(..., *[None] * axes)] if self.keepdim else means
 
     def extra_repr(self) -> str:
         return f"keepdim={self.keepdim}"
@@ -200,17 +201,92 @@ class Sinusoids(nn.Module):
 
 
 class Sum(nn.Module):
-    """(N, C, H, W) to (N, C) over pixels; (N, C, ...) to (N, 1, ...) over channels."""
+    """(N, C, ...) to (N, C) over pixels; (N, C, ...) to (N, 1, ...) over channels."""
 
     def __init__(self, over: str) -> None:
         super().__init__()
         self.over = over
 
     def forward(self, values: Tensor) -> Tensor:
-        return values.sum((2, 3)) if self.over == "pixels" else values.sum(1, keepdim=True)
+        return values.sum(tuple(range(2, values.dim()))) if self.over == "pixels" else values.sum(1, keepdim=True)
 
     def extra_repr(self) -> str:
         return f"over={self.over}"
+
+
+class TokenEmbedding(nn.Embedding):
+    """Whole numbers (N, L) to (N, features, L)."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens).transpose(1, 2).contiguous()
+
+
+def features_first(steps: Tensor, hidden: int, last: bool) -> Tensor:
+    """Return the states of a recurrent module (N, L, features) as (N, features, L), or the last of each direction."""
+    if not last:
+        return steps.transpose(1, 2).contiguous()
+    return torch.cat([steps[:, -1, :hidden], steps[:, 0, hidden:]], 1)
+
+
+class RNN(nn.RNN):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, nonlinearity, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
+
+
+class LSTM(nn.LSTM):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
+
+
+class GRU(nn.GRU):
+    """(N, C, L) to (N, features, L), or to (N, features) with `last`; features are those of both directions."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        last: bool = False,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, True, dropout, bidirectional)
+        self.last = last
+
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        return features_first(super().forward(input.transpose(1, 2))[0], self.hidden_size, self.last)
 
 
 class QKVAttention(nn.Module):
@@ -261,3 +337,91 @@ class Formula(nn.Module):
 
     def extra_repr(self) -> str:
         return repr(self.function)
+
+
+class WindowAttention(nn.Module):
+    """(N, C, H, W) to (N, C, H, W): each pixel attends to those of its window, in `heads` parts of its C channels.
+
+    Windows that do not fill the image are filled with zeros at the right and below. Shifted ones begin `shift` pixels
+    in; what is left over at the ends makes windows together, whose pixels attend only to those from the same side.
+    `position_bias` adds a learned number for each offset between two pixels and each head.
+    """
+
+    index: Tensor
+    mask: Tensor | None
+
+    def __init__(
+        self,
+        image: tuple[int, int, int],
+        heads: int,
+        window: tuple[int, int],
+        shift: tuple[int, int] = (0, 0),
+        position_bias: bool = True,
+        qkv_bias: bool = True,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        channels, height, width = image
+        self.image, self.heads, self.window, self.shift = image, heads, window, shift
+        self.position_bias, self.qkv_bias, self.bias = position_bias, qkv_bias, bias
+        self.grid = (-(-height // window[0]), -(-width // window[1]))
+        if position_bias:
+            self.table = nn.Parameter(torch.empty((2 * window[0] - 1) * (2 * window[1] - 1), heads))
+            nn.init.trunc_normal_(self.table, std=0.02)
+            self.register_buffer("index", self._offsets(), persistent=False)
+        self.in_proj = nn.Linear(channels, 3 * channels, qkv_bias)
+        self.out_proj = nn.Linear(channels, channels, bias)
+        self.register_buffer("mask", self._mask() if any(shift) else None, persistent=False)
+
+    def _offsets(self) -> Tensor:
+        """Return for each two pixels of a window, one after the other, which row of the table is theirs."""
+        rows, columns = (torch.arange(size) for size in self.window)
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).flatten(1)
+        vertical, horizontal = places[:, :, None] - places[:, None, :]
+        far = 2 * self.window[1] - 1
+        return ((vertical + self.window[0] - 1) * far + horizontal + self.window[1] - 1).flatten()
+
+    def _mask(self) -> Tensor:
+        """Return (windows, 1, pixels, pixels): -100 where two pixels of a window come from different sides."""
+        sides = []
+        for count, size, shift in zip(self.grid, self.window, self.shift, strict=True):
+            place = torch.arange(count * size)
+            # The rows before the last window; those of it that stayed; those that came in from the other end.
+            sides.append((place >= (count - 1) * size).int() + (place >= count * size - shift) if shift else 0 * place)
+        regions = self._cut((3 * sides[0][:, None] + sides[1])[None, None]).flatten(0, 1).squeeze(-1)
+        return -100.0 * (regions[:, None, :, None] != regions[:, None, None, :])
+
+    def _cut(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, windows, pixels, C)."""
+        (rows, columns), (height, width) = self.grid, self.window
+        cut = images.unflatten(3, (columns, width)).unflatten(2, (rows, height)).permute(0, 2, 4, 3, 5, 1)
+        return cut.clone(memory_format=torch.contiguous_format).flatten(3, 4).flatten(1, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        (_, height, width), (rows, columns), (tall, wide) = self.image, self.grid, self.window
+        shift, padding = self.shift, (0, columns * wide - width, 0, rows * tall - height)
+        values = nn.functional.pad(images, padding) if any(padding) else images
+        if any(shift):
+            values = values.roll((-shift[0], -shift[1]), (2, 3))
+        parts = self.in_proj(self._cut(values)).unflatten(3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        mixed = self._attended(parts).transpose(2, 3).flatten(3)  # (N, windows, pixels, C)
+        tokens = self.out_proj(mixed).unflatten(2, self.window).unflatten(1, self.grid)
+        values = tokens.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+        if any(shift):
+            values = values.roll(shift, (2, 3))
+        values = values[:, :, :height, :width]
+        last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+        return values.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+    def _attended(self, parts: Tensor) -> Tensor:
+        """(3, N, windows, heads, pixels, features) to (N, windows, heads, pixels, features)."""
+        pixels, count = self.window[0] * self.window[1], parts.shape[1]
+        bias = self.table.T[:, self.index].view(self.heads, pixels, pixels) if self.position_bias else None
+        attend = nn.functional.scaled_dot_product_attention
+        if self.mask is not None:
+            return attend(*parts, attn_mask=self.mask if bias is None else self.mask + bias)
+        # Windows are as good as images; torch's fused kernels take four axes.
+        return attend(*parts.flatten(1, 2), attn_mask=bias).unflatten(0, (count, -1))
+
+    def extra_repr(self) -> str:
+        return f"image={self.image}, heads={self.heads}, window={self.window}, shift={self.shift}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, batch_of_one, elements, image
+from zoo.api import Cost, Field, Finding, Layer, Setting, Shape, ShapeError, batch_of_one, elements, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ Affine = Annotated[bool, Field(description="With a learned scale and shift.")]
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Layer):
-    """Normalise each channel over the batch; torch.nn.BatchNorm2d, or BatchNorm1d for vectors.
+    """Normalise each channel over the batch; torch.nn.BatchNorm1d, BatchNorm2d or BatchNorm3d, as the shape is.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
@@ -29,8 +29,11 @@ class BatchNorm(Layer):
     affine: Affine = True
 
     def shape(self, input: Shape, /) -> Shape:
-        if len(input) not in (1, 3):
-            raise ShapeError(f"batch_norm takes an image or a vector, but the shape here is {tuple(input)}")
+        if not 1 <= len(input) <= 4:
+            raise ShapeError(
+                "batch_norm takes a vector, a sequence, an image or a volume, channels first, but the shape here is "
+                f"{tuple(input)}"
+            )
         return input
 
     def cost(self, input: Shape, /) -> Cost:
@@ -56,7 +59,7 @@ class BatchNorm(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        kind = nn.BatchNorm2d if len(self.shape(input)) == 3 else nn.BatchNorm1d
+        kind = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[len(self.shape(input)) - 1]
         return kind(input[0], self.eps, self.momentum, self.affine)
 
 
@@ -94,17 +97,16 @@ class GroupNorm(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceNorm(Layer):
-    """Normalise each channel of each image; torch.nn.InstanceNorm2d."""
+    """Normalise each channel of each image; torch.nn.InstanceNorm1d, InstanceNorm2d or InstanceNorm3d."""
 
     normalizes: ClassVar[bool] = True
     eps: Epsilon = 1e-5
     affine: Affine = False
 
     def shape(self, input: Shape, /) -> Shape:
-        channels, height, width = image(input, "instance_norm")
-        if height * width == 1:
+        if elements(spatial(input, "instance_norm")) == input[0]:
             raise ShapeError("instance_norm needs more than one pixel in a channel; here is one")
-        return (channels, height, width)
+        return input
 
     def cost(self, input: Shape, /) -> Cost:
         weights = 2 * self.shape(input)[0] * self.affine
@@ -121,7 +123,37 @@ class InstanceNorm(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        return nn.InstanceNorm2d(self.shape(input)[0], self.eps, affine=self.affine)
+        kind = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)[len(self.shape(input)) - 2]
+        return kind(input[0], self.eps, affine=self.affine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalResponseNorm(Layer):
+    """Divide by (k + alpha times the mean square of `size` channels around)^beta; torch.nn.LocalResponseNorm.
+
+    Source: Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
+    """
+
+    normalizes: ClassVar[bool] = True
+    size: Annotated[int, Field(ge=1, le=2**20, description="Channels that are looked at, the own one among them.")] = 5
+    alpha: Annotated[float, Field(ge=0, description="What their mean square is multiplied by.")] = 1e-4
+    beta: Annotated[float, Field(description="The power that is divided by.")] = 0.75
+    k: Annotated[float, Field(gt=0, description="Added to the mean square.")] = 1.0
+
+    def shape(self, input: Shape, /) -> Shape:
+        return spatial(input, "local_response_norm")
+
+    def cost(self, input: Shape, /) -> Cost:
+        # Beside the input, torch holds the squares, and these again with zeros around the channels.
+        channels, size = self.shape(input)[0], elements(input)
+        peak = 2 * size + size // channels * (channels + self.size - 1)
+        return Cost(peak=peak, held_peak=peak)
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from torch import nn
+
+        self.shape(input)
+        return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zoo.api import Cost, Field, Layer, Shape, ShapeError, elements, image
+from zoo.api import Cost, Field, Later, Layer, Shape, ShapeError, Wanted, elements, image, spatial
+from zoo_torch.axes import sides
 from zoo_torch.layers import Size
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Reshape(Layer):
     to: Annotated[
         list[Annotated[int, Field(ge=-1, le=2**31)]],
         Field(
-            min_length=1, max_length=3, description="[channels, height, width] or [features]; -1 once: what is left."
+            min_length=1, max_length=4, description="[channels, height, width] or [features]; -1 once: what is left."
         ),
     ]
 
@@ -98,38 +99,95 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelDropout(Dropout):
-    """Sets whole channels to zero at random while training; torch.nn.Dropout2d."""
+    """Sets whole channels to zero at random while training; torch.nn.Dropout1d, Dropout2d or Dropout3d."""
 
     def shape(self, input: Shape, /) -> Shape:
-        return image(input, "channel_dropout")
+        return spatial(input, "channel_dropout")
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        return nn.Dropout2d(self.probability)
+        return (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)[len(input) - 2](self.probability)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StochasticDepth(Dropout):
+    """Sets all values of an image to zero at random while training, so that a residual skips its layers.
+
+    The others are divided by the share that stays; torchvision.ops.StochasticDepth. Source: Huang et al. 2016,
+    arXiv:1603.09382.
+    """
+
+    probability: Annotated[float, Field(ge=0, le=1, description="How likely an image loses its values.")] = 0.1
+    mode: Annotated[
+        Literal["row", "batch"], Field(description='"row": each image by itself; "batch": all of a batch or none.')
+    ] = "row"
+
+    def module(self, input: Shape, /) -> nn.Module:
+        from zoo_torch.along import StochasticDepth as Module
+
+        return Module(self.probability, self.mode)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample(Layer):
-    """Enlarge an image; torch.nn.Upsample."""
+    """Enlarge an image, by a factor or to a size; torch.nn.Upsample.
 
-    factor: Size = 2
-    mode: Literal["nearest", "bilinear"] = "nearest"
+    A size can also be the name of a value, whose height and width are then wanted: no rounding on the way down matters.
+    """
+
+    factor: Annotated[
+        Size | tuple[Size, Size],
+        Wanted("a whole number >= 1, or two of them: [height, width]"),
+        Field(description="How many times as large, where no size is given: one number, or [height, width]."),
+    ] = 2
+    mode: Literal["nearest", "bilinear", "bicubic"] = "nearest"
+    size: Annotated[
+        Size | tuple[Size, Size] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None,
+        Wanted("a whole number >= 1, two of them: [height, width], or the name of a value"),
+        Later(),
+        Field(description="The size itself: one number, [height, width], or the name of a value that has it."),
+    ] = None
+    align_corners: Annotated[
+        bool,
+        Later(),
+        Field(description="Corner pixels keep their places, instead of the corners of the image; not for nearest."),
+    ] = False
+
+    def lower_into(self, flow: Any, name: str) -> None:
+        if not isinstance(self.size, str):
+            super().lower_into(flow, name)
+            return
+        wanted = flow.graph.shape_of(flow.read(self.size))
+        _, height, width = image(wanted, f"upsample: the size of {self.size!r}")
+        sized = replace(self, size=(height, width))
+        for key in ("label", "at"):
+            object.__setattr__(sized, key, getattr(self, key))
+        sized.lower_into(flow, name)
 
     def shape(self, input: Shape, /) -> Shape:
         channels, height, width = image(input, "upsample")
-        return (channels, height * self.factor, width * self.factor)
+        if self.size is None:
+            rows, columns = sides(self.factor)
+            return (channels, height * rows, width * columns)
+        if isinstance(self.size, str):
+            raise ShapeError(f"upsample: no value is called {self.size!r} here")
+        return (channels, *sides(self.size))
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
 
     def idle(self, input: Shape, /) -> bool:
-        return self.factor == 1
+        return self.shape(input) == tuple(input)
 
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        return nn.Upsample(scale_factor=self.factor, mode=self.mode)
+        corners = None if self.mode == "nearest" else self.align_corners
+        if self.size is not None:
+            return nn.Upsample(self.shape(input)[1:], None, self.mode, corners)
+        factor = self.factor if isinstance(self.factor, int) or len({*self.factor}) > 1 else self.factor[0]
+        return nn.Upsample(None, factor, self.mode, corners)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +250,7 @@ class ChannelShuffle(Layer):
     groups: Size = 2
 
     def shape(self, input: Shape, /) -> Shape:
-        channels = image(input, "channel_shuffle")[0]
+        channels = spatial(input, "channel_shuffle")[0]
         if channels % self.groups:
             raise ShapeError(f"channel_shuffle: {channels} channels are no multiple of groups, {self.groups}")
         return input

@@ -26,6 +26,9 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"channels": 6, "kernel": [3, 1], "stride": [2, 1], "bias": False},
         {"channels": 16, "kernel": 5, "dilation": 2, "stride": 2},
         {"channels": 16, "groups": "depthwise", "padding": [0, 2], "kernel": 1},
+        {"channels": 2, "padding_mode": "reflect"},
+        {"channels": 20, "kernel": [3, 1], "padding_mode": "circular"},
+        {"channels": 4, "kernel": 1, "padding_mode": "replicate"},
     ],
     "conv_transpose": [
         {"channels": 4},
@@ -45,7 +48,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "channels": [{"count": 2}, {"count": 1, "start": 2}],
     "channel_shuffle": [{}, {"groups": 1}],
     "zero_pad": [{"padding": [0, 1, 2, 3]}],
-    "upsample": [{}, {"factor": 3, "mode": "bilinear"}],
+    "upsample": [{}, {"factor": 3, "mode": "bilinear"}, {"factor": [2, 1]}, {"size": [5, 40], "mode": "bicubic"}],
     "group_norm": [{"groups": 1}, {"groups": 8, "affine": False}],
     "instance_norm": [{}, {"affine": True}],
     "batch_norm": [{}, {"affine": False}],
@@ -79,17 +82,41 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "branches": [{"branches": ["relu", "identity", {"conv": 5}], "join": "concat"}],
     "residual": [{"layers": ["batch_norm"]}],
     "sum": [{}, {"over": "channels"}],
+    "window_attention": [
+        {"window": 3},
+        {"heads": 4, "window": [3, 4], "shift": [1, 2], "bias": False},
+        {"heads": 8, "window": 4, "shift": 2, "position_bias": False, "qkv_bias": False},
+    ],
+    "stochastic_depth": [{}, {"mode": "batch"}],
+    "adaptive_max_pool": [{}, {"size": [2, 3]}],
+    "crop": [{}, {"height": "1:", "width": "::2"}, {"channels": "2:", "width": 0}, {"height": -1}],
+    "pad": [
+        {},
+        {"channels": [0, 2], "height": 1},
+        {"height": [2, 1], "mode": "reflect"},
+        {"width": 3, "mode": "replicate"},
+        {"height": 1, "width": [0, 2], "mode": "circular"},
+    ],
+    "roll": [{}, {"height": 1, "width": -2}, {"channels": 1}],
+    "permute": [{"order": ["channels", "width", "height"]}, {"order": ["channels", "height", "width"]}],
+    "softmax": [{}, {"axis": "width"}],
+    "windows": [{"size": [3, 1]}],
+    "merge_windows": [{"size": [1, 7], "rows": 3}],
+    "local_response_norm": [{}, {"size": 2}],
     "qkv_attention": [{}],
     "zero_init": [{"conv": {"channels": 8}}],
 }
 
 
 OF_A_NUMBER = ("embedding", "sinusoids")  # they take a label or a time: see test_conditioned.py
+OF_TOKENS = ("class_token",)  # see test_axes.py
 
 
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
     named = [one.name for one in registry if one.target.startswith("zoo.network.naming:")]  # these are no operations
-    names = [name for name in registry.names("layer", "activation", "norm") if name not in (*named, *OF_A_NUMBER)]
+    names = [
+        name for name in registry.names("layer", "activation", "norm") if name not in (*named, *OF_A_NUMBER, *OF_TOKENS)
+    ]
     return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
 
 
@@ -125,7 +152,12 @@ def test_what_takes_any_shape_costs_what_it_says(name: str, shape: Shape, builde
 @pytest.mark.parametrize(("name", "options"), layers(builtin_registry()))
 def test_every_layer_runs_as_it_is_shaped(name: str, options: dict[str, Any], builder: Builder) -> None:
     layer = builder.layer({name: options})
-    input: Shape = {"linear": (12,), "pixel_unshuffle": (16, 8, 8), "qkv_attention": (12, 9, 8)}.get(name, (16, 9, 8))
+    input: Shape = {
+        "linear": (12,),
+        "pixel_unshuffle": (16, 8, 8),
+        "qkv_attention": (12, 9, 8),
+        "merge_windows": (16, 9, 7),
+    }.get(name, (16, 9, 8))
     torch.manual_seed(0)
     output = layer.module(input)(torch.randn(2, *input))
     assert tuple(output.shape[1:]) == layer.shape(input)
@@ -150,6 +182,22 @@ leaves = st.sampled_from(
         {"self_attention": {"heads": 2, "qkv_bias": False}},
         {"self_attention": {"bias": False}},
         "position",
+        {"window_attention": {"heads": 2, "window": 3, "shift": 1}},
+        {"window_attention": {"window": [2, 4], "position_bias": False}},
+        {"stochastic_depth": 0.2},
+        "global_max_pool",
+        {"adaptive_max_pool": 2},
+        {"local_response_norm": 3},
+        {"crop": {"height": "1:", "width": "::2"}},
+        {"crop": {"width": 0}},
+        {"pad": {"height": 1, "mode": "circular"}},
+        {"pad": {"channels": 1, "width": [0, 1]}},
+        {"roll": {"height": 3}},
+        {"permute": ["height", "width", "channels"]},
+        {"softmax": "height"},
+        {"windows": 2},
+        {"conv": {"channels": 4, "padding_mode": "reflect"}},
+        {"upsample": {"size": [3, 9]}},
         "scale",
         {"scale": {"per_channel": False}},
         {"conv": {"channels": 6}},
@@ -282,14 +330,33 @@ def test_peak_memory_of_a_residual_holds_the_input(builder: Builder) -> None:
 
 SHAPE_ERRORS = [
     ([{"linear": 3}], (3, 8, 8), "layer 0: linear takes a vector (features,), but the shape here is (3, 8, 8); put flatten or global_average_pool before it"),
-    (["flatten", {"conv": 3}], (3, 8, 8), "layer 1: conv takes an image (channels, height, width), but the shape here is (192,)"),
+    (["flatten", {"conv": 3}], (3, 8, 8), "layer 1: conv takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (192,)"),
     ([{"max_pool": 9}], (3, 8, 8), "layer 0: max_pool: a kernel of 9x9 does not fit (3, 8, 8) with padding 0; make the kernel or an earlier stride smaller, or the padding larger"),
     ([{"max_pool": {"kernel": 2, "padding": 2}}], (3, 8, 8), "layer 0: max_pool: padding 2 is more than half of the kernel, 2"),
     ([{"group_norm": 2}], (3, 8, 8), "layer 0: group_norm: groups 2 does not divide 3 channels"),
     ([{"group_norm": 8}], (8, 1, 1), "layer 0: group_norm: groups 8 leaves one value in each group of (8, 1, 1)"),
     ([{"pixel_shuffle": 2}], (3, 8, 8), "layer 0: pixel_shuffle: 3 channels are no multiple of factor squared, 4"),
     ([{"self_attention": 2}], (3, 8, 8), "layer 0: self_attention: heads 2 does not divide 3 channels; choose a divisor of the channels"),
-    (["flatten", "self_attention"], (3, 8, 8), "layer 1: self_attention takes an image (channels, height, width), whose pixels attend to each other, but the shape here is (192,); put it before flatten or global_average_pool"),
+    (["flatten", "self_attention"], (3, 8, 8), "layer 1: self_attention takes an image (channels, height, width), whose pixels attend to each other, or a sequence, but the shape here is (192,); put it before flatten or global_average_pool"),
+    ([{"window_attention": {"heads": 2}}], (3, 8, 8), "layer 0: window_attention: heads 2 does not divide 3 channels; choose a divisor of the channels"),
+    ([{"window_attention": {"window": 4, "shift": [0, 4]}}], (3, 8, 8), "layer 0: window_attention: shift [0, 4] is no part of the window, 4"),
+    (["class_token"], (3, 8, 8), "layer 0: class_token takes a sequence (channels, length), but the shape here is (3, 8, 8); `reshape: [${channels}, -1]` makes one of an image"),
+    ([{"crop": {"length": 0}}], (3, 8, 8), "layer 0: crop: (3, 8, 8) has no length; wanted one of channels, height, width"),
+    ([{"crop": {"height": "2:9"}}], (3, 8, 8), "layer 0: crop: height 2:9 is beyond the 8 of (3, 8, 8)"),
+    ([{"crop": {"height": 8}}], (3, 8, 8), "layer 0: crop: height 8 is beyond the 8 of (3, 8, 8)"),
+    ([{"crop": {"width": "5:5"}}], (3, 8, 8), "layer 0: crop: width 5:5 leaves nothing of the 8 of (3, 8, 8)"),
+    ([{"crop": {"width": "::0"}}], (3, 8, 8), "layer 0: crop: width ::0 takes steps of 0; wanted 1 or more"),
+    (["flatten", {"crop": {"channels": 0}}], (3, 8, 8), "layer 1: crop leaves a single number of (192,); wanted a range along one axis"),
+    ([{"pad": {"height": 8, "mode": "reflect"}}], (3, 8, 8), "layer 0: pad: reflect reaches 7 places beyond the 8 of height; found 8"),
+    ([{"pad": {"channels": 1, "mode": "circular"}}], (3, 8, 8), "layer 0: pad: circular goes along length, depth, height and width; wanted zeros for channels"),
+    ([{"conv": {"channels": 3, "kernel": 7, "padding_mode": "reflect"}}], (3, 3, 8), "layer 0: conv: reflect reaches 2 places beyond the 3 of height; found 3"),
+    ([{"permute": ["height", "width"]}], (3, 8, 8), "layer 0: permute: [height, width] for (3, 8, 8); wanted channels, height, width, each once"),
+    ([{"softmax": "depth"}], (3, 8, 8), "layer 0: softmax: (3, 8, 8) has no depth; wanted one of channels, height, width"),
+    ([{"windows": 3}], (3, 8, 8), "layer 0: windows: 3x3 does not divide 8x8 pixels; pad them before"),
+    ([{"merge_windows": {"size": 2}}], (3, 8, 4), "layer 0: merge_windows: (3, 8, 4) is not 2 rows of windows of 2x2 pixels; wanted the size and the rows that `windows` cut"),
+    (["flatten", "global_max_pool"], (3, 8, 8), "layer 1: global_max_pool takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (192,)"),
+    ([{"upsample": {"size": "fine"}}], (3, 8, 8), "layer 0: no value is called 'fine'; wanted one of input"),
+    ([{"name": "flat"}, "relu", "flatten", {"name": "rows"}, {"from": "flat"}, {"upsample": {"size": "rows"}}], (3, 8, 8), "layer 5: upsample: the size of 'rows' takes an image (channels, height, width), but the shape here is (192,)"),
     (["glu"], (3, 8, 8), "layer 0: glu halves the channels, but 3 come in"),
     ([{"conv_transpose": {"channels": 4, "padding": 9}}], (3, 4, 4), "layer 0: conv_transpose: padding 9 leaves nothing of (3, 4, 4); make it smaller"),
     ([{"conv_transpose": {"channels": 4, "output_padding": 1}}], (3, 4, 4), "layer 0: conv_transpose: output_padding 1 must be smaller than the stride, 1"),

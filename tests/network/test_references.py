@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 import torchvision
 from support import builtin_registry
 from torch import Tensor, nn
+from torchvision.ops import FeaturePyramidNetwork
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
@@ -21,13 +23,19 @@ torch.set_num_threads(1)
 #: Parameters of each network of the classifiers, as their originals have them.
 COUNTS = {
     "alexnet": 61_100_840,
+    "convnext-t": 28_589_128,
+    "deeplab-v3-resnet50": 39_638_869,
     "densenet-bc-100-12": 800_032,
     "densenet121": 7_978_856,
+    "efficientnet-b0": 5_288_548,
     "efficientnet-lite0": 4_652_008,
+    "fpn-resnet18": 14_040_616,
     "googlenet": 6_624_904,
+    "inception-v3": 27_161_264,
     "lenet5": 69_656,
     "mnasnet-0.5": 2_218_512,
     "mobilenet-v2": 3_504_872,
+    "mobilenet-v3-small": 2_542_856,
     "paper-classifier": 99_364,
     "preact-resnet18": 11_217_316,
     "resnet18": 11_689_512,
@@ -35,22 +43,87 @@ COUNTS = {
     "resnet20-projection": 278_324,
     "resnet50": 25_557_032,
     "resnext50": 25_028_904,
+    "swin-t": 28_288_354,
     "vgg16-bn": 138_365_992,
+    "vit-b-16": 86_567_656,
     "wrn-28-10": 36_536_884,
 }
 GANS = {"dcgan64": (3_576_704, 2_765_568), "paper-dcgan": (884_992, 44_480)}
 models = torchvision.models
+
+
+class Pyramid(nn.Module):
+    """torchvision's feature pyramid over the stages of ResNet-18, and a classifier of the sum of its levels' means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = models.resnet18()
+        self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
+        self.stages = nn.ModuleList([network.layer1, network.layer2, network.layer3, network.layer4])
+        self.pyramid = FeaturePyramidNetwork([64, 128, 256, 512], 256)
+        self.head = nn.Linear(256, 1000)
+
+    def forward(self, images: Tensor) -> Tensor:
+        levels, values = OrderedDict(), self.stem(images)
+        for index, stage in enumerate(self.stages):
+            levels[str(index)] = values = stage(values)
+        logits: Tensor = self.head(sum(level.mean((2, 3)) for level in self.pyramid(levels).values()))
+        return logits
+
+
+class Segmenter(nn.Module):
+    """torchvision's DeepLabV3 and the mean of each of its class maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=21)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images)["out"].mean((2, 3))
+        return logits
+
+
 ORIGINALS: dict[str, Callable[[], nn.Module]] = {
     "alexnet": models.alexnet,
+    "convnext-t": models.convnext_tiny,
+    "deeplab-v3-resnet50": Segmenter,
     "densenet121": models.densenet121,
+    "efficientnet-b0": models.efficientnet_b0,
+    "fpn-resnet18": Pyramid,
     "googlenet": lambda: models.googlenet(aux_logits=False, init_weights=False),
+    "inception-v3": lambda: models.inception_v3(init_weights=False),
     "mnasnet-0.5": models.mnasnet0_5,
     "mobilenet-v2": models.mobilenet_v2,
+    "mobilenet-v3-small": models.mobilenet_v3_small,
     "resnet18": models.resnet18,
     "resnet50": models.resnet50,
     "resnext50": models.resnext50_32x4d,
+    "swin-t": models.swin_t,
     "vgg16-bn": models.vgg16_bn,
+    "vit-b-16": models.vit_b_16,
 }
+#: Pixels of the images that outputs are compared for; the others take any number.
+PIXELS = {"inception-v3": 299, "swin-t": 224, "vit-b-16": 224}
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Return the names of an original's weights in the order in which they are used, without tables of indices."""
+    place = {key: float(index) for index, key in enumerate(names) if not key.endswith("relative_position_index")}
+    start = place.get("pyramid.inner_blocks.0.0.weight", 0.0)
+    for key in place:
+        if key.endswith("layer_scale"):
+            place[key] = (
+                max(at for other, at in place.items() if other.startswith(key.removesuffix("layer_scale"))) + 0.5
+            )
+        elif key.endswith("reduction.weight"):  # of Swin, after the norm
+            place[key] = place[key.replace("reduction.weight", "norm.bias")] + 0.5
+        elif key == "class_token":
+            place[key] = place["conv_proj.bias"] + 0.5
+        elif key.startswith("pyramid."):  # from the coarsest level on; then what goes out, the finest first
+            kind, level = key.split(".")[1:3]
+            rank = 3 - int(level) if kind == "inner_blocks" else 4 + int(level)
+            place[key] = start + (2 * rank + key.endswith("bias")) / 16
+    return sorted(place, key=place.__getitem__)
 
 
 def report(name: str) -> Report:
@@ -87,10 +160,13 @@ def test_the_wide_network_costs_what_is_known_of_it() -> None:
 
 
 def emptied(make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a module without drawing its weights, which are filled in by the test."""
+    """Make a module without drawing its weights, which are filled in by the test; but for what it keeps beside them."""
     with torch.device("meta"):
         module = make()
-    return module.to_empty(device="cpu").eval()
+    beside = {name for name, _ in module.named_buffers()} - {
+        name for name in module.state_dict() if not name.endswith("relative_position_index")
+    }
+    return (make() if beside else module.to_empty(device="cpu")).eval()
 
 
 def fill(tensors: list[Tensor], names: list[str]) -> None:
@@ -100,28 +176,40 @@ def fill(tensors: list[Tensor], names: list[str]) -> None:
         if not tensor.is_floating_point():
             tensor.zero_()
         elif tensor.dim() > 1:
-            tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=random)
+            inputs = tensor[0].numel() if len(tensor) > 1 else 2  # tokens and positions have no inputs
+            tensor.normal_(0, (2 / inputs) ** 0.5, generator=random)
         elif name.endswith(("running_var", "weight")):
             tensor.uniform_(0.5, 1.5, generator=random)
         else:
             tensor.normal_(0, 0.1, generator=random)
 
 
+def alike(own: Tensor, other: Tensor, name: str) -> Tensor:
+    """Return a weight of an original in the shape of ours: of a sequence, channels come first here."""
+    if name.endswith("pos_embedding"):
+        other = other.transpose(1, 2)
+    return other.reshape(own.shape)  # a linear layer over the channels is a convolution with one pixel
+
+
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_with_the_weights_of_torchvision_it_gives_the_same(name: str) -> None:
     theirs = emptied(ORIGINALS[name])
-    network = report(name).networks["classifier"]
-    ours = emptied(lambda: network.network.module(network.input))
-    their_state = theirs.state_dict()
-    fill(list(their_state.values()), list(their_state))
-    our_state = ours.state_dict()
-    assert [tuple(one.shape) for one in our_state.values()] == [tuple(one.shape) for one in their_state.values()]
-    for own, other in zip(our_state.values(), their_state.values(), strict=True):
-        own.copy_(other)
-    images = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    network, shape = report(name).networks["classifier"], (3, *[PIXELS.get(name, 96)] * 2)
+    ours = emptied(lambda: network.network.module(shape))
+    their_state, our_state = theirs.state_dict(), list(ours.state_dict().values())
+    used = in_order(list(their_state))
+    fill([their_state[key] for key in used], used)
+    assert [one.numel() for one in our_state] == [their_state[key].numel() for key in used]
+    for own, key in zip(our_state, used, strict=True):
+        own.copy_(alike(own, their_state[key], key))
+    images = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1))
+    theirs.training = name == "inception-v3"  # its auxiliary head answers in training alone; all inside are not
     with torch.inference_mode():
         found, expected = ours(images), theirs(images)
-    assert float((found - expected).abs().max()) <= 1e-5 * max(1.0, float(expected.abs().max()))
+    pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
+    for one, wanted in pairs:
+        assert float(wanted.std()) > 1e-3
+        assert float((one - wanted).abs().max()) <= 1e-5 * max(1.0, float(wanted.abs().max()))
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def message(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_what_is_wrong_in_both_networks_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert message(GAN, tmp_path, monkeypatch).splitlines() == [
-        "broken.yaml:10:22: networks.generator.architecture: layer 1.0: conv takes an image (channels, height, width), but the shape here is (192,)",
-        "broken.yaml:10:31: networks.generator.architecture: layer 1.1: max_pool takes an image (channels, height, width), but the shape here is (192,)",
+        "broken.yaml:10:22: networks.generator.architecture: layer 1.0: conv takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (192,)",
+        "broken.yaml:10:31: networks.generator.architecture: layer 1.1: max_pool takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (192,)",
         "broken.yaml:15:11: networks.discriminator.architecture: layer 1: linear takes a vector (features,), but the shape here is (8, 8, 8); put flatten or global_average_pool before it",
     ]
 

@@ -1,6 +1,7 @@
 """A layer: its options are its fields; it knows its output shape and its cost in closed form, and builds its module.
 
-Shapes leave out the batch: an image is (channels, height, width), a vector is (features,).
+Shapes leave out the batch. Channels come first: a vector is (features,), a sequence (channels, length), an image
+(channels, height, width), a volume (channels, depth, height, width); a sequence of whole numbers is (length,).
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ def image(input: Shape, layer: str) -> tuple[int, int, int]:
     """Return `input` as (channels, height, width). Raises ShapeError when it is no image."""
     if len(input) != 3:
         raise ShapeError(f"{layer} takes an image (channels, height, width), but the shape here is {tuple(input)}")
+    return input
+
+
+def spatial(input: Shape, layer: str) -> Shape:
+    """Return `input`, channels and one to three axes. Raises ShapeError when it is anything else."""
+    if not 2 <= len(input) <= 4:
+        raise ShapeError(
+            f"{layer} takes a sequence (channels, length), an image (channels, height, width) or a volume "
+            f"(channels, depth, height, width), but the shape here is {tuple(input)}"
+        )
     return input
 
 

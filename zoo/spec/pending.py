@@ -25,6 +25,13 @@ from zoo.spec.functions import ExpressionError
 #: Names that stand for the shape which reaches a layer and for what its network gives.
 #: `channels` is the first size of any shape.
 RUNNING = ("channels", "height", "width", "length", "depth", "features", "classes")
+#: What the sizes of a shape are called, by how many they are.
+AXES = {
+    1: ("features",),
+    2: ("channels", "length"),
+    3: ("channels", "height", "width"),
+    4: ("channels", "depth", "height", "width"),
+}
 #: What each of these layers gives names to, inside its `layers`.
 BINDERS = ("let", "for", "repeat")
 ROUND = "round"
@@ -44,8 +51,7 @@ class Symbol(str):
 
 def running_values(input: tuple[int, ...], output: tuple[int, ...]) -> dict[str, int]:
     """Return what the names of the running shape stand for, where `input` reaches a layer of a network to `output`."""
-    sizes = {1: ("features",), 2: ("channels", "length"), 3: ("channels", "height", "width")}
-    values = dict(zip(sizes.get(len(input), ("channels", "depth", "height", "width")), input, strict=False))
+    values = dict(zip(AXES.get(len(input), AXES[4]), input, strict=False))
     values["channels"] = input[0]
     if len(output) == 1:
         values["classes"] = output[0]

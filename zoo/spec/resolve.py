@@ -232,7 +232,14 @@ class Resolver:
                 values = {key: values[key] for key in schema.by_name}
         else:
             values = self._values(schema, given, at, path)
-        return None if values is None else ComponentSpec(component, values, at, pending=pending)
+        if values is None:
+            return None
+        told = {
+            key: one
+            for key, one in values.items()
+            if not (schema.by_name[key].later and one == schema.by_name[key].default)
+        }
+        return ComponentSpec(component, told, at, pending=pending)
 
     def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
         """Return the plain options of a layer that wait for the shape which reaches it."""

@@ -33,7 +33,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0, "task.classify.superclass_weight": 0.0}
+LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
