@@ -185,7 +185,7 @@ class Shapes(DataSource):
 class Noise(DataSource):
     """Random pixels with random labels, in any shape: to check and to time networks for data that are not here.
 
-    Networks are trained on images alone; for other shapes, and for tokens, they are checked, counted, shown and ejected.
+    Networks are trained on images alone; for other shapes and for tokens they are checked, counted, shown and ejected.
     """
 
     terms = "Drawn by Zoo; free for any use."
@@ -199,7 +199,8 @@ class Noise(DataSource):
         ),
     ]
     tokens: Annotated[
-        int, Field(ge=0, le=2**31, description="Items are whole numbers below this instead, `image` of them; 0: pixels.")
+        int,
+        Field(ge=0, le=2**31, description="Items are whole numbers below this instead, `image` of them; 0: pixels."),
     ] = 0
     classes: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     train_images: Annotated[int, Field(ge=1, le=10_000_000)] = 1000

@@ -9,7 +9,7 @@ import torch
 from support import builtin_registry
 from torch import nn
 
-import zoo
+from zoo import api
 from zoo.builder import Builder
 from zoo.errors import ShapeError
 from zoo.network.layer import Shape
@@ -97,7 +97,7 @@ ERRORS = [
     ({"conv": {"channels": 4, "kernel": [3, 3]}}, SEQUENCE, "conv: kernel [3, 3] has 2 numbers, but here is a shape with 1 axis beside the channels; wanted a number, or one for each axis"),
     ({"conv": {"channels": 4, "padding": [1]}}, VOLUME, "conv: padding [1] has 1 number, but here is a shape with 3 axes beside the channels; wanted a number, or one for each axis"),
     ({"max_pool": {"stride": [1, 2, 3]}}, (3, 8, 8), "max_pool: stride [1, 2, 3] has 3 numbers, but here is a shape with 2 axes beside the channels; wanted a number, or one for each axis"),
-    ({"conv": {"channels": 4, "kernel": 30}}, SEQUENCE, "conv: a kernel of 30 does not fit (8, 21) with padding 14; make the kernel or an earlier stride smaller, or the padding larger"),
+    ({"conv": {"channels": 4, "kernel": 30, "padding": 1}}, SEQUENCE, "conv: a kernel of 30 does not fit (8, 21) with padding 1; make the kernel or an earlier stride smaller, or the padding larger"),
     ({"average_pool": {"kernel": 6, "padding": 1}}, VOLUME, "average_pool: a kernel of 6x6x6 is larger than (4, 7, 6, 5), which torch does not take over three axes, padded or not; make it smaller"),
     ("batch_norm", (2, 2, 2, 2, 2), "batch_norm takes a vector, a sequence, an image or a volume, channels first, but the shape here is (2, 2, 2, 2, 2)"),
     ("instance_norm", (8,), "instance_norm takes a sequence (channels, length), an image (channels, height, width) or a volume (channels, depth, height, width), but the shape here is (8,)"),
@@ -124,7 +124,7 @@ networks:
         - conv: {channels: 8, kernel: [3, 5, 5], stride: [1, 2, 2], bias: false}
         - batch_norm
         - relu
-        - max_pool: [1, 2, 2]
+        - max_pool: {kernel: [1, 2, 2]}
         - residual:
             layers: [conv: "${channels}", {group_norm: 4}, silu, conv: {channels: "${channels}", kernel: ["${depth // 3}", 1, 1]}]
             shortcut: [conv: {channels: "${channels}", kernel: [2, 1, 1]}]
@@ -158,13 +158,13 @@ def video() -> nn.Module:
 
 
 def test_a_network_over_three_axes_is_its_original_and_can_be_ejected() -> None:
-    spec = read_text(VIDEO)
-    report = zoo.api.check(spec, registry=builtin_registry())
+    spec = read_text(VIDEO, "video.yaml", "yaml").data()
+    report = api.check(spec, registry=builtin_registry())
     one = report.networks["classifier"]
     assert one.input == (3, 8, 16, 16)
     ours, theirs = one.network.module(one.input), video()
     made: dict[str, Any] = {"__name__": "model"}
-    exec(zoo.api.eject(spec, registry=builtin_registry()), made)
+    exec(api.eject(spec, registry=builtin_registry()), made)
     ejected = made["classifier"]()
     ejected.load_state_dict(ours.state_dict())
     for own, other in zip(theirs.state_dict().values(), ours.state_dict().values(), strict=True):

@@ -90,7 +90,11 @@ OF_A_SEQUENCE = ("rnn", "lstm", "gru")  # see test_recurrent.py
 
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
     named = [one.name for one in registry if one.target.startswith("zoo.network.naming:")]  # these are no operations
-    names = [name for name in registry.names("layer", "activation", "norm") if name not in (*named, *OF_A_NUMBER, *OF_A_SEQUENCE)]
+    names = [
+        name
+        for name in registry.names("layer", "activation", "norm")
+        if name not in (*named, *OF_A_NUMBER, *OF_A_SEQUENCE)
+    ]
     return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
 
 

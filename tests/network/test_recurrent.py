@@ -10,7 +10,7 @@ import torch
 from support import builtin_registry
 from torch import Tensor, nn
 
-import zoo
+from zoo import api
 from zoo.builder import Builder
 from zoo.errors import ShapeError, SpecError
 from zoo.network.measure import measure
@@ -130,11 +130,11 @@ class Words(nn.Module):
 
 
 def test_a_network_over_tokens_is_its_original_and_can_be_ejected() -> None:
-    report = zoo.api.check(spec([EMBEDDING, *HEAD]), registry=builtin_registry())
+    report = api.check(spec([EMBEDDING, *HEAD]), registry=builtin_registry())
     one = report.networks["classifier"]
     assert one.cost.macs == 12 * 4 * 5 * (6 + 5) + 5 * 3
     made: dict[str, Any] = {"__name__": "model"}
-    exec(zoo.api.eject(spec([EMBEDDING, *HEAD]), registry=builtin_registry()), made)
+    exec(api.eject(spec([EMBEDDING, *HEAD]), registry=builtin_registry()), made)
     networks = [one.network.module(one.input), made["classifier"](), Words()]
     weights = list(networks[0].state_dict().values())
     tokens = torch.randint(50, (4, 12))
@@ -153,7 +153,7 @@ def test_a_network_over_tokens_is_its_original_and_can_be_ejected() -> None:
 
 def refused(layers: list[Any], **data: Any) -> list[str]:
     with pytest.raises(SpecError) as caught:
-        zoo.api.check(spec(layers, **data), registry=builtin_registry())
+        api.check(spec(layers, **data), registry=builtin_registry())
     return [f"{one.path}: {one.found}; wanted {one.wanted}" for one in caught.value.problems]
 
 
@@ -196,7 +196,7 @@ def test_tokens_are_not_taken_for_numbers(layers: list[Any], data: dict[str, Any
 
 
 def test_what_can_be_checked_alone_is_told() -> None:
-    report = zoo.api.check(spec([EMBEDDING, *HEAD]), registry=builtin_registry())
+    report = api.check(spec([EMBEDDING, *HEAD]), registry=builtin_registry())
     told = [f"{one.found}; wanted {one.wanted}" for one in report.warnings]
     wanted = "images (channels, height, width) to train on: for others a network can be checked, not trained"
     assert told == [f"found noise, whose items are tokens, 12 each; wanted {wanted}"]
@@ -204,5 +204,5 @@ def test_what_can_be_checked_alone_is_told() -> None:
 
 def test_dropout_of_one_layer_is_told() -> None:
     layers = [EMBEDDING, {"gru": {"hidden": 5, "output": "last", "dropout": 0.5}}, {"linear": 3}]
-    report = zoo.api.check(spec(layers), registry=builtin_registry())
+    report = api.check(spec(layers), registry=builtin_registry())
     assert "found dropout in gru of one layer, which drops nothing" in [one.found for one in report.warnings]
