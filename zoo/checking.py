@@ -132,7 +132,8 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
         terminals = task.terminals(role, info)
         try:
             network = builder.network(section.architecture, *terminals)
-            cost = network.cost(terminals.input)
+            graph = network.graph(terminals.input)
+            cost = graph.counts._replace(peak=graph.alone)
         except ShapeError as error:
             problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
             continue

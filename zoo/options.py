@@ -49,6 +49,10 @@ class Option:
     def required(self) -> bool:
         return self.default is REQUIRED
 
+    def fresh_default(self) -> Any:
+        """Return the default, in a copy where it can be changed."""
+        return deepcopy(self.default) if isinstance(self.default, (list, dict)) else self.default
+
     @cached_property
     def description(self) -> str:
         for part in metadata_of(self.annotation):
@@ -118,7 +122,7 @@ class Options:
             elif option.required:
                 return None
             else:
-                values[name] = deepcopy(option.default)
+                values[name] = option.fresh_default()
         return values
 
     @cached_property

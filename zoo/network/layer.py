@@ -111,9 +111,12 @@ class Layer:
     idempotent: ClassVar[bool] = False
     #: Whether the layer is a norm: rounds that share all other weights may each have their own of these.
     normalizes: ClassVar[bool] = False
+    #: Whether the layer has a check of its own.
+    asks: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.label = cls.__name__.lower()
+        cls.asks = cls.check is not Layer.check
 
     def shape(self, input: Shape, /) -> Shape:
         """Return the output's shape. Raises ShapeError when the layer cannot take `input`."""

@@ -68,6 +68,8 @@ class Composite(Layer):
         input = tuple(input)
         if input not in known:
             flow = Flow([Value("input", input), *(Value(one.name, ()) for one in self.conditions)], layer=self)
+            if self.asks:
+                flow.ask(self)
             self.wire(flow)
             unread = [one.name for one in self.conditions if one.name in flow.unread]
             if unread:
@@ -111,14 +113,25 @@ class Flow:
     def run(self, name: str, layer: Layer) -> None:
         """Add a layer to the value that runs through; what is wrong in it is told from there."""
         try:
-            layer.lower_into(self, name)
+            self.lower(layer, name)
         except ShapeError as error:
             raise error.inside(name, layer.at, layer.label if layer.block else "") from None
+
+    def lower(self, layer: Layer, name: str) -> None:
+        """Add a layer to the value that runs through, whatever it becomes."""
+        if layer.asks:
+            self.ask(layer)
+        layer.lower_into(self, name)
+
+    def ask(self, layer: Layer) -> None:
+        """Note a layer that has something to say of its training: it may become other operations."""
+        self.graph.asked.append((layer, self.shape))
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
         read = (self.value,) if inputs is None else tuple(inputs)
-        output, cost, given, taken = figures(layer, tuple([self.graph.shape_of(value) for value in read]))
+        shapes = (self.shape,) if inputs is None else tuple(map(self.graph.shape_of, read))
+        output, cost, given, taken = figures(layer, shapes)
         again = ""
         if self.again and not layer.normalizes and cost.tensors:
             cost, again = _weightless(cost), "*"
@@ -286,6 +299,8 @@ class Flow:
         """Add a layer whose module goes by a name of its own; the names inside it stay there."""
         before, self._prefix = self._prefix, ""
         try:
+            if layer.asks:
+                self.ask(layer)
             if isinstance(layer, Composite):
                 self.part(layer, name)
             else:

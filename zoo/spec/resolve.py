@@ -37,7 +37,7 @@ class Resolver:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
-        self._options: dict[Any, Options] = {}
+        self._options: dict[int, tuple[Any, Options]] = {}  # by the identities of targets, which stand beside
         self._blocks = self._no_blocks = Blocks()
         self._depth = 0  # of components inside each other that are being resolved
         self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
@@ -121,11 +121,12 @@ class Resolver:
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
-        found = self._options.get(target)
+        found = self._options.get(id(target))
         if found is None:
             loaded = target.load() if isinstance(target, Component) else target
-            found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
-        return found
+            options = Options(loaded, target.name if isinstance(target, Component) else "")
+            found = self._options[id(target)] = target, options
+        return found[1]
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
@@ -387,6 +388,8 @@ class Resolver:
         """Resolve one of several sections; one that lacks something may be another, whose name is misspelt."""
         before, place = len(self.problems), _join(path, key)
         found = self.section(schema, node.value[key], place)
+        if found is not None:
+            return found
         hint = closest(key, [one for one in node.value if one != key])
         for index in range(before, len(self.problems) if hint else before):
             one = self.problems[index]

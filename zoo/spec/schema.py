@@ -36,6 +36,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 LATER_KEYS = {"train.seeds": 1}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
+SCALARS = frozenset((str, int, float, bool, type(None)))  # types of plain values that hold nothing
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 Decay: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
@@ -95,6 +96,8 @@ def _gives_names(value: Any) -> bool:
 def _extent(values: Iterable[Any]) -> tuple[int, int]:
     size = depth = 0
     for value in values:
+        if type(value) in SCALARS:
+            continue
         if isinstance(value, ComponentSpec):
             own, deep = value.extent
         elif isinstance(value, (list, tuple, dict)):
