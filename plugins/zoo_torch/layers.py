@@ -87,6 +87,9 @@ class Conv(Layer):
             )
         return groups
 
+    def groups_of(self, input: Shape, /) -> int:
+        return self._groups(input)
+
     def shape(self, input: Shape, /) -> Shape:
         image(input, "conv")
         self._groups(input)

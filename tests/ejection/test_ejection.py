@@ -62,10 +62,18 @@ def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> 
             given = [torch.randn(2, *one.input, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
             outputs = []
             for network, images in zip((module, ejected), given, strict=True):
-                outputs.append(network(images.requires_grad_(), *beside))
-                outputs[-1].square().sum().backward()
-            assert torch.equal(*outputs)
-            assert torch.equal(given[0].grad, given[1].grad)  # type: ignore[arg-type]
+                outputs.append(values(network(images.requires_grad_(), *beside)))
+                sum(one.square().sum() for one in outputs[-1]).backward()
+            assert all(torch.equal(*pair) for pair in zip(*outputs, strict=True))
+            assert torch.equal(*[one.grad for one in given])  # type: ignore[arg-type]
+            slopes = dict(ejected.named_parameters())
+            for key, weight in module.named_parameters():
+                assert (weight.grad is None) == (slopes[key].grad is None), key
+                assert weight.grad is None or torch.equal(weight.grad, slopes[key].grad), key  # type: ignore[arg-type]
+
+
+def values(output: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return output if isinstance(output, tuple) else (output,)
 
 
 @pytest.mark.parametrize(

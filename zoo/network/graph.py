@@ -51,8 +51,8 @@ class Graph:
     others are named values from around it; the first of `outputs` is what it gives, the others stand under
     `output_names`.
 
-    `weights`: the named weights of graphs around it that it uses, with the layers that they belong to. `own`: of rounds
-    that share their weights but norms, the names of these norms in a round.
+    `weights`: the named weights of graphs around it that it uses, with the layers and the inputs that they were made
+    for. `own`: of rounds that share their weights but norms, the names of these norms in a round.
     """
 
     inputs: list[Value]
@@ -60,7 +60,7 @@ class Graph:
     outputs: tuple[int, ...] = (~0,)
     output_names: tuple[str, ...] = ()
     names: dict[int, str] = field(default_factory=dict)  # of the values that the spec names
-    weights: dict[str, Layer] = field(default_factory=dict)
+    weights: dict[str, tuple[Layer, Shape]] = field(default_factory=dict)
     own: tuple[str, ...] | None = None
     asked: list[tuple[Layer, Shape]] = field(default_factory=list)  # layers with a check of their own, and their inputs
     _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)

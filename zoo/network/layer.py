@@ -148,6 +148,10 @@ class Layer:
         """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""
         return ()
 
+    def groups_of(self, input: Shape, /) -> int:
+        """Return in how many groups its module takes the channels, which shapes of weights do not tell."""
+        return 1
+
     def weights(self, input: Shape, /) -> Mapping[str, Shape]:
         """Return the shapes of the trainable tensors, by their names in the layer's module.
 
