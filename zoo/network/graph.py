@@ -122,7 +122,7 @@ class Graph:
     def _is_chain(self) -> bool:
         """Whether each step takes only what the one before it gives, the first what comes in, and the last is given."""
         return self.outputs == (len(self.steps) - 1,) and all(
-            [step.inputs == (index - 1,) for index, step in enumerate(self.steps)]
+            step.inputs == (index - 1,) for index, step in enumerate(self.steps)
         )
 
     def _chain_peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:

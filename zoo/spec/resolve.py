@@ -233,7 +233,20 @@ class Resolver:
                 values = {key: values[key] for key in schema.by_name}
         else:
             values = self._values(schema, given, at, path)
+            if values is not None and not self._agree(schema, values, at, path):
+                return None
         return None if values is None else ComponentSpec(component, values, at, pending=pending)
+
+    def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:
+        """Whether options go together, as far as a class itself looks at them and all of them are plain."""
+        if not hasattr(schema.target, "__post_init__") or any(option.form != "value" for option in schema):
+            return True
+        try:
+            schema.target(**values)
+        except ValueError as error:
+            self._report(at, path, str(error))
+            return False
+        return True
 
     def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
         """Return the plain options of a layer that wait for the shape which reaches it."""
