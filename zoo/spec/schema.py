@@ -77,8 +77,10 @@ class ComponentSpec:
 
     def written(self) -> str:
         """Return it in a line, as a spec could have it."""
-        options = ", ".join(f"{key}: {value}" for key, value in self.options_data().items())
-        return f"{self.name}: {{{options}}}" if options else self.name
+        from zoo.spec.writer import write_line
+
+        options = self.options_data()
+        return f"{self.name}: {write_line(options)}" if options else self.name
 
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
