@@ -18,11 +18,10 @@ from zoo.network.layer import Condition, Layer, Shape
 from zoo.network.lowering import Composite, Flow, names_of
 from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
-from zoo.requirements import Finding, Setting
 from zoo.spec.forms import Scope as Names
 from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
-from zoo.spec.schema import ComponentSpec
+from zoo.spec.schema import SCALARS, ComponentSpec
 
 #: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
@@ -151,6 +150,8 @@ class Builder:
         return self._layers[key][1]
 
     def _bound(self, value: Any) -> Any:
+        if type(value) in SCALARS:
+            return value
         if isinstance(value, ComponentSpec):
             return self.bind(value)
         if isinstance(value, tuple):
@@ -189,15 +190,10 @@ class Expanded(Composite):
         if isinstance(inner, Composite):
             inner.wire(flow)
         else:
-            inner.lower_into(flow, "")
+            flow.lower(inner, "")
 
     def inside(self) -> Iterable[Layer]:
         return self._inner.values()
-
-    def check(self, setting: Setting, /) -> Iterable[Finding]:
-        # What is one operation is asked by itself, as a step of the graph.
-        inner = self.inner(setting.input)
-        return inner.check(setting) if isinstance(inner, Composite) else ()
 
     def inner(self, input: Shape, /) -> Layer:
         """Return the layers that stand behind this one for `input`."""

@@ -14,7 +14,9 @@ from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.network.operations import Operator
+from zoo.options import canonical
 from zoo.spec.schema import Spec
+from zoo.spec.writer import write_line
 from zoo.trainability import unfit
 
 
@@ -132,7 +134,8 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
         terminals = task.terminals(role, info)
         try:
             network = builder.network(section.architecture, *terminals)
-            cost = network.cost(terminals.input)
+            graph = network.graph(terminals.input)
+            cost = graph.counts._replace(peak=graph.alone)
         except ShapeError as error:
             problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
             continue
@@ -188,8 +191,8 @@ def _options(layer: Layer, input: Shape) -> str:
         if isinstance(layer, Operator) and one.name == "kind":
             continue
         if (value not in (one.default, {}) and not isinstance(value, (list, tuple, Layer))) or _numbers(value):
-            shown.append(f"{one.name}={value}")
-    return " ".join(shown)
+            shown.append(f"{one.name}: {write_line(canonical(value))}")
+    return ", ".join(shown)
 
 
 def _numbers(value: Any) -> bool:

@@ -49,6 +49,10 @@ class Option:
     def required(self) -> bool:
         return self.default is REQUIRED
 
+    def fresh_default(self) -> Any:
+        """Return the default, in a copy where it can be changed."""
+        return deepcopy(self.default) if isinstance(self.default, (list, dict)) else self.default
+
     @cached_property
     def later(self) -> bool:
         """Whether it is left out of resolved specs at its default."""
@@ -123,7 +127,7 @@ class Options:
             elif option.required:
                 return None
             else:
-                values[name] = deepcopy(option.default)
+                values[name] = option.fresh_default()
         return values
 
     @cached_property

@@ -93,8 +93,10 @@ class _Asked:
             twice=setting.task.twice(role),
             weights=lambda: tuple(starmap(Weight, network.weights(input).items())),
         )
-        for layer, shape, at in _layers(network, input):
-            self.told(f"{path}.architecture", at, _answer(layer.check, replace(setting, input=shape)))
+        reached: dict[Shape, Setting] = {}
+        for layer, shape, at in _asked(network, input):
+            there = reached.get(shape) or reached.setdefault(shape, replace(setting, input=shape))
+            self.told(f"{path}.architecture", at, _answer(layer.check, there))
         if setting.info.tokens:
             for at, finding in _tokens(network, input, setting):
                 self.told(f"{path}.architecture", at, iter([finding]))
@@ -162,9 +164,9 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
         if every > train.steps:
             yield Finding(f"found {every}, which comes after the last step", f"at most {train.steps}", key, True)
     if train.norm_batches and not any(
-        layer.normalizes and layer.cost(shape).buffers
+        one.layer.normalizes and one.layer.cost(one.shapes[0]).buffers
         for network, input in networks.values()
-        for layer, shape, _ in _layers(network, input)
+        for one in operations(network.graph(input), every=False)[0]
     ):
         found = f"found {train.norm_batches}, but no norm keeps running statistics"
         yield Finding(found, "0, or a network with batch_norm", "norm_batches", True)
@@ -197,14 +199,14 @@ def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> I
         yield Finding(f"found a schedule that returns {factor!r}", "a function of the step")
         return
     even = [round(index * (steps - 1) / 32) for index in range(33)]
-    for step in sorted({*range(min(20, steps)), *even}):
-        value = factor(step)
+    factors = {step: factor(step) for step in sorted({*range(min(20, steps)), *even})}
+    for step, value in factors.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not 0 <= value < math.inf:
             shown = f"{value:g}" if number else repr(value)
             yield Finding(f"found the factor {shown} at step {step}", "a number of 0 or more")
             return
-    vanished = sum(factor(step) < VANISHED for step in even)
+    vanished = sum(factors[step] < VANISHED for step in even)
     if vanished * 2 > len(even):
         yield Finding(
             f"found a schedule that is below a millionth in {vanished * steps // len(even):,} of {steps:,} steps",
@@ -229,22 +231,20 @@ def _components(value: Any, path: str) -> Iterator[tuple[str, ComponentSpec]]:
             yield from _components(inner, f"{path}.{key}")
 
 
-def _layers(network: Composite, input: Shape) -> Iterator[tuple[Layer, Shape, Position | None]]:
-    """Yield the layers of a network, each once for each shape that reaches it, with where the spec wrote it."""
-    at = _written(network.at)
-    yield network, input, at
-    seen: set[tuple[int, Shape]] = set()
-    left: list[tuple[Graph, Position | None]] = [(network.graph(input), at)]
+def _asked(network: Composite, input: Shape) -> Iterator[tuple[Layer, Shape, Position | None]]:
+    """Yield the layers that ask something, each once for each shape that reaches it, with where the spec wrote it."""
+    seen: set[Any] = set()
+    left: list[tuple[Graph, Position | None]] = [(network.graph(input), _written(network.at))]
     while left:
         graph, around = left.pop()
+        for layer, shape in graph.asked:
+            if (id(layer), shape) not in seen:
+                yield layer, shape, _written(layer.at) or around
+            seen.add((id(layer), shape))
         for step in graph.steps:
-            shape = graph.shape_of(step.inputs[0])
-            if (id(step.layer), shape) not in seen:
-                seen.add((id(step.layer), shape))
-                at = _written(step.layer.at) or around
-                yield step.layer, shape, at
-                if step.part is not None:
-                    left.append((step.part, at))
+            if step.part is not None and id(step.part) not in seen:
+                seen.add(id(step.part))
+                left.append((step.part, _written(step.layer.at) or around))
 
 
 def _tokens(network: Composite, input: Shape, setting: Setting) -> Iterator[tuple[Position | None, Finding]]:

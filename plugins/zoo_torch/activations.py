@@ -30,6 +30,10 @@ class Activation(Layer):
     scratch: ClassVar[bool] = False
     twice: ClassVar[bool] = True
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.asks = not cls.twice
+
     def check(self, setting: Setting, /) -> Iterator[Finding]:
         if setting.twice and not self.twice:
             found = f"found {self.label} where slopes are differentiated again, which torch cannot do with it"

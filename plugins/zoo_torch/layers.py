@@ -128,6 +128,9 @@ class Conv(Layer):
             )
         return groups
 
+    def groups_of(self, input: Shape, /) -> int:
+        return self._groups(input)
+
     def shape(self, input: Shape, /) -> Shape:
         spatial(input, "conv")
         self._groups(input)

@@ -56,14 +56,14 @@ def test_layers_are_shown_as_a_tree(zoo_command: Zoo, here: Path) -> None:
         out.partition("\n\nclassifier, ")[2]
         == """\
 input 3x32x32, limit 10000 parameters
-layer                     options       output   parameters  of limit    MACs
-layers                                  100             484      4.8%  83,244
-  0: residual                           3x32x32          84      0.8%  82,944
-    layers: sequence                    3x32x32          84      0.8%  82,944
-      0: conv             channels=3    3x32x32          84      0.8%  82,944
-  1: relu                               3x32x32           0                 0
-  2: global_average_pool                3                 0                 0
-  3: linear               features=100  100             400      4.0%     300
+layer                     options        output   parameters  of limit    MACs
+layers                                   100             484      4.8%  83,244
+  0: residual                            3x32x32          84      0.8%  82,944
+    layers: sequence                     3x32x32          84      0.8%  82,944
+      0: conv             channels: 3    3x32x32          84      0.8%  82,944
+  1: relu                                3x32x32           0                 0
+  2: global_average_pool                 3                 0                 0
+  3: linear               features: 100  100             400      4.0%     300
 """
     )
 

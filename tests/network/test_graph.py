@@ -219,7 +219,10 @@ def test_weights_are_used_again_inside_a_block_on_a_smaller_image() -> None:
         (["relu", {"name": "input"}], "layer 1: a value is already called 'input'; wanted another name"),
         ([{"weights": {"name": "add", "layer": "relu"}}], "layer 0: a layer or operation is already called 'add'; wanted another name"),
         ([{"weights": "tower"}], "layer 0: no layer is called 'tower'; no layer has a name here"),
-        ([{"weights": {"name": "t", "layer": {"conv": 4}}}, {"conv": 3}, {"weights": "t"}], "layer 2: the weights 't' were made for (4, 8, 8), and do not fit (3, 8, 8)"),
+        ([{"weights": {"name": "t", "layer": {"conv": 4}}}, {"conv": 3}, {"weights": "t"}], "layer 2: the weights 't' were made for (4, 8, 8), and do not fit (3, 8, 8): weight is (4, 4, 3, 3) there and would be (4, 3, 3, 3) here"),
+        ([{"weights": {"name": "t", "layer": {"conv": 8}}}, {"repeat": {"times": 2, "layers": [{"weights": "t"}]}}], "layer 1.0: the weights 't' were made for (4, 8, 8), and do not fit (8, 8, 8): weight is (8, 4, 3, 3) there and would be (8, 8, 3, 3) here"),
+        ([{"weights": {"name": "t", "layer": {"conv": {"channels": 8, "groups": "depthwise"}}}}, {"weights": "t"}], "layer 1: the weights 't' were made for (4, 8, 8), and do not fit (8, 8, 8): the number of groups of conv is 4 there and would be 8 here"),
+        ([{"weights": {"name": "t", "layer": {"from": "input"}}}], "layer 0: from is no layer whose weights could be called 't'; wanted one with a module"),
         ([{"repeat": {"times": 2, "layers": [{"output": "x"}]}}], "layer 0.0: output stands inside a block or a repeat; wanted it among the network's own layers"),
     ],
 )  # fmt: skip
@@ -239,6 +242,13 @@ def spec(layers: list[Any], **keys: Any) -> dict[str, Any]:
         "train": {"steps": 10},
         **keys,
     }
+
+
+def test_weights_fit_by_their_shapes_and_not_by_their_count() -> None:
+    turned = {"conv": {"channels": "${8 // channels}", "kernel": 1, "bias": False}}  # 2 to 4, then 4 to 2
+    layers = [{"conv": 2}, {"weights": {"name": "t", "layer": turned}}, {"weights": "t"}]
+    with pytest.raises(SpecError, match=r"layer 2: the weights 't' .* weight is \(4, 2, 1, 1\) there and would be"):
+        api.check(spec(layers), registry=REGISTRY)
 
 
 def test_a_name_in_a_block_is_the_blocks_own_and_it_sees_those_around_it() -> None:

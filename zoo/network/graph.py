@@ -51,8 +51,8 @@ class Graph:
     others are named values from around it; the first of `outputs` is what it gives, the others stand under
     `output_names`.
 
-    `weights`: the named weights of graphs around it that it uses, with the layers that they belong to. `own`: of rounds
-    that share their weights but norms, the names of these norms in a round.
+    `weights`: the named weights of graphs around it that it uses, with the layers and the inputs that they were made
+    for. `own`: of rounds that share their weights but norms, the names of these norms in a round.
     """
 
     inputs: list[Value]
@@ -60,8 +60,9 @@ class Graph:
     outputs: tuple[int, ...] = (~0,)
     output_names: tuple[str, ...] = ()
     names: dict[int, str] = field(default_factory=dict)  # of the values that the spec names
-    weights: dict[str, Layer] = field(default_factory=dict)
+    weights: dict[str, tuple[Layer, Shape]] = field(default_factory=dict)
     own: tuple[str, ...] | None = None
+    asked: list[tuple[Layer, Shape]] = field(default_factory=list)  # layers with a check of their own, and their inputs
     _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)
 
     def shape_of(self, value: int) -> Shape:
@@ -98,9 +99,13 @@ class Graph:
     @cached_property
     def cost(self) -> Cost:
         """What the whole costs; `peak` where all that comes in may be freed, `held_peak` where nothing of it may."""
-        alone, count = tuple(range(len(self.inputs))), len(self.inputs)
-        peak, held = self.peak(alone, (False,) * count), self.peak(alone, (True,) * count)
-        return self.counts._replace(peak=peak, held_peak=held, alias=self.alias == 0)
+        held = self.peak(tuple(range(len(self.inputs))), (True,) * len(self.inputs))
+        return self.counts._replace(peak=self.alone, held_peak=held, alias=self.alias == 0)
+
+    @cached_property
+    def alone(self) -> int:
+        """The most values held at one time where nothing else needs what comes in."""
+        return self.peak(tuple(range(len(self.inputs))), (False,) * len(self.inputs))
 
     def peak(self, storages: tuple[int, ...], held: tuple[bool, ...]) -> int:
         """Return the most values that are held at one time, each tensor freed after its last use.
@@ -109,8 +114,32 @@ class Graph:
         """
         known = self._peaks.get((storages, held))
         if known is None:
-            known = self._peaks[storages, held] = self._peak(storages, held)
+            find = self._chain_peak if self._is_chain else self._peak
+            known = self._peaks[storages, held] = find(storages, held)
         return known
+
+    @cached_property
+    def _is_chain(self) -> bool:
+        """Whether each step takes only what the one before it gives, the first what comes in, and the last is given."""
+        return self.outputs == (len(self.steps) - 1,) and all(
+            step.inputs == (index - 1,) for index, step in enumerate(self.steps)
+        )
+
+    def _chain_peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:
+        """Return the peak of a chain: of what it gives, one value is held at a time."""
+        beside = 0  # the input, where it outlives the chain and is no longer what the step reads
+        live = peak = size(self.inputs[0].shape)
+        outlives = held[0]
+        for step in self.steps:
+            if step.part is not None:
+                beyond = step.part.peak((0,), (outlives,)) - step.read
+            else:
+                beyond = (step.cost.held_peak if outlives else step.cost.peak) - step.read
+            peak = max(peak, beside + live + beyond)
+            if step.alias is None:
+                beside, outlives = beside + live if outlives else beside, False
+                live = step.size
+        return peak
 
     def _peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:
         own, end = max(inputs) + 1, len(self.steps)

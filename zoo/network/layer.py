@@ -124,9 +124,12 @@ class Layer:
     normalizes: ClassVar[bool] = False
     #: Whether the layer takes whole numbers: labels, or the tokens of a sequence.
     takes_tokens: ClassVar[bool] = False
+    #: Whether the layer has a check of its own.
+    asks: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.label = cls.__name__.lower()
+        cls.asks = cls.check is not Layer.check
 
     def shape(self, input: Shape, /) -> Shape:
         """Return the output's shape. Raises ShapeError when the layer cannot take `input`."""
@@ -157,6 +160,10 @@ class Layer:
     def check(self, setting: Setting, /) -> Iterable[Finding]:
         """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""
         return ()
+
+    def groups_of(self, input: Shape, /) -> int:
+        """Return in how many groups its module takes the channels, which shapes of weights do not tell."""
+        return 1
 
     def weights(self, input: Shape, /) -> Mapping[str, Shape]:
         """Return the shapes of the trainable tensors, by their names in the layer's module.

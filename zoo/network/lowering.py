@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
@@ -68,6 +68,8 @@ class Composite(Layer):
         input = tuple(input)
         if input not in known:
             flow = Flow([Value("input", input), *(Value(one.name, ()) for one in self.conditions)], layer=self)
+            if self.asks:
+                flow.ask(self)
             self.wire(flow)
             unread = [one.name for one in self.conditions if one.name in flow.unread]
             if unread:
@@ -111,14 +113,25 @@ class Flow:
     def run(self, name: str, layer: Layer) -> None:
         """Add a layer to the value that runs through; what is wrong in it is told from there."""
         try:
-            layer.lower_into(self, name)
+            self.lower(layer, name)
         except ShapeError as error:
             raise error.inside(name, layer.at, layer.label if layer.block else "") from None
+
+    def lower(self, layer: Layer, name: str) -> None:
+        """Add a layer to the value that runs through, whatever it becomes."""
+        if layer.asks:
+            self.ask(layer)
+        layer.lower_into(self, name)
+
+    def ask(self, layer: Layer) -> None:
+        """Note a layer that has something to say of its training: it may become other operations."""
+        self.graph.asked.append((layer, self.shape))
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
         read = (self.value,) if inputs is None else tuple(inputs)
-        output, cost, given, taken = figures(layer, tuple([self.graph.shape_of(value) for value in read]))
+        shapes = (self.shape,) if inputs is None else tuple(map(self.graph.shape_of, read))
+        output, cost, given, taken = figures(layer, shapes)
         again = ""
         if self.again and not layer.normalizes and cost.tensors:
             cost, again = _weightless(cost), "*"
@@ -208,6 +221,10 @@ class Flow:
         if layer is not None:
             self._require_new(name, (*self._weights, *CALLS), "layer or operation")
             self._named(layer, name)
+            if self._first(name) is None:
+                raise ShapeError(
+                    f"{layer.label} is no layer whose weights could be called {name!r}; wanted one with a module"
+                )
             self._weights[name] = layer
             return
         owner = self._owner(name)
@@ -215,9 +232,9 @@ class Flow:
             raise ShapeError(self._unknown(name, "layer", self._visible_weights()))
         layer = owner._weights[name]
         if owner is not self:
-            self.graph.weights[name] = layer
+            self.graph.weights[name] = owner._made(name)
         self._named(layer, name)
-        self._reuse(name)
+        self._reuse(name, owner)
 
     def finish(self) -> Graph:
         """Return the graph, complete. Raises ShapeError when a name was never used."""
@@ -249,12 +266,12 @@ class Flow:
             return (self.value,)
         if any(self._shape_of(one.name) != one.shape for one in part.inputs[1:]):
             return None
-        for name, layer in part.weights.items():
+        for name, made in part.weights.items():
             owner = self._owner(name)
-            if owner is None or owner._weights[name] is not layer:
+            if owner is None or owner._made(name) != made:
                 return None
             if owner is not self:
-                self.graph.weights[name] = layer
+                self.graph.weights[name] = made
         return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
 
     def _shape_of(self, name: str) -> Shape | None:
@@ -286,6 +303,8 @@ class Flow:
         """Add a layer whose module goes by a name of its own; the names inside it stay there."""
         before, self._prefix = self._prefix, ""
         try:
+            if layer.asks:
+                self.ask(layer)
             if isinstance(layer, Composite):
                 self.part(layer, name)
             else:
@@ -294,14 +313,26 @@ class Flow:
             raise error.inside(name, layer.at, layer.label if layer.block else "") from None
         self._prefix = before
 
-    def _reuse(self, name: str) -> None:
+    def _first(self, name: str) -> Step | None:
+        """Return the step whose weights got that name here."""
+        return next((step for step in self.graph.steps if step.name == name and step.again != name), None)
+
+    def _made(self, name: str) -> tuple[Layer, Shape]:
+        """Return the layer whose weights got that name here, and the shape that they were made for."""
+        first = self._first(name)
+        assert first is not None
+        return self._weights[name], self.graph.shape_of(first.inputs[0])
+
+    def _reuse(self, name: str, owner: Flow) -> None:
         """Let the last step use the weights of that name."""
-        step = self.graph.steps[-1]
-        shape = self.graph.shape_of(step.inputs[0])
-        for first in self.graph.steps[:-1]:
-            if first.name == name and not first.again and first.cost[:3] != step.cost[:3]:
-                made = self.graph.shape_of(first.inputs[0])
-                raise ShapeError(f"the weights {name!r} were made for {made}, and do not fit {shape}")
+        step, first = self.graph.steps[-1], owner._first(name)
+        assert first is not None
+        made, wanted = dict(_shared(owner.graph, first)), dict(_shared(self.graph, step))
+        if made != wanted:
+            shape, before = self.graph.shape_of(step.inputs[0]), owner._made(name)[1]
+            odd = next(key for key in {**made, **wanted} if made.get(key) != wanted.get(key))
+            told = f"{odd} is {made.get(odd, 'none')} there and would be {wanted.get(odd, 'none')} here"
+            raise ShapeError(f"the weights {name!r} were made for {before}, and do not fit {shape}: {told}")
         self.graph.steps[-1] = step._replace(cost=_weightless(step.cost), again=name)
 
     def _require_new(self, name: str, known: Iterable[str], what: str) -> None:
@@ -338,6 +369,22 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
             raise ShapeError(f"{layer.label} gives more than 2**63 values for one input")
         found = known[shapes] = output, layer.cost(*shapes), size(output), sum(map(size, shapes))
     return found
+
+
+def _shared(graph: Graph, step: Step, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what the use of a step's weights elsewhere needs to be equal: their shapes, by name, and how they go."""
+    if step.part is not None:
+        for inner in step.part.steps:
+            yield from _shared(step.part, inner, f"{path}{inner.name}." if inner.name else path)
+        return
+    shapes = tuple(map(graph.shape_of, step.inputs))
+    cost = figures(step.layer, shapes)[1]
+    if cost.parameters:
+        for name, shape in _weights(step.layer, shapes).items():
+            yield f"{path}{name}", tuple(shape)
+    if cost.tensors:
+        yield f"the number of values that {path}{step.layer.label} keeps", cost.buffers
+        yield f"the number of groups of {path}{step.layer.label}", step.layer.groups_of(*shapes)
 
 
 def _weights(layer: Layer, shapes: tuple[Shape, ...]) -> Mapping[str, Shape]:

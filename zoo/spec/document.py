@@ -51,6 +51,8 @@ class Node:
     @classmethod
     def of(cls, data: Any, at: Position, key_at: Position | None = None) -> Node:
         """Return `data` as a node that stands at `at` in all its parts."""
+        if data is None or type(data) in (str, int, float, bool):
+            return cls(data, at, key_at)
         if isinstance(data, Node):
             return data
         if isinstance(data, Mapping):

@@ -37,7 +37,7 @@ class Resolver:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
-        self._options: dict[Any, Options] = {}
+        self._options: dict[int, tuple[Any, Options]] = {}  # by the identities of targets, which stand beside
         self._blocks = self._no_blocks = Blocks()
         self._depth = 0  # of components inside each other that are being resolved
         self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
@@ -121,11 +121,12 @@ class Resolver:
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
-        found = self._options.get(target)
+        found = self._options.get(id(target))
         if found is None:
             loaded = target.load() if isinstance(target, Component) else target
-            found = self._options[target] = Options(loaded, target.name if isinstance(target, Component) else "")
-        return found
+            options = Options(loaded, target.name if isinstance(target, Component) else "")
+            found = self._options[id(target)] = target, options
+        return found[1]
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
@@ -232,6 +233,8 @@ class Resolver:
                 values = {key: values[key] for key in schema.by_name}
         else:
             values = self._values(schema, given, at, path)
+            if values is not None and not self._agree(schema, values, at, path):
+                return None
         if values is None:
             return None
         told = {
@@ -240,6 +243,17 @@ class Resolver:
             if not (schema.by_name[key].later and one == schema.by_name[key].default)
         }
         return ComponentSpec(component, told, at, pending=pending)
+
+    def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:
+        """Whether options go together, as far as a class itself looks at them and all of them are plain."""
+        if not hasattr(schema.target, "__post_init__") or any(option.form != "value" for option in schema):
+            return True
+        try:
+            schema.target(**values)
+        except ValueError as error:
+            self._report(at, path, str(error))
+            return False
+        return True
 
     def _pending(self, component: Component, schema: Options, given: Mapping[str, Node], path: str) -> dict[str, Node]:
         """Return the plain options of a layer that wait for the shape which reaches it."""
@@ -394,6 +408,8 @@ class Resolver:
         """Resolve one of several sections; one that lacks something may be another, whose name is misspelt."""
         before, place = len(self.problems), _join(path, key)
         found = self.section(schema, node.value[key], place)
+        if found is not None:
+            return found
         hint = closest(key, [one for one in node.value if one != key])
         for index in range(before, len(self.problems) if hint else before):
             one = self.problems[index]

@@ -36,6 +36,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
+SCALARS = frozenset((str, int, float, bool, type(None)))  # types of plain values that hold nothing
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 Decay: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1, le=10**12)]
@@ -76,8 +77,10 @@ class ComponentSpec:
 
     def written(self) -> str:
         """Return it in a line, as a spec could have it."""
-        options = ", ".join(f"{key}: {value}" for key, value in self.options_data().items())
-        return f"{self.name}: {{{options}}}" if options else self.name
+        from zoo.spec.writer import write_line
+
+        options = self.options_data()
+        return f"{self.name}: {write_line(options)}" if options else self.name
 
     def options_data(self) -> dict[str, Any]:
         """Return the options alone as plain data."""
@@ -95,6 +98,8 @@ def _gives_names(value: Any) -> bool:
 def _extent(values: Iterable[Any]) -> tuple[int, int]:
     size = depth = 0
     for value in values:
+        if type(value) in SCALARS:
+            continue
         if isinstance(value, ComponentSpec):
             own, deep = value.extent
         elif isinstance(value, (list, tuple, dict)):

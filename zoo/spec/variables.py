@@ -148,7 +148,7 @@ class _Substitution:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self.whole: dict[str, Node] = {}  # values that only a text of their name alone can stand for
+        self.written: dict[str, Node] = {}  # values with a place of their own, for a text that is their name alone
         self.problems: list[Problem] = []
         # Variables without a value; what mentions them is passed over, since the cause is already noted.
         self._broken: set[str] = set()
@@ -184,14 +184,16 @@ class _Substitution:
         """Take in values, nodes among them, and variables that they hide."""
         plain = {name: plain_value(one) if isinstance(one, Node) else one for name, one in values.items()}
         self.values = {**variables, **plain}
-        self.whole = {name: one for name, one in values.items() if isinstance(one, Node) and not _is_scalar(one)}
+        self.written = {
+            name: one for name, one in values.items() if isinstance(one, Node) and not isinstance(one.value, Pending)
+        }
 
     def filled(self, node: Node, path: str, waiting: Waiting) -> Node:
         """Return a text with every `${...}` in it replaced by its value, but for those of names that wait."""
         names = waiting or frozenset()
         alone = _ALONE.fullmatch(splice(node.value) or node.value)
-        if alone and alone[1] in self.whole and alone[1] not in names:
-            return self._spread(replace(self.whole[alone[1]], key_at=node.key_at), node, path)
+        if alone and alone[1] in self.written and alone[1] not in names:
+            return self._spread(replace(self.written[alone[1]], key_at=node.key_at), node, path)
         try:
             if self._broken and names_used(node.value) & self._broken - names:
                 return node
@@ -257,10 +259,6 @@ class _Substitution:
     def _break(self, name: str, problem: Problem) -> None:
         self._broken.add(name)
         self.problems.append(problem)
-
-
-def _is_scalar(node: Node) -> bool:
-    return not (node.is_mapping or node.is_list)
 
 
 def _too_long() -> tuple[str, str]:

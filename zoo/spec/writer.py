@@ -27,7 +27,7 @@ def write_yaml(data: Any) -> str:
     """
     if isinstance(data, (Mapping, list, tuple)) and data:
         return "\n".join(_block(data, 0)) + "\n"
-    return _flow(data) + "\n"
+    return write_line(data) + "\n"
 
 
 def write_json(data: Any) -> str:
@@ -41,7 +41,7 @@ def _block(data: Any, indent: int) -> list[str]:
     mapping = isinstance(data, Mapping)
     for key, item in data.items() if mapping else ((None, item) for item in data):
         head = " " * indent + (f"{_key(key)}:" if mapping else "-")
-        if _is_leaf(item) and (len(line := f"{head} {_flow(item)}") <= _WIDTH or not _is_filled(item)):
+        if _is_leaf(item) and (len(line := f"{head} {write_line(item)}") <= _WIDTH or not _is_filled(item)):
             lines.append(line)
         elif mapping:
             lines += [head, *_block(item, indent + 2)]
@@ -62,11 +62,12 @@ def _is_filled(data: Any) -> bool:
     return isinstance(data, (Mapping, list, tuple)) and bool(data)
 
 
-def _flow(data: Any) -> str:
+def write_line(data: Any) -> str:
+    """Return plain `data` as YAML in one line, however long."""
     if isinstance(data, Mapping):
-        return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in data.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {write_line(item)}" for key, item in data.items()) + "}"
     if isinstance(data, (list, tuple)):
-        return "[" + ", ".join(map(_flow, data)) + "]"
+        return "[" + ", ".join(map(write_line, data)) + "]"
     if isinstance(data, str):
         return _text(data)
     if data is None or isinstance(data, bool):

@@ -222,6 +222,8 @@ class _Syntax(NamedTuple):
 
 _SYNTAX = (
     _Syntax(r"found character '(.)' that", "found {0!r} at the start of a value", "quotes around the value"),
+    _Syntax("an alias: expected", "found '*' at the start of a value", "quotes around the value", True),
+    _Syntax("an anchor: expected", "found '&' at the start of a value", "quotes around the value", True),
     _Syntax(
         "mapping values are not allowed",
         "found ':' where no key can stand",
@@ -252,7 +254,11 @@ _SYNTAX = (
         "found text after the end of a value",
         "quotes around the whole value",
     ),
-    _Syntax("expected <block end>", "found text that is in line with nothing above", "the next key or item"),
+    _Syntax(
+        "expected (?:<block end>|'<document start>')",
+        "found text that is in line with nothing above",
+        "the next key or item",
+    ),
 )
 
 

@@ -17,6 +17,10 @@ class TabScanner(Scanner):
     _tab: StringMark | None = None  # the latest that was passed over in block context
     _plain: Any = None  # the latest plain scalar
 
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._open: list[tuple[str, StringMark]] = []  # brackets that are not closed yet, the innermost last
+
     def scan_to_next_token(self) -> None:
         """Pass over white space, line breaks and comments; stop at a tab that would indent."""
         reader = self.reader
@@ -81,6 +85,22 @@ class TabScanner(Scanner):
     def scan_block_scalar_ignored_line(self, start_mark: Any) -> Any:
         self.reader.forward(self._white())
         return super().scan_block_scalar_ignored_line(start_mark)
+
+    def fetch_flow_collection_start(self, token: Any, to_push: str) -> None:
+        self._open.append((to_push, self.reader.get_mark()))
+        super().fetch_flow_collection_start(token, to_push)
+
+    def fetch_flow_collection_end(self, token: Any) -> None:
+        if self._open:
+            self._open.pop()
+        super().fetch_flow_collection_end(token)
+
+    def fetch_stream_end(self) -> None:
+        if self._open:
+            bracket, mark = self._open[-1]
+            what = "sequence" if bracket == "[" else "mapping"
+            raise ScannerError(f"in a flow {what}", mark, "expected ',' or its end", self.reader.get_mark())
+        super().fetch_stream_end()
 
     def add_indent(self, column: int) -> bool:
         added = super().add_indent(column)
