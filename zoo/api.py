@@ -57,7 +57,7 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
-from zoo.training.task import Batch, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
 
 if TYPE_CHECKING:
     from torch import nn
@@ -270,6 +270,36 @@ def train(
     return train_spec(spec, _builder(registry), folder, reporter, other_data=other_data)
 
 
+def sweep(
+    source: str | _Path | Mapping[str, _Any],
+    *,
+    folder: str | _Path | None = None,
+    overrides: _Sequence[str] = (),
+    workers: int = 1,
+    storage: str = "",
+    heartbeat: int = 60,
+    registry: Registry | None = None,
+    say: Callable[[str], object] = print,
+) -> dict[str, _Any]:
+    """Train a spec for many values of what it leaves free, as its section `sweep` says; return what came out.
+
+    folder: runs/<name>-sweep unless named; it holds a run for each trial. storage: the URL of a database that workers
+    on several machines meet in; a file in the folder unless named. heartbeat: seconds between a worker's signs of
+    life. The same call goes on where it was stopped. Raises SpecError when the spec is no study or no point of it
+    keeps the limits, RunError when the storage cannot be reached or holds another study, Interrupted when it was
+    stopped, and what training raises.
+    """
+    from zoo.plugins import installed
+    from zoo.spec.load import load_document
+    from zoo.sweeps.plan import Plan
+    from zoo.sweeps.sweep import sweep as run_study
+
+    builder = _builder(registry)
+    document = load_document(source, overrides=overrides, folders=installed().spec_folders())
+    plan = Plan.of(document, builder, None if folder is None else _Path(folder), storage, heartbeat)
+    return run_study(plan, builder, workers=workers, say=say)
+
+
 def load(
     name: str | _Path,
     *,
@@ -377,6 +407,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetOption",
+    "Direction",
     "Evidence",
     "ExtractorOption",
     "Field",
