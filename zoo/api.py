@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from zoo.challenges.schema import Challenge
     from zoo.evaluation.trained import Trained
     from zoo.publishing.shelf import Entry
+    from zoo.sweeps.comparison import Comparison
     from zoo.training.reporter import Reporter
     from zoo.training.run import Run
 
@@ -300,6 +301,20 @@ def sweep(
     return run_study(plan, builder, workers=workers, say=say)
 
 
+def compare(
+    names: _Sequence[str | _Path], *, figures: _Sequence[str] = (), registry: Registry | None = None
+) -> Comparison:
+    """Return runs, entries and studies side by side: what differs, figures over seeds, costs, Pareto marks.
+
+    names: folders of runs and of studies, and entries by name. figures: those to be shown, such as validation_top1.
+    Raises RunError when there is no such run, or none has such a figure.
+    """
+    from zoo.plugins import installed
+    from zoo.sweeps.comparison import compare as compare_runs
+
+    return compare_runs(names, _builder(registry), installed().spec_folders(), figures=figures)
+
+
 def load(
     name: str | _Path,
     *,
@@ -459,6 +474,7 @@ __all__ = [
     "batch_of_one",
     "build",
     "check",
+    "compare",
     "content_hash",
     "derive_seed",
     "eject",
@@ -479,6 +495,7 @@ __all__ = [
     "requires",
     "source",
     "store",
+    "sweep",
     "train",
     "write_atomically",
 ]

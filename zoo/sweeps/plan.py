@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -72,15 +72,7 @@ class Plan:
     @cached_property
     def short(self) -> dict[str, str]:
         """What each free value is called in tables: the end of its path that no other has."""
-        found = {}
-        for name in self.domains:
-            parts = name.split(".")
-            tails = (".".join(parts[-length:]) for length in range(1, len(parts) + 1))
-            others = [one for one in self.domains if one != name]
-            found[name] = next(
-                (one for one in tails if not any(f".{other}".endswith(f".{one}") for other in others)), name
-            )
-        return found
+        return short_names(self.domains)
 
     def shown(self, values: Mapping[str, Any]) -> str:
         """Return a point in a line."""
@@ -111,6 +103,18 @@ class Plan:
         data = copy.deepcopy(self.document.data())
         data[STUDY] = {key: one for key, one in (data[STUDY] or {}).items() if key not in ALIKE}
         return data  # type: ignore[no-any-return]
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return the shortest end of each dotted path that no other has, and that is no number alone."""
+    found = {}
+    every = list(paths)
+    for path in every:
+        parts = path.split(".")
+        tails = [".".join(parts[-length:]) for length in range(1, len(parts) + 1) if not parts[-length].isdigit()]
+        others = [other for other in every if other != path]
+        found[path] = next((one for one in tails if not any(f".{other}".endswith(f".{one}") for other in others)), path)
+    return found
 
 
 def number(value: Any) -> str:
