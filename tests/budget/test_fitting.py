@@ -225,5 +225,8 @@ def test_floats_with_a_step_are_counted(registry: Registry) -> None:
 
 
 def test_a_block_called_free_is_a_block(registry: Registry) -> None:
-    document = {**spec({}, [{"free": 8}]), "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}}}
+    document = {
+        **spec({}, [{"free": 8}]),
+        "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}},
+    }
     assert api.check(document, registry=registry).kept

@@ -63,7 +63,9 @@ def test_rows_say_what_differs_and_are_paired_by_seed(run: Callable[..., Path], 
 
 def test_accuracy_stands_beside_cost(run: Callable[..., Path], builder: Builder) -> None:
     layers = "networks.classifier.architecture.layers=[flatten, {linear: 9}, {linear: 3}]"
-    found = compare([run("small", 0.4), run("large", 0.5, layers), run("worse", 0.3, layers, "train.batch_size=8")], builder)
+    found = compare(
+        [run("small", 0.4), run("large", 0.5, layers), run("worse", 0.3, layers, "train.batch_size=8")], builder
+    )
     assert [row.costs["parameters"] for row in found.rows] == [51, 183, 183]
     assert [row.pareto for row in found.rows] == [True, True, False]
 

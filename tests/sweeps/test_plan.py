@@ -38,7 +38,9 @@ def test_a_trial_never_sees_the_test_images_and_a_confirmation_has_new_seeds(
     plan: Callable[..., Plan], builder: Builder
 ) -> None:
     one = plan(sweep__confirm={"top": 1, "seeds": 4}, train__seed=7)
-    spec = one.spec({name: getattr(known, "start", None) or known.values[0] for name, known in one.domains.items()}, builder)  # type: ignore[index]
+    spec = one.spec(
+        {name: getattr(known, "start", None) or known.values[0] for name, known in one.domains.items()}, builder
+    )  # type: ignore[index]
     assert one.trial(spec).train.test_at_end is False
     confirmed = one.confirmation(spec).train
     assert (confirmed.seed, confirmed.seeds, confirmed.test_at_end) == (8, 4, True)

@@ -81,12 +81,12 @@ def test_another_space_under_one_name_is_refused(plan: Callable[..., Plan]) -> N
     )
 
 
-def test_a_space_without_a_feasible_point_is_told_with_the_nearest(
-    plan: Callable[..., Plan], builder: Builder
-) -> None:
+def test_a_space_without_a_feasible_point_is_told_with_the_nearest(plan: Callable[..., Plan], builder: Builder) -> None:
     with pytest.raises(SpecError) as caught:
         sweep(plan(budget__parameters=20, sweep__refusals=8), builder, say=quiet)
-    assert "sweep: found no point that keeps the limits among 8 that were tried; wanted a wider space, or wider" in str(caught.value)
+    assert "sweep: found no point that keeps the limits among 8 that were tried; wanted a wider space, or wider" in str(
+        caught.value
+    )
     assert "the nearest is width " in str(caught.value) and "parameters: " in str(caught.value)
 
 
@@ -174,7 +174,9 @@ def test_a_killed_worker_loses_nothing(
     name = found[0].parent.parent.name
     taken_up = next(line for line in told if line.startswith(f"{name}: from step "))
     assert not taken_up.startswith(f"{name}: from step 0 ")
-    assert sorted(one["folder"] for one in summary["trials"]) == sorted(path.name for path in one.folder.glob("trial-*"))
+    assert sorted(one["folder"] for one in summary["trials"]) == sorted(
+        path.name for path in one.folder.glob("trial-*")
+    )
     steps = [line["step"] for line in Run.open(one.folder / name).metrics() if "loss" in line]
     assert steps == list(range(2, 3001, 2))  # none was lost, and none is there twice
 
@@ -228,6 +230,32 @@ def test_another_process_takes_the_place_of_one_that_is_killed(
     assert next(codes, None) is None
 
 
+def test_workers_of_one_study_propose_different_points(plan: Callable[..., Plan]) -> None:
+    from dataclasses import replace
+
+    from zoo.sweeps.storage import ask
+
+    one = plan()
+    points = [ask(open_study(replace(one, draw=draw)).ask(), one) for draw in (0, 1, 0)]
+    assert points[0] == points[2] != points[1]
+
+
+def test_a_point_that_another_worker_is_at_is_left_to_it(
+    plan: Callable[..., Plan], builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = plan(sweep__trials=1)
+    study = open_study(one)
+    from zoo.sweeps.storage import ask
+
+    other = study.ask()
+    values = ask(other, one)
+    other.set_user_attr("folder", "trial-0000")
+    study.enqueue_trial(values)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0)
+    worker._attempt(study, one, builder, quiet, lambda: "")
+    assert study.trials[1].state == _state("FAIL") and not (one.folder / "trial-0001").exists()
+
+
 def test_a_database_that_is_away_is_told_without_its_password(plan: Callable[..., Plan], builder: Builder) -> None:
     with pytest.raises(RunError) as caught:
         sweep(plan("postgresql://someone:secret@127.0.0.1:1/none"), builder, say=quiet)
@@ -246,5 +274,7 @@ def test_without_optuna_its_name_is_told(
 def test_passwords_of_a_command_line_do_not_reach_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo.training.run import environment
 
-    monkeypatch.setattr(sys, "argv", ["zoo", "sweep", "--storage", "postgresql://me:s3:c/ret@host/db?password=hidden&a=1"])
+    monkeypatch.setattr(
+        sys, "argv", ["zoo", "sweep", "--storage", "postgresql://me:s3:c/ret@host/db?password=hidden&a=1"]
+    )
     assert environment()["command"][-1] == "postgresql://me:***@host/db?password=***&a=1"

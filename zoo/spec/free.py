@@ -167,7 +167,9 @@ def _put(node: Node, keys: list[str], value: Node) -> Node:
     key, *rest = keys
     if node.is_list:
         index = int(key)
-        return replace(node, value=[*node.value[:index], _put(node.value[index], rest, value), *node.value[index + 1 :]])
+        return replace(
+            node, value=[*node.value[:index], _put(node.value[index], rest, value), *node.value[index + 1 :]]
+        )
     # A name may hold a dot, as those of files do: the longest key that is there is meant.
     while key not in node.value:
         key, rest = f"{key}.{rest[0]}", rest[1:]

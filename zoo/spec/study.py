@@ -28,12 +28,14 @@ class SweepSpec:
         dict[str, Direction],
         Field(min_length=1),
         Wanted("figures with their direction, such as {validation_top1: maximize, parameters: minimize}"),
-        Field(description="What trials are judged by: validation_... of the task, or a figure that `zoo check` counts."),
+        Field(
+            description="What trials are judged by: validation_... of the task, or a figure that `zoo check` counts."
+        ),
     ]
     trials: Annotated[int, Field(ge=1, le=10**6, description="Trainings; refused points do not count.")] = 40
-    sampler: Annotated[
-        Literal["tpe", "random", "grid", "nsga2"], Field(description="Who chooses the next point.")
-    ] = "tpe"
+    sampler: Annotated[Literal["tpe", "random", "grid", "nsga2"], Field(description="Who chooses the next point.")] = (
+        "tpe"
+    )
     pruner: Annotated[
         Literal["none", "median", "hyperband"],
         Field(description="Who ends a training early, by its validations; of one figure only."),

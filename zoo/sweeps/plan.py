@@ -35,6 +35,7 @@ class Plan:
     folder: Path
     storage: str = ""
     heartbeat: int = 60  # seconds; a worker that is silent for twice as long is taken for dead
+    draw: int = 0  # tells workers apart, which would else all propose the same points
 
     @classmethod
     def of(
@@ -64,7 +65,11 @@ class Plan:
     def size(self) -> int | None:
         """How many points the space has; None where they cannot be counted."""
         counts = [
-            one.count if isinstance(one, Range) and one.step is not None else None if isinstance(one, Range) else len(one.values)
+            one.count
+            if isinstance(one, Range) and one.step is not None
+            else None
+            if isinstance(one, Range)
+            else len(one.values)
             for one in self.domains.values()
         ]
         return None if None in counts else math.prod(one for one in counts if one is not None)
@@ -149,12 +154,16 @@ def _problems(
     made = [f"{VALIDATION}{name}" for name in task.figures()]
     if not made:
         hint = "its class can say so in `figures`"
-        yield Problem(place("task"), "task", f"found {spec.task.name}, which names no figures", "a task that does", hint)
+        yield Problem(
+            place("task"), "task", f"found {spec.task.name}, which names no figures", "a task that does", hint
+        )
     for name in study.figures:
         if name not in (*made, *COSTS):
             wanted = f"one that the task {spec.task.name} makes or `zoo check` counts: {listing([*made, *COSTS], 20)}"
             hint = closest(name, [*made, *COSTS]) or (closest(f"{VALIDATION}{name}", made))
-            yield Problem(place(f"{STUDY}.figures.{name}"), f"{STUDY}.figures", f"found the unknown figure {name!r}", wanted, hint)
+            yield Problem(
+                place(f"{STUDY}.figures.{name}"), f"{STUDY}.figures", f"found the unknown figure {name!r}", wanted, hint
+            )
     if not spec.train.validation:
         hint = "the test images are for what was chosen; --set train.validation=1000 holds training images out"
         yield Problem(place("train.validation"), "train.validation", "found 0", "training images to judge by", hint)

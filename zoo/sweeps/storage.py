@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from zoo.errors import RunError, ZooError, listing
 from zoo.files import write_text
+from zoo.random import derive_seed
 from zoo.spec.difference import MISSING, differences
 from zoo.spec.document import kind
 from zoo.spec.free import Range
@@ -46,6 +47,11 @@ def open_study(plan: Plan) -> Study:
 
     Raises RunError when the database cannot be reached, or holds a study of that name with another space.
     """
+    return begin(plan)[0]
+
+
+def begin(plan: Plan) -> tuple[Study, bool]:
+    """Return the study of `plan`, and whether it was made now."""
     found = optuna()
     plan.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(plan.folder / ".study.lock"), reachable(plan), _quiet():
@@ -62,8 +68,7 @@ def open_study(plan: Plan) -> Study:
                 "hyperband": found.pruners.HyperbandPruner,
             }[plan.study.pruner](),
         )
-        _identify(study, plan)
-    return study
+        return study, _identify(study, plan)
 
 
 def _storage(plan: Plan) -> Any:
@@ -104,8 +109,8 @@ def reachable(plan: Plan) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = without_password(" ".join(str(cause).split()))
         raise RunError(
-            f"{where}: the study cannot be reached ({reason}); start the database or look at its address, and repeat the "
-            "command: what was trained is kept in its run folders"
+            f"{where}: the study cannot be reached ({reason}); start the database or look at its address, and repeat "
+            "the command: what was trained is kept in its run folders"
         ) from None
 
 
@@ -119,19 +124,20 @@ def _quiet() -> Iterator[None]:
 
 def _sampler(plan: Plan) -> BaseSampler:
     samplers, study = optuna().samplers, plan.study
+    seed = derive_seed(study.seed, "sweep", plan.draw) % 2**32
     if study.sampler == "grid":
         values = {name: one.values for name, one in plan.domains.items()}
-        return samplers.GridSampler(values, seed=study.seed)  # type: ignore[no-any-return]
+        return samplers.GridSampler(values, seed=seed)  # type: ignore[no-any-return]
     if study.sampler == "nsga2":
         # Some five generations, so that there is something to inherit.
         size = max(4, min(50, study.trials // 5))
-        return samplers.NSGAIISampler(population_size=size, seed=study.seed)  # type: ignore[no-any-return]
+        return samplers.NSGAIISampler(population_size=size, seed=seed)  # type: ignore[no-any-return]
     kind_of = samplers.RandomSampler if study.sampler == "random" else samplers.TPESampler
-    return kind_of(seed=study.seed)  # type: ignore[no-any-return]
+    return kind_of(seed=seed)  # type: ignore[no-any-return]
 
 
-def _identify(study: Study, plan: Plan) -> None:
-    """Note what the study is about, or see that it is about the same."""
+def _identify(study: Study, plan: Plan) -> bool:
+    """Note what the study is about, or see that it is about the same; return whether it was new."""
     before = study.user_attrs.get("zoo")
     if before is None:
         origin = uuid.uuid4().hex
@@ -149,6 +155,7 @@ def _identify(study: Study, plan: Plan) -> None:
             f"{where}: it holds a study called {plan.name} of another space{what}; give this one another name, or "
             "another folder with --study"
         )
+    return before is None
 
 
 def begun_here(study: Study, plan: Plan) -> bool:
@@ -167,11 +174,11 @@ def ask(trial: Any, plan: Plan) -> dict[str, Any]:
         # A grid ends with its last point, which may lie before the end of the range.
         end = one.end if one.step is None or one.log else one.start + (one.count - 1) * one.step
         if one.whole:
-            values[name] = trial.suggest_int(name, one.start, end, step=1 if one.log else int(one.step or 1), log=one.log)
-        else:
-            values[name] = trial.suggest_float(
-                name, one.start, end, step=None if one.log else one.step, log=one.log
+            values[name] = trial.suggest_int(
+                name, one.start, end, step=1 if one.log else int(one.step or 1), log=one.log
             )
+        else:
+            values[name] = trial.suggest_float(name, one.start, end, step=None if one.log else one.step, log=one.log)
     return values
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from zoo.errors import Interrupted, TrainingError, ZooError
 from zoo.files import json_text, write_text
 from zoo.sweeps.pareto import front
 from zoo.sweeps.plan import Plan
-from zoo.sweeps.storage import Standing, begun_here, folder_of, open_study, optuna, reachable
+from zoo.sweeps.storage import Standing, begin, begun_here, folder_of, open_study, optuna, reachable
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -39,12 +41,14 @@ def sweep(plan: Plan, builder: Builder, *, workers: int = 1, say: Say = print) -
     """
     optuna()
     with reachable(plan):
-        study = open_study(plan)  # once, before any worker comes
+        study, new = begin(plan)  # once, before any worker comes
     say(f"study {plan.name} in {plan.folder}")
+    # One worker of a new study draws the same whenever it is repeated; others must not draw what it drew.
+    first = 0 if new else random.SystemRandom().getrandbits(31)
     if workers == 1:
-        _work(plan, builder, say)
+        _work(replace(plan, draw=first), builder, say)
     else:
-        _together(plan, workers, say)
+        _together(replace(plan, draw=first), workers, say)
     with reachable(plan):
         standing = Standing.of(study)
         if plan.study.confirm is not None and begun_here(study, plan):
@@ -88,7 +92,8 @@ class _Worker:
 def _together(plan: Plan, workers: int, say: Say) -> None:
     """Let several processes work, and put another in the place of one that is killed."""
     with _signals() as stopped, _one_thread_each():
-        running = [_Worker(_start(plan)) for _ in range(workers)]
+        draws = itertools.count(plan.draw)
+        running = [_Worker(_start(replace(plan, draw=next(draws)))) for _ in range(workers)]
         codes: list[int] = []
         try:
             while running:
@@ -97,8 +102,9 @@ def _together(plan: Plan, workers: int, say: Say) -> None:
                     one.process.join()
                     code = one.process.exitcode or 0
                     if code < 0 and not stopped() and one.killed < MOST_IN_A_ROW:
-                        say(f"process {one.process.pid} was killed by {signal.Signals(-code).name}; another takes its place")
-                        one.process, one.killed = _start(plan), one.killed + 1
+                        name = signal.Signals(-code).name
+                        say(f"process {one.process.pid} was killed by {name}; another takes its place")
+                        one.process, one.killed = _start(replace(plan, draw=next(draws))), one.killed + 1
                         continue
                     running.remove(one)
                     codes.append(code)
@@ -231,9 +237,18 @@ def summarise(plan: Plan, standing: Standing) -> dict[str, Any]:
         "figures": dict(plan.study.figures),
         "trials": done,
         "pruned": [folder_of(one) for one in standing.trials if "pruned" in one.user_attrs],
-        "diverged": {folder_of(one): one.user_attrs["diverged"] for one in standing.trials if "diverged" in one.user_attrs},
-        "given_up": {folder_of(one): one.user_attrs["given_up"] for one in standing.trials if "given_up" in one.user_attrs},
+        "diverged": {
+            folder_of(one): one.user_attrs["diverged"] for one in standing.trials if "diverged" in one.user_attrs
+        },
+        "given_up": {
+            folder_of(one): one.user_attrs["given_up"] for one in standing.trials if "given_up" in one.user_attrs
+        },
         "refused": len(standing.refused),
         "confirmed": confirmations,
         "test_looks": {"trials": looks, "confirmed": sum(one["test_looks"] for one in confirmations.values())},
     }
+
+
+def _told(standing: Standing, how: str) -> dict[str, str]:
+    """Return what is said of the trials that ended so, by their folders."""
+    return {folder_of(one): one.user_attrs[how] for one in standing.trials if how in one.user_attrs}

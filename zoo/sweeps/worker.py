@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.errors import Interrupted, RunError, SpecError, TrainingError, listing
+from zoo.errors import Interrupted, Problem, RunError, SpecError, TrainingError, listing
 from zoo.evaluation.run import evaluate_run
 from zoo.spec.schema import Spec
 from zoo.sweeps.plan import COSTS, VALIDATION, Plan, number
@@ -59,9 +59,7 @@ def _is_enough(plan: Plan, standing: Standing) -> bool:
     return True
 
 
-def _nothing_feasible(plan: Plan, standing: Standing) -> Any:
-    from zoo.errors import Problem
-
+def _nothing_feasible(plan: Plan, standing: Standing) -> Problem:
     nearest = standing.nearest()
     found = f"found no point that keeps the limits among {len(standing.refused):,} that were tried"
     hint = f"the nearest is {plan.shown(nearest.params)}: {nearest.user_attrs['refused']}"
@@ -72,7 +70,7 @@ def _attempt(study: Study, plan: Plan, builder: Builder, say: Say, stopped: Call
     """Ask for one point and do what is to be done with it."""
     objective = Objective(plan, builder, say, stopped)
     try:
-        study.optimize(objective, n_trials=1)
+        study.optimize(objective, n_trials=1, catch=(BeingTrained,))
     except BaseException as error:
         if objective.number is not None:
             with contextlib.suppress(Exception):  # a database that is away is told of by the error itself
@@ -80,6 +78,10 @@ def _attempt(study: Study, plan: Plan, builder: Builder, say: Say, stopped: Call
                 by_hand = isinstance(error, (Interrupted, KeyboardInterrupt))
                 take_up_again(study, trial, plan, killed=not by_hand)
         raise
+
+
+class BeingTrained(Exception):
+    """A point that another worker is at: nothing is to be learned of it yet."""
 
 
 class Objective:
@@ -144,6 +146,9 @@ class Objective:
 
     def _repeat(self, trial: Trial, twin: FrozenTrial) -> list[float]:
         """Return what the same point came to before: with one seed it would come to the same again."""
+        if twin.state.name == "RUNNING":
+            time.sleep(POLL_SECONDS)
+            raise BeingTrained
         trial.set_user_attr("same_as", twin.number)
         if "refused" in twin.user_attrs or twin.values is None:
             for name, value in twin.constraints.items():
@@ -153,7 +158,8 @@ class Objective:
 
     def _require_place(self, study: Study, trial: Trial) -> None:
         """Leave a point alone that another worker's made one too many."""
-        before = [one for one in Standing(study.get_trials(deepcopy=False)).begun if folder_of(one) < folder_of(trial)]  # type: ignore[arg-type]
+        begun = {folder_of(one) for one in Standing(study.get_trials(deepcopy=False)).begun}
+        before = [one for one in begun if int(one.removeprefix("trial-")) < trial.number]
         if len(before) >= self._plan.study.trials:
             trial.set_user_attr("folder", "")
             raise optuna().TrialPruned
@@ -162,7 +168,9 @@ class Objective:
         folder = self._plan.folder / name
         if self._stopped():
             raise Interrupted(f"stopped by {self._stopped()}; the same command goes on", self._stopped())
-        reporter = Watcher(trial, self._plan, Run(folder), lambda text: self._say(f"{name}: {text}"), self._plan.shown(values))
+        reporter = Watcher(
+            trial, self._plan, Run(folder), lambda text: self._say(f"{name}: {text}"), self._plan.shown(values)
+        )
         return train(self._plan.trial(spec), self._builder, folder, reporter)
 
     def _measured(self, run: Run) -> dict[str, float]:
@@ -179,11 +187,10 @@ class Objective:
 
 
 def _twin(others: list[FrozenTrial], own: FrozenTrial) -> FrozenTrial | None:
-    """Return a finished trial of the same point."""
-    for one in others:
-        if one.number < own.number and one.params == own.params and one.state.name in ("COMPLETE", "PRUNED"):
-            return one
-    return None
+    """Return an earlier trial of the same point, finished or under way."""
+    alike = [one for one in others if one.number < own.number and one.params == own.params]
+    known = [one for one in alike if one.state.name in ("COMPLETE", "PRUNED")]
+    return next(iter([*known, *(one for one in alike if one.state.name == "RUNNING" and folder_of(one))]), None)
 
 
 class Watcher(Reporter):

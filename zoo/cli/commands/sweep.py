@@ -22,11 +22,11 @@ SHOWN = 20  # trials in a table
 @click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True,
               help="Processes here, each with a thread.")  # fmt: skip
 @click.option("--storage", envvar="ZOO_STORAGE", default="", metavar="URL",
-              help="A database that workers on several machines meet in; a file in the folder unless named.")  # fmt: skip
+              help="A database that workers on several machines meet in; unless named, a file.")  # fmt: skip
 @click.option("--study", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
               help="The study's folder; runs/<name>-sweep unless named.")  # fmt: skip
 @click.option("--heartbeat", type=click.IntRange(1, 3600), default=60, show_default=True, metavar="SECONDS",
-              help="Between signs of life; after twice as long without one, a trial is taken up by another.")  # fmt: skip
+              help="Between signs of life; after twice as long, a trial is taken up by another.")  # fmt: skip
 @options.as_json
 def sweep(
     spec: str,
@@ -88,7 +88,10 @@ def _show(found: Mapping[str, Any], terminal: Terminal) -> None:
             [
                 one["folder"],
                 *(["*" if one["pareto"] else ""] if several else []),
-                *(number(value) if isinstance(value, float) else f"{value:,}" for value in map(_whole, one["figures"].values())),
+                *(
+                    number(value) if isinstance(value, float) else f"{value:,}"
+                    for value in map(_whole, one["figures"].values())
+                ),
                 *(number(one["values"][name]) for name in names),
             ]
             for one in ranked[:SHOWN]
