@@ -58,7 +58,7 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
-from zoo.training.task import Batch, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from zoo.challenges.schema import Challenge
     from zoo.evaluation.trained import Trained
     from zoo.publishing.shelf import Entry
+    from zoo.sweeps.comparison import Comparison
     from zoo.training.reporter import Reporter
     from zoo.training.run import Run
 
@@ -271,6 +272,50 @@ def train(
     return train_spec(spec, _builder(registry), folder, reporter, other_data=other_data)
 
 
+def sweep(
+    source: str | _Path | Mapping[str, _Any],
+    *,
+    folder: str | _Path | None = None,
+    overrides: _Sequence[str] = (),
+    workers: int = 1,
+    storage: str = "",
+    heartbeat: int = 60,
+    registry: Registry | None = None,
+    say: Callable[[str], object] = print,
+) -> dict[str, _Any]:
+    """Train a spec for many values of what it leaves free, as its section `sweep` says; return what came out.
+
+    folder: runs/<name>-sweep unless named; it holds a run for each trial. storage: the URL of a database that workers
+    on several machines meet in; a file in the folder unless named. heartbeat: seconds between a worker's signs of
+    life. The same call goes on where it was stopped. Raises SpecError when the spec is no study or no point of it
+    keeps the limits, RunError when the storage cannot be reached or holds another study, Interrupted when it was
+    stopped, and what training raises.
+    """
+    from zoo.plugins import installed
+    from zoo.spec.load import load_document
+    from zoo.sweeps.plan import Plan
+    from zoo.sweeps.sweep import sweep as run_study
+
+    builder = _builder(registry)
+    document = load_document(source, overrides=overrides, folders=installed().spec_folders())
+    plan = Plan.of(document, builder, None if folder is None else _Path(folder), storage, heartbeat)
+    return run_study(plan, builder, workers=workers, say=say)
+
+
+def compare(
+    names: _Sequence[str | _Path], *, figures: _Sequence[str] = (), registry: Registry | None = None
+) -> Comparison:
+    """Return runs, entries and studies side by side: what differs, figures over seeds, costs, Pareto marks.
+
+    names: folders of runs and of studies, and entries by name. figures: those to be shown, such as validation_top1.
+    Raises RunError when there is no such run, or none has such a figure.
+    """
+    from zoo.plugins import installed
+    from zoo.sweeps.comparison import compare as compare_runs
+
+    return compare_runs(names, _builder(registry), installed().spec_folders(), figures=figures)
+
+
 def load(
     name: str | _Path,
     *,
@@ -379,6 +424,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetOption",
+    "Direction",
     "Evidence",
     "ExtractorOption",
     "Field",
@@ -431,6 +477,7 @@ __all__ = [
     "batch_of_one",
     "build",
     "check",
+    "compare",
     "content_hash",
     "derive_seed",
     "eject",
@@ -452,6 +499,7 @@ __all__ = [
     "source",
     "spatial",
     "store",
+    "sweep",
     "train",
     "write_atomically",
 ]

@@ -16,7 +16,7 @@ from zoo.builder import Builder
 from zoo.checking import check
 from zoo.errors import Problem, SpecError
 from zoo.spec.document import Node
-from zoo.spec.free import free_variables
+from zoo.spec.free import free_domains, free_variables, place_of, settled
 from zoo.spec.variables import Template
 
 Progress = Callable[[int, int], None]  # candidates tried, and how many there are to try at most
@@ -129,7 +129,11 @@ class _Search:
         self.tried = self.kept = self.unbuildable = 0
         self.reason: SpecError | None = None
         self.best: list[Candidate] = []
-        self._template = Template(document)
+        self._document = document
+        self._domains = free_domains(document)
+        # Of those outside of `let` each choice is a document of its own.
+        self._outside = [name for name in self.choices if place_of(document, name) == name]
+        self._templates: dict[tuple[Any, ...], Template] = {}
         self._builder = builder
         self._ranks: dict[tuple[int, ...], Rank] = {}
 
@@ -184,7 +188,7 @@ class _Search:
         self.tried += 1
         chosen = dict(zip(self.choices, values, strict=True))
         try:
-            spec = self._builder.resolver.spec(self._template.fill(chosen))
+            spec = self._builder.resolver.spec(self._filled(chosen))
             report = check(spec, self._builder)
         except SpecError as error:
             self.unbuildable += 1
@@ -200,8 +204,10 @@ class _Search:
             self.best = heapq.nsmallest(self.top, self.best, key=self.rank)
         return candidate
 
-
-def settled(document: Node, values: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with free variables as plain data, with `values` in their place."""
-    data: dict[str, Any] = document.data()
-    return {**data, "let": {**data["let"], **values}}
+    def _filled(self, chosen: dict[str, Any]) -> Node:
+        """Return the document with these values."""
+        outside = {name: chosen[name] for name in self._outside}
+        key = tuple(outside.values())
+        if key not in self._templates:
+            self._templates[key] = Template(settled(self._document, self._domains, outside))
+        return self._templates[key].fill({name: one for name, one in chosen.items() if name not in outside})

@@ -14,3 +14,9 @@ def visible(text: str, *, keep: str = "\n\t") -> str:
     if text.isprintable():
         return text
     return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", text)
+
+
+def without_password(text: str) -> str:
+    """Return `text` with the passwords of addresses in it left out: user:***@host, password=***."""
+    text = re.sub(r"(?<=://)([^\s:/@]*):(?:[^\s/]*)@", r"\1:***@", text)
+    return re.sub(r"(?i)(password=)[^&\s]+", r"\1***", text)

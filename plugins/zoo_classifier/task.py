@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Field, Finding, Later, Loss, Setting, Task, Terminals, Turn
+from zoo.api import Batch, DataInfo, Direction, Field, Finding, Later, Loss, Setting, Task, Terminals, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -133,6 +133,18 @@ class Classify(Task):
             "per_class": [
                 float(total / count) if count else None for total, count in zip(per_class, counts, strict=True)
             ],
+        }
+
+    def figures(self) -> Mapping[str, Direction]:
+        trained = {"loss_as_trained": "minimize"} if getattr(self.loss, "measured", self.loss) is not self.loss else {}
+        flipped = {"top1_flip": "maximize", "top5_flip": "maximize"} if self.test_flip else {}
+        return {
+            "top1": "maximize",
+            "top5": "maximize",
+            "loss": "minimize",
+            "accuracy_mean": "maximize",
+            **trained,
+            **flipped,
         }
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from zoo.api import (
     Batch,
     Condition,
     DataInfo,
+    Direction,
     Field,
     Finding,
     GenerativeTask,
@@ -94,6 +95,9 @@ class Diffuse(GenerativeTask):
             losses.append(self.loss(networks["denoiser"], images, labels, noise, time).cpu().double())
         found = torch.cat(losses)
         return {"images": len(found), "loss": found.mean().item()}
+
+    def figures(self) -> Mapping[str, Direction]:
+        return {"loss": "minimize"}
 
     def generate(
         self, networks: Mapping[str, nn.Module], latents: Tensor, labels: Tensor | None, info: DataInfo

@@ -12,6 +12,7 @@ from zoo.api import (
     Batch,
     Condition,
     DataInfo,
+    Direction,
     Field,
     Finding,
     GenerativeTask,
@@ -232,6 +233,9 @@ class Gan(GenerativeTask):
             logits.append(self.judge(networks, images, labels, info).cpu())
         found = torch.cat(logits)
         return {"images": len(found), "discriminator_logit": float(found.double().mean())}
+
+    def figures(self) -> Mapping[str, Direction]:
+        return {"discriminator_logit": ""}
 
 
 def _normed(data: Any) -> bool:

@@ -155,8 +155,8 @@ def test_blocks_and_repeats_follow_the_free_variables(registry: Registry) -> Non
         ({**LET, "width": {"free": 5}}, "let.width.free: found 5; wanted {from: 16, to: 128, step: 4}, or a list"),
         ({**LET, "width": {"free": {"from": 5}}}, "let.width.free: found no 'to'; wanted from and to"),
         ({**LET, "width": {"free": {"from": 5, "to": 4}}}, "let.width.free.to: found 4; wanted at least from, 5"),
-        ({**LET, "width": {"free": {"from": 5, "to": 6.5}}}, "let.width.free.to: found 6.5; wanted a whole number"),
-        ({**LET, "width": {"free": {"from": 5, "to": 9, "step": 0}}}, "let.width.free.step: found 0; wanted a whole"),
+        ({**LET, "width": {"free": {"from": 5, "to": 6.5}}}, "let.width: found a range without a step; wanted a step"),
+        ({**LET, "width": {"free": {"from": 5, "to": 9, "step": 0}}}, "let.width.free.step: found 0; wanted a number"),
         ({**LET, "width": {"free": {"from": 5, "to": 10**9}}}, "let.width.free: found 999,999,996 values; wanted at"),
         ({**LET, "width": {"free": {"from": 5, "until": 9}}}, "let.width.free: found the unknown key 'until'; wanted"),
         ({**LET, "width": {"free": []}}, "let.width.free: found an empty list; wanted 1 to 10,000 values"),
@@ -199,11 +199,34 @@ def test_the_best_is_the_best_of_all(bound: int, choices: list[int]) -> None:
         assert found.best[0].total.parameters == max(kept)
 
 
-def test_a_free_variable_outside_let_is_told_where_it_belongs(registry: Registry) -> None:
+def test_what_is_free_outside_let_is_told_how_to_settle_it(registry: Registry) -> None:
     free = spec({"width": 4}, [{"conv": {"channels": {"free": [4, 8]}}}])
     with pytest.raises(SpecError) as caught:
         api.check(free, registry=registry)
+    path = "networks.classifier.architecture.layers.layers.0.conv.channels"
     assert str(caught.value) == (
-        "<python>: networks.classifier.architecture.layers.layers.0.conv.channels: found a free variable; "
-        "wanted a whole number from 1 to 2,147,483,648\n    free variables stand under let"
+        f"<python>: {path}: found a free value; wanted a value\n    `zoo fit` finds one that keeps the limits, "
+        f"`zoo sweep` tries several, --set {path}=VALUE chooses one"
     )
+
+
+def test_what_is_free_outside_let_is_fitted_too(registry: Registry) -> None:
+    layers = [{"conv": {"channels": {"free": [4, 8]}}}, {"free": ["relu", {"prelu": {"per_channel": True}}]}]
+    found = api.fit(spec({}, layers), registry=registry)
+    path = "networks.classifier.architecture.layers.layers"
+    assert (found.tried, found.kept) == (4, 4)
+    assert found.best[0].values == {f"{path}.0.conv.channels": 8, f"{path}.1": "{prelu: {per_channel: true}}"}
+
+
+def test_floats_with_a_step_are_counted(registry: Registry) -> None:
+    let = {"rate": {"free": {"from": 0.1, "to": 0.3, "step": 0.1}}}
+    found = api.fit(spec(let, [{"conv": 4}, {"dropout": "${rate}"}]), registry=registry)
+    assert [one.values["rate"] for one in found.best] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_block_called_free_is_a_block(registry: Registry) -> None:
+    document = {
+        **spec({}, [{"free": 8}]),
+        "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}},
+    }
+    assert api.check(document, registry=registry).kept

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 from support import ROOT, builtin_registry
 
 import zoo
+from zoo.builder import Builder
 from zoo.challenges.load import load_challenge
 from zoo.cli.main import cli
 from zoo.errors import SpecError
-from zoo.spec.load import load_spec
+from zoo.spec.load import load_document, load_spec
+from zoo.sweeps.plan import Plan
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
@@ -65,7 +67,7 @@ def test_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert line.startswith("$ zoo "), line
         command, _, _ = line.removeprefix("$ zoo ").partition(" > ")
         words = shlex.split(command, comments=True)
-        if words[0] == "train":
+        if words[0] in ("train", "sweep"):
             words += ["--set", "train.device=cpu", "--set", "data={shapes: {train_images: 400, test_images: 100}}"]
             words += ["--set", "train.validation=100"]
         done = CliRunner().invoke(cli, words)
@@ -91,7 +93,9 @@ def test_examples_of_specs_are_right(block: Block, tmp_path: Path) -> None:
             text = "extends: cifar100-resnet-silu\n" + text
         path.write_text(text)
         try:
-            if "{free:" in text:
+            if "\nsweep:" in text:
+                Plan.of(load_document(path), Builder(builtin_registry()))
+            elif "{free:" in text:
                 zoo.fit(path, most=20, registry=builtin_registry())
             else:
                 load_spec(path, registry=builtin_registry())

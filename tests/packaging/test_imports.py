@@ -28,6 +28,7 @@ LAYERS = [
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
+    {"zoo.sweeps"},
     {"zoo.challenges"},
     {"zoo.api"},
     {"zoo.cli", "zoo.__main__"},

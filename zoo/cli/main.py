@@ -26,6 +26,10 @@ COMMANDS: dict[str, Lazy] = {
     "fit": Lazy("zoo.cli.commands.fit:fit", "Find values of free variables that use a budget best."),
     "eject": Lazy("zoo.cli.commands.eject:eject", "Write a spec's networks as Python that imports only torch."),
     "train": Lazy("zoo.cli.commands.train:train", "Train a spec; one that was stopped goes on."),
+    "sweep": Lazy("zoo.cli.commands.sweep:sweep", "Train a spec for many values of what it leaves free."),
+    "compare": Lazy(
+        "zoo.cli.commands.compare:compare", "Compare runs, entries and studies: what differs, figures, costs."
+    ),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint, or a published entry."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a trained generator."),
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),

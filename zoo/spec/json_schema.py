@@ -13,12 +13,14 @@ from zoo.errors import PluginError
 from zoo.options import REQUIRED, Option, Options, canonical
 from zoo.registry import KINDS, LAYER_FAMILY, NAME, Component, Registry
 from zoo.spec.blocks import HELD
+from zoo.spec.free import STUDY
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import NetworkSpec, Spec, TrainSpec
+from zoo.spec.study import SweepSpec
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-SECTIONS: dict[type, str] = {NetworkSpec: "network", TrainSpec: "train"}
+SECTIONS: dict[type, str] = {NetworkSpec: "network", TrainSpec: "train", SweepSpec: STUDY}
 EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 NULL: Schema = {"type": "null"}
 SCALARS = ["number", "string", "boolean", "null"]
@@ -34,21 +36,22 @@ PARAMETERS: Schema = {
 }
 FREE: Schema = {
     "type": "object",
-    "description": "A free variable, for `zoo fit`: a range with both ends, or a list of values.",
+    "description": "A free value, for `zoo fit` and `zoo sweep`: a range with both ends, or a list of values.",
     "properties": {
         "free": {
             "anyOf": [
                 {
                     "type": "object",
                     "properties": {
-                        "from": {"type": "integer"},
-                        "to": {"type": "integer"},
-                        "step": {"type": "integer", "minimum": 1},
+                        "from": {"type": "number"},
+                        "to": {"type": "number"},
+                        "step": {"type": "number", "exclusiveMinimum": 0},
+                        "log": {"type": "boolean"},
                     },
                     "required": ["from", "to"],
                     "additionalProperties": False,
                 },
-                {"type": "array", "minItems": 1, "items": {"type": SCALARS}},
+                {"type": "array", "minItems": 1},
             ]
         }
     },
@@ -62,9 +65,8 @@ def spec_schema(registry: Registry) -> Schema:
     resolver = Resolver(registry)
     definitions: Schema = {
         "expression": {
-            "description": "An expression over the variables of `let`, such as ${width * 2}.",
-            "type": "string",
-            "pattern": r"\$\{.*\}",
+            "description": "An expression over the variables of `let`, such as ${width * 2}; or a free value.",
+            "anyOf": [{"type": "string", "pattern": r"\$\{.*\}"}, FREE],
         }
     }
     definitions["values"] = {"type": "array", "items": {"anyOf": [{"type": SCALARS}, {"$ref": "#/$defs/values"}]}}
@@ -77,6 +79,7 @@ def spec_schema(registry: Registry) -> Schema:
     layers: Schema = {"type": "array", "minItems": 1}
     held = {kind: {"description": f"One {kind}, in place of layers."} for kind in HELD if kind != "layers"}
     top["properties"] |= {
+        STUDY: {"$ref": f"#/$defs/{STUDY}"},
         "extends": {"type": "string", "description": "Another spec, by file or name, that this one changes."},
         "blocks": {
             "type": "object",

@@ -16,7 +16,7 @@ from zoo.registry import LAYER_FAMILY, Component, Registry
 from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.forms import FORMS, Use
-from zoo.spec.free import is_free
+from zoo.spec.free import STUDY
 from zoo.spec.pending import waiting_in
 from zoo.spec.schema import ComponentSpec, Spec, to_data
 
@@ -56,7 +56,7 @@ class Resolver:
         self._failed.clear()
         self.problems += self._blocks.problems
         warnings = tuple(self._blocks.warnings)
-        rest = {key: node for key, node in document.value.items() if key != "blocks"}
+        rest = {key: node for key, node in document.value.items() if key not in ("blocks", STUDY)}
         spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
         self._blocks = self._no_blocks
         if self.problems or spec is None:
@@ -459,8 +459,6 @@ class Resolver:
             if part in inside:
                 node, place, wanted = node.value[part], f"{place}.{part}", within(wanted, part)
         hint = error["msg"].removeprefix("Value error, ") if error["type"] == "value_error" else ""
-        if is_free(node):
-            return Problem(node.at, place, "found a free variable", describe(wanted), "free variables stand under let")
         found = show(node.value)
         if node.is_list and node.value and describe(wanted).startswith("a list of "):
             found += f" of {len(node.value)}"

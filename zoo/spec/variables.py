@@ -13,7 +13,7 @@ from typing import Any
 from zoo.errors import Problem, SpecError, closest
 from zoo.spec.document import Node, Scoped, join, kind
 from zoo.spec.expression import CONSTANTS, names_used, splice
-from zoo.spec.free import is_free
+from zoo.spec.free import how_to_settle, is_free, require_settled
 from zoo.spec.functions import MOST_ITEMS, ExpressionError, UnknownName, size
 from zoo.spec.pending import RUNNING, Pending, Symbol, as_node, plain_value, reduced
 from zoo.spec.walk import Waiting, Walk
@@ -28,6 +28,7 @@ def substitute(document: Node) -> Node:
     Expressions under `blocks` stay, since their parameters have values only where a block is used; they come with
     the variables of `let`. Raises SpecError with all problems.
     """
+    require_settled(document)
     return Template(document).fill({})
 
 
@@ -219,8 +220,7 @@ class _Substitution:
             self._break(name, Problem(node.key_at, path, f"found the variable {name!r}", wanted))
         elif is_free(node):
             wanted = "a value"
-            hint = f"`zoo fit` finds one that keeps the limits, --set let.{name}=VALUE chooses one"
-            self._break(name, Problem(node.at, path, "found a free variable", wanted, hint))
+            self._break(name, Problem(node.at, path, "found a free variable", wanted, how_to_settle(path)))
         else:
             return self._names(name, node, path) & self.values.keys()
         return set()

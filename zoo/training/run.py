@@ -29,6 +29,7 @@ from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_yaml
+from zoo.text import without_password
 from zoo.training import records
 
 FACTS = "run.json"
@@ -300,7 +301,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "machine": machine(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *map(without_password, sys.argv[1:])],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from zoo.network.layer import Condition, Shape
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from zoo.data.dataset import DataInfo
+
+
+Direction: TypeAlias = Literal["maximize", "minimize", ""]
 
 
 class Terminals(NamedTuple):
@@ -111,6 +114,12 @@ class Task:
     def evaluate(self, networks: Mapping[str, nn.Module], batches: Any, info: DataInfo) -> dict[str, Any]:
         """Return named figures over all of `batches`, an iterable of Batch in a fixed order."""
         raise NotImplementedError
+
+    def figures(self) -> Mapping[str, Direction]:
+        """Return the single numbers of `evaluate` that trainings may be judged by, each with its better direction;
+        "" where neither is better by itself. A task that names none cannot be swept.
+        """
+        return {}
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the figures of a split in a line, in the form in which the field states them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,12 +61,16 @@ def fit(
             spec, overrides=overrides, figure=figure, top=top, most=most, seconds=seconds, progress=progress
         )
     best = found.best[0]
+
+    def document() -> Any:
+        return load_document(spec, overrides=overrides, folders=installed().spec_folders())
+
     if out is not None and best.kept:
-        _write(out, load_document(spec, overrides=overrides, folders=installed().spec_folders()), best)
+        _write(out, document(), best)
     if as_json:
         options.print_json(_data(found))
     else:
-        _show(found, figure, spec, overrides, out)
+        _show(found, figure, spec, overrides, out, document)
     context.exit(0 if best.kept else min(one.exit_code for one in best.verdicts if not one.kept))
 
 
@@ -85,11 +89,11 @@ def _progress() -> Iterator[Progress | None]:
 
 def _write(path: Path, document: Any, best: Candidate) -> None:
     from zoo.files import write_text
-    from zoo.fitting import settled
+    from zoo.spec.free import free_domains, settled
     from zoo.spec.writer import write_json, write_yaml
 
     write = write_json if path.suffix.lower() == ".json" else write_yaml
-    write_text(path, write(settled(document, best.values)))
+    write_text(path, write(settled(document, free_domains(document), best.values).data()))
 
 
 def _data(found: Fit) -> dict[str, Any]:
@@ -112,7 +116,9 @@ def _data(found: Fit) -> dict[str, Any]:
     }
 
 
-def _show(found: Fit, figure: str, spec: str, overrides: Sequence[str], out: Path | None) -> None:
+def _show(
+    found: Fit, figure: str, spec: str, overrides: Sequence[str], out: Path | None, document: Callable[[], Any]
+) -> None:
     from zoo.cli import units
     from zoo.cli.terminal import Terminal
 
@@ -152,6 +158,9 @@ def _show(found: Fit, figure: str, spec: str, overrides: Sequence[str], out: Pat
     else:
         import shlex
 
-        chosen = [*overrides, *(f"let.{name}={value}" for name, value in best.values.items())]
+        from zoo.spec.free import place_of
+
+        read = document()
+        chosen = [*overrides, *(f"{place_of(read, name)}={value}" for name, value in best.values.items())]
         words = ["zoo", "check", spec, *(word for text in chosen for word in ("--set", text))]
         terminal.line(f"the first: {shlex.join(words)}")
