@@ -116,7 +116,7 @@ class Diffuse(GenerativeTask):
     def _guided(self, network: nn.Module, images: Tensor, time: float, labels: Tensor | None, info: DataInfo) -> Tensor:
         import torch
 
-        times = images.new_full((len(images),), time)
+        times = images.new_full((images.shape[0],), time)
         if labels is None:
             return self._velocity(network, images, times, torch.empty(0))
         if self.guidance == 1:
