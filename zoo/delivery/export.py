@@ -182,7 +182,7 @@ def beside(path: Path) -> Path:
 def default_path(trained: Trained, to: str, *, int8: bool = False) -> Path:
     """Return the name of a file in the working folder."""
     name = Path(trained.source.label).name
-    return Path(f"{name}{'-int8' if int8 else ''}{TARGETS[to]}")
+    return Path(f"{name}{'-int8' if int8 else ''}{TARGETS.get(to, '')}")
 
 
 def delivery(

@@ -21,7 +21,9 @@ FACTS = "zoo.json"
 def content(exported: ExportedProgram, facts: Mapping[str, Any]) -> bytes:
     """Return a traced program with what is known of it, as the bytes of a file."""
     buffer = io.BytesIO()
-    torch.export.save(exported, buffer, extra_files={FACTS: json_text(facts)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(exported, buffer, extra_files={FACTS: json_text(facts)})
     return buffer.getvalue()
 
 
