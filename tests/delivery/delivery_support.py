@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from entries import SPEC_DATA
 from support import changed
 
@@ -51,3 +52,8 @@ SPECS: dict[str, dict[str, Any]] = {
         "train": TRAIN,
     },
 }
+
+
+def needs_onnx() -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")

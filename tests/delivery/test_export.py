@@ -14,7 +14,7 @@ import entries
 import numpy as np
 import pytest
 import torch
-from delivery_support import SPECS
+from delivery_support import SPECS, needs_onnx
 from support import builtin_registry, changed
 from torch import nn
 
@@ -29,11 +29,6 @@ from zoo.registry import Component, Provider, Registry
 torch.set_num_threads(1)
 
 Load = Callable[[str], Trained]
-
-
-def needs_onnx() -> None:
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
 
 
 @pytest.fixture(scope="module")
