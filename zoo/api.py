@@ -19,6 +19,7 @@ from zoo.data.importer import make_dataset
 from zoo.errors import (
     BudgetError,
     DataError,
+    DeliveryError,
     Interrupted,
     PluginError,
     Position,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from zoo.challenges.leaderboard import Board
     from zoo.challenges.reproduction import Reproduction
     from zoo.challenges.schema import Challenge
+    from zoo.delivery.export import Delivered
     from zoo.evaluation.trained import Trained
     from zoo.publishing.shelf import Entry
     from zoo.sweeps.comparison import Comparison
@@ -389,6 +391,35 @@ def publish(
     return publish_runs(folders, _builder(registry), name=name, to=_Path(to), notes=notes, known=known)
 
 
+def export(
+    name: str | _Path,
+    out: str | _Path | None = None,
+    *,
+    to: str = "onnx",
+    outputs: str | None = None,
+    pixels: str = "uint8",
+    label: int | None = None,
+    int8: bool = False,
+    opset: int | None = None,
+    overrides: _Sequence[str] = (),
+    other_data: bool = False,
+    registry: Registry | None = None,
+) -> Delivered:
+    """Write what `load` loads as one file, from pixels to answers, and return it with what was found of it.
+
+    out: the file, in the working folder and called as the entry unless given. to: onnx or pt2. outputs: probabilities
+    (unless given) or logits of a classifier, images of a generator. pixels: uint8, or float in 0..1. label: the one
+    class that a generator's file makes. int8: quantized, calibrated on training images. Raises DeliveryError where the
+    file cannot be made or does not agree with Zoo; then none is left.
+    """
+    from zoo.delivery.export import default_path, delivery
+
+    trained = load(name, overrides=overrides, other_data=other_data, registry=registry)
+    made = delivery(trained, outputs=outputs, pixels=pixels, label=label)
+    path = default_path(trained, to, int8=int8) if out is None else _Path(out)
+    return made.write(to, path, opset=opset, int8=int8)
+
+
 def source(name: str | _Path, *, registry: Registry | None = None) -> Run | Entry:
     """Return the run or the published entry that `name` stands for, as `load` takes it; nothing of it is loaded."""
     from zoo.plugins import installed
@@ -424,6 +455,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetOption",
+    "DeliveryError",
     "Direction",
     "Evidence",
     "ExtractorOption",
@@ -483,6 +515,7 @@ __all__ = [
     "eject",
     "elements",
     "evaluate",
+    "export",
     "fit",
     "hookimpl",
     "image",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, NamedTuple, TypeAlias
 
 from zoo.annotations import Field, Wanted
-from zoo.network.layer import Cost
+from zoo.network.layer import BYTES, Cost, Shape, elements
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?) ?(k|M|G|KiB|MiB|GiB)?$"
@@ -21,8 +22,8 @@ Bound: TypeAlias = Annotated[
 ]
 
 
-class Figures(NamedTuple):
-    """What limits are about. For a whole spec: sums over its networks; of memory and steps, the largest."""
+class Counts(NamedTuple):
+    """The numbers of Figures, which `zoo check` shows."""
 
     parameters: int  # trainable
     macs: int  # of one forward pass for one input
@@ -30,21 +31,46 @@ class Figures(NamedTuple):
     file_size: int  # bytes of the saved weights, at most
     steps: int  # optimizer updates
 
+
+class Figures(Counts):
+    """What limits are about. For a whole spec: sums over its networks; of memory and steps, the largest."""
+
+    #: Returns the shapes of the trainable tensors; what asks for none of them does not wait for them.
+    shapes: Callable[[], Iterable[Shape]] = tuple
+
     @classmethod
-    def of(cls, cost: Cost, steps: int) -> Figures:
+    def of(cls, cost: Cost, steps: int, shapes: Callable[[], Iterable[Shape]] = tuple) -> Figures:
         """Return the figures of one network."""
-        return cls(cost.parameters, cost.macs, cost.peak_bytes, cost.file_bytes, steps)
+        made = cls(cost.parameters, cost.macs, cost.peak_bytes, cost.file_bytes, steps)
+        made.shapes = shapes
+        return made
+
+    def weight_bytes(self, precision: str) -> int:
+        """Return the bytes of the weights on a device, in fp32 or int8.
+
+        In int8 kernels and matrices have a byte for each value and a scale in fp32 for each row (a channel that comes
+        out); biases, norms and other vectors keep 4 bytes, as quantizers leave them.
+        """
+        if precision == "fp32":
+            return BYTES * self.parameters
+        return sum(elements(one) + BYTES * one[0] if len(one) > 1 else BYTES * elements(one) for one in self.shapes())
+
+    def arena_bytes(self, precision: str) -> int:
+        """Return the bytes of activations at the peak of a forward pass for one input, in fp32 or int8."""
+        return self.memory if precision == "fp32" else self.memory // BYTES
 
     @classmethod
     def total(cls, parts: list[Figures]) -> Figures:
         """Return the figures of networks that are trained together."""
-        return cls(
+        made = cls(
             sum(part.parameters for part in parts),
             sum(part.macs for part in parts),
             max((part.memory for part in parts), default=0),
             sum(part.file_size for part in parts),
             max((part.steps for part in parts), default=0),
         )
+        made.shapes = lambda: (shape for part in parts for shape in part.shapes())
+        return made
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from zoo.budget import Figures, Verdict
@@ -142,7 +143,8 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
         if not cost.parameters:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
-        figures = Figures.of(cost, steps=spec.train.steps * task.updates(role))
+        shapes = partial(_shapes, network, terminals.input)
+        figures = Figures.of(cost, spec.train.steps * task.updates(role), shapes)
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
     built = {role: (one.network, one.input) for role, one in networks.items()}
     refused, warnings = unfit(spec, builder, built, info)
@@ -152,6 +154,10 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     return Report(
         spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
     )
+
+
+def _shapes(network: Composite, input: Shape) -> list[Shape]:
+    return [*network.weights(input).values()]
 
 
 def rows(network: Composite, input: Shape) -> Iterator[Row]:

@@ -106,6 +106,12 @@ class ShelfError(ZooError):
     exit_code = 8
 
 
+class DeliveryError(ZooError):
+    """A network cannot be delivered: its target lacks something, or what came out is not what went in."""
+
+    exit_code = 9
+
+
 class Interrupted(ZooError):
     """Training was stopped from outside and its state is saved. The exit code is the shell's for that signal."""
 

@@ -35,6 +35,8 @@ LIMITS = {
     "memory": "Bytes of activations at the peak of one forward pass for one input.",
     "steps": "Optimizer updates of each network.",
     "file_size": "Bytes of the saved weights.",
+    "weights": "Bytes of the weights on a device, in int8 or fp32.",
+    "arena": "Bytes of activations on a device at the peak of one forward pass, in int8 or fp32.",
 }
 
 

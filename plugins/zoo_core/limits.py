@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from zoo.api import Bound, Figures, Verdict, judge
+from typing import Annotated, Literal
+
+from zoo.api import Bound, Field, Figures, Verdict, judge
+
+Precision = Annotated[Literal["fp32", "int8"], Field(description="The type of the values on the device.")]
 
 
 def parameters(figures: Figures, /, *, bound: Bound) -> Verdict:
@@ -28,3 +32,13 @@ def steps(figures: Figures, /, *, bound: Bound) -> Verdict:
 def file_size(figures: Figures, /, *, bound: Bound) -> Verdict:
     """Bytes of the saved weights in fp32."""
     return judge("file_size", figures.file_size, bound, exit_code=14, unit="B")
+
+
+def weights(figures: Figures, /, *, bytes: Bound, precision: Precision = "int8") -> Verdict:
+    """Bytes of the trainable weights on a device; in int8 with the scales, and with vectors in 4 bytes a value."""
+    return judge("weights", figures.weight_bytes(precision), bytes, exit_code=18, unit="B")
+
+
+def arena(figures: Figures, /, *, bytes: Bound, precision: Precision = "int8") -> Verdict:
+    """Bytes of activations on a device at the peak of one forward pass for one input."""
+    return judge("arena", figures.arena_bytes(precision), bytes, exit_code=19, unit="B")

@@ -120,13 +120,15 @@ class Diffuse(GenerativeTask):
     def _guided(self, network: nn.Module, images: Tensor, time: float, labels: Tensor | None, info: DataInfo) -> Tensor:
         import torch
 
-        times = images.new_full((len(images),), time)
+        times = images.new_full((images.shape[0],), time)
         if labels is None:
             return self._velocity(network, images, times, torch.empty(0))
         if self.guidance == 1:
             return self._velocity(network, images, times, labels)
         both = torch.cat([labels, torch.full_like(labels, info.classes)])
-        told, untold = self._velocity(network, images.repeat(2, 1, 1, 1), times.repeat(2), both).chunk(2)
+        velocity = self._velocity(network, images.repeat(2, 1, 1, 1), times.repeat(2), both)
+        # How many parts chunk() gives depends on the batch, which an exported program leaves free.
+        told, untold = velocity.unflatten(0, (2, images.shape[0]))
         return torch.lerp(untold, told, self.guidance)
 
     def _velocity(self, network: nn.Module, images: Tensor, time: Tensor, labels: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.reshape(len(input), *self.shape)
+        return input.reshape(input.shape[0], *self.shape)
 
     def extra_repr(self) -> str:
         return f"shape={self.shape}"

@@ -216,3 +216,21 @@ def test_a_layer_that_cannot_take_its_input_is_named(registry: Registry) -> None
         "<python>: networks.classifier.architecture: layer 0: residual: layers give (8, 16, 16), shortcut gives (3, 32, 32); "
         "add a projection to the shortcut or match the shapes"
     )
+
+
+def test_weights_on_a_device_are_a_byte_a_value_with_scales_and_whole_vectors(registry: Registry) -> None:
+    layers = [
+        {"conv": {"channels": 8, "kernel": 3, "bias": True}},
+        "batch_norm",
+        "global_average_pool",
+        {"linear": 100},
+    ]
+    networks = {"classifier": {"architecture": {"layers": layers}}}
+    report = zoo.check(small(networks=networks, budget={"weights": 0, "arena": 0}), registry=registry)
+    kernel, matrix, vectors = 8 * 3 * 9 + 4 * 8, 100 * 8 + 4 * 100, 4 * (8 + 2 * 8 + 100)
+    assert report.total.weight_bytes("int8") == kernel + matrix + vectors
+    assert report.total.weight_bytes("fp32") == 4 * report.total.parameters
+    verdicts = {one.limit: one for one in report.verdicts}
+    assert verdicts["weights"].figure == kernel + matrix + vectors
+    assert verdicts["arena"].figure == report.total.memory // 4
+    assert report.exit_code == 18

@@ -29,13 +29,18 @@ LAYERS = [
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
     {"zoo.sweeps"},
-    {"zoo.challenges"},
+    {"zoo.challenges", "zoo.delivery"},
     {"zoo.api"},
     {"zoo.cli", "zoo.__main__"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
 HEAVY = {
     "zoo.data.device",
+    "zoo.delivery.latency",
+    "zoo.delivery.onnx_file",
+    "zoo.delivery.program",
+    "zoo.delivery.pt2_file",
+    "zoo.delivery.tracing",
     "zoo.ejection",
     "zoo.evaluation.calibration",
     "zoo.evaluation.measure",

@@ -35,6 +35,10 @@ COMMANDS: dict[str, Lazy] = {
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),
     "predict": Lazy("zoo.cli.commands.predict:predict", "Name the classes of image files."),
     "publish": Lazy("zoo.cli.commands.publish:publish", "Make finished runs an entry of the shelf."),
+    "export": Lazy("zoo.cli.commands.export:export", "Write a trained network as one ONNX or pt2 file."),
+    "measure": Lazy(
+        "zoo.cli.commands.measure:measure", "Time a trained network on this machine, in torch and as files."
+    ),
     "calibrate": Lazy("zoo.cli.commands.calibrate:calibrate", "Show how a metric answers to damaged real images."),
     "leaderboard": Lazy("zoo.cli.commands.leaderboard:leaderboard", "Rank the published entries within their budgets."),
     "reproduce": Lazy("zoo.cli.commands.reproduce:reproduce", "Train a published entry again and compare its figures."),

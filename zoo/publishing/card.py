@@ -81,7 +81,12 @@ def _looks(certificate: Certificate) -> str:
     occasions = certificate.looks()
     if not occasions:
         return "The test images were not measured on."
-    meaning = {"train": "after the last step", "evaluate": "by `zoo evaluate`", "publish": "for the spot check below"}
+    meaning = {
+        "train": "after the last step",
+        "evaluate": "by `zoo evaluate`",
+        "publish": "for the spot check below",
+        "export": "by files of `zoo export`",
+    }
     told = ", ".join(f"{count} {meaning.get(occasion, occasion)}" for occasion, count in occasions.items())
     return f"Test images were measured on {sum(occasions.values())} times over all trainings: {told}."
 
