@@ -30,11 +30,6 @@ def write_yaml(data: Any) -> str:
     return write_line(data) + "\n"
 
 
-def write_line(data: Any) -> str:
-    """Return plain `data` as YAML in one line."""
-    return _flow(data)
-
-
 def write_json(data: Any) -> str:
     """Return plain `data` as indented JSON. Raises ValueError for NaN and infinities."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
