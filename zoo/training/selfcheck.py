@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zoo.registry import Registry
 
 TOLERANCE = 1e-3  # of the norm; float32 stays below 1e-5, and a wrong gradient is above 0.01
-SECONDS = 120.0  # without a word, after which a process hangs; on a busy machine torch alone takes a minute to load
+SECONDS = 300.0  # without a word, after which a process hangs; on a busy machine torch alone takes a minute to load
 BATCH = 3
 #: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
