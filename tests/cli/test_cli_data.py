@@ -189,3 +189,10 @@ def test_the_list_says_what_is_here_and_how_to_bring_in_the_rest(zoo_command: Zo
 
 def test_the_folder(zoo_command: Zoo) -> None:
     assert zoo_command("data", "path").out == f"{data_folder()}\n"
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_a_public_set_that_is_not_here_is_brought_in_by_its_name_alone(zoo_command: Zoo, command: str) -> None:
+    code, out, err = zoo_command("data", command, "cifar10")
+    assert code == 5
+    assert "the data set 'cifar10' is not on this machine; bring it in with `zoo data add cifar10`\n" in out + err

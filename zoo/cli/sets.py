@@ -39,6 +39,7 @@ def facts_of(name: str) -> dict[str, Any]:
     source = _source(name)
     if source is not None and not source.public:
         return {"name": name, "info": asdict(source.info()), "path": None}
+    _require_stored(name, source)
     path = store.path_of(name)
     facts = store.read_facts(name)
     counts = {label: {"train": train, "test": test} for label, (train, test) in store.class_counts(name).items()}
@@ -84,6 +85,7 @@ def verify_set(name: str) -> dict[str, Any]:
     source = _source(name)
     if source is not None and not source.public:
         raise DataError(f"{name} makes its images itself, so that nothing of it is stored")
+    _require_stored(name, source)
     found = store.load(name)
     real = fingerprint(found.train, found.test, found.class_names)
     problems = list(_stored_wrong(found, real))
@@ -113,6 +115,12 @@ def _stored_wrong(found: Dataset, real: str) -> Iterator[str]:
         stated, counted = getattr(found.info, name), getattr(made, name)
         if not all(abs(one - other) <= ROUNDED for one, other in zip(stated, counted, strict=True)):
             yield f"the {name} of its training images is {counted}; it says {stated}"
+
+
+def _require_stored(name: str, source: DataSource | None) -> None:
+    """Raise DataError for a public set that is not here; of others the store itself says what brings them in."""
+    if source is not None and name not in store.stored():
+        raise DataError(f"the data set {name!r} is not on this machine; bring it in with `zoo data add {name}`")
 
 
 def _source(name: str) -> DataSource | None:

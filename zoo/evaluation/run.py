@@ -50,14 +50,9 @@ def splits_of(trained: Trained, splits: Sequence[str] | None = None) -> tuple[st
 def evaluate(trained: Trained, splits: Sequence[str], dataset: Dataset | None = None) -> Evaluation:
     """Return the figures on each of `splits`, every image once, without augmentation.
 
-    dataset: the data, where they were loaded already. Raises RunError where metrics are wanted of a task that makes no
-    images, and DataError where the data are not here or other ones.
+    dataset: the data, where they were loaded already. Raises DataError where they are not here or other ones.
     """
     spec = trained.spec
-    if spec.metrics and not isinstance(trained.task, GenerativeTask):
-        raise RunError(
-            f"{trained.source.label}: metrics are about images that a network makes, and {spec.task.name} makes none"
-        )
     dataset = dataset or trained.dataset()
     chosen: dict[str, Any] = {}
     if spec.train.validation:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zoo.registry import Registry
 
 TOLERANCE = 1e-3  # of the norm; float32 stays below 1e-5, and a wrong gradient is above 0.01
-SECONDS = 120.0  # without a word, after which a process hangs; on a busy machine torch alone takes a minute to load
+SECONDS = 300.0  # without a word, after which a process hangs; on a busy machine torch alone takes a minute to load
 BATCH = 3
 #: Threads that wait for each other sleep: on a busy machine those that spin take minutes for what takes a second.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -74,6 +74,25 @@ OTHERS: tuple[tuple[Shape, Any], ...] = (
     ((6, 8, 8), {"spectral_norm": {"layer": {"conv": {"channels": 8, "kernel": 1, "stride": 2}}}}),
     ((6, 8, 8), {"squeeze_excitation": {"hidden": 3}}),
     ((6, 8, 8), {"zero_pad": [1, 0, 2, 1]}),
+    ((6, 8, 8), {"zero_init": {"layer": {"conv": 6}}}),
+    ((12, 6, 6), {"qkv_attention": {"heads": 2}}),
+    ((), {"embedding": {"features": 5, "classes": 4}}),
+    ((), "sinusoids"),
+    ((6, 8, 8), {"scope": [{"name": "a"}, {"conv": 6}, {"multiply": "a"}, {"subtract": "a"}, {"concat": "a"}]}),
+    ((6, 8, 8), {"scope": [{"weights": {"name": "w", "layer": {"conv": 6}}}, "relu", {"weights": "w"}]}),
+    (
+        (6, 8, 8),
+        {
+            "scope": [
+                {"name": "a"},
+                "global_average_pool",
+                {"linear": 12},
+                {"name": "b"},
+                {"from": "a"},
+                {"modulate": "b"},
+            ]
+        },
+    ),
 )
 #: How often: memory that is written past its end is not always anybody's.
 RAW_TIMES = 20
@@ -225,7 +244,7 @@ def operations(registry: Registry, builder: Builder) -> Iterator[Operation]:
             layer.shape(shape)
         except ZooError:
             continue  # it needs options, or does not take this shape
-        yield Operation(f"{_words(item)} on {'x'.join(map(str, shape))}", layer, shape)
+        yield Operation(f"{_words(item)} on {'x'.join(map(str, shape)) or 'a number'}", layer, shape)
 
 
 def _words(item: Any) -> str:
@@ -250,11 +269,14 @@ def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -
     module = operation.layer.module(operation.input)
     reference = copy.deepcopy(module).double()
     module = devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
-    images = torch.randn(batch, *operation.input)
-    if _random(reference, images.double()):
+    # An embedding looks labels up.
+    labels = isinstance(module, torch.nn.Embedding)
+    images = torch.arange(batch) if labels else torch.randn(batch, *operation.input)
+    exact = images if labels else images.double()
+    if _random(reference, exact):
         module.eval()
         reference.eval()
-    right = _computed(reference, images.double(), channels_last=False)
+    right = _computed(reference, exact, channels_last=False)
     found = _computed(module, images, channels_last=True)
     wrong = []
     for name, value in right.items():
@@ -271,7 +293,8 @@ def _computed(module: nn.Module, images: Tensor, *, channels_last: bool) -> dict
 
     from zoo.training.devices import laid_out
 
-    given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach().requires_grad_()
+    given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach()
+    given.requires_grad_(given.is_floating_point())
     output = module(given)
     mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output.dtype)
     mixture = laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture
