@@ -46,7 +46,11 @@ def unfit(
     asked.told("train", None, _training(setting))
     asked.component(spec.task, "task", setting)
     asked.component(spec.data, "data", setting)
-    for key in ("augment", "metrics"):
+    images = len(info.image) == 3 and not info.tokens
+    if spec.augment and not images:
+        found = Finding("found augmentations, which change images", "none for items of another shape")
+        asked.told("augment", None, iter([found]))
+    for key in ("augment", "metrics") if images else ("metrics",):
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
