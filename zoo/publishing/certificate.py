@@ -137,7 +137,7 @@ class DataRecord:
     def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
         """Return what a certificate says of a data set."""
         identity, info = Identity.of(dataset), dataset.info
-        channels, height, width = info.image
+        image = (info.image[0], info.image[1], info.image[2])
         return cls(
             component=component,
             fingerprint=identity.fingerprint,
