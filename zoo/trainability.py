@@ -261,9 +261,8 @@ def _tokens(network: Composite, input: Shape, setting: Setting) -> Iterator[tupl
         if reads == one.layer.takes_tokens or (one.layer, reads) in known:
             continue
         known.add((one.layer, reads))
-        at = next(
-            (at for at in map(_written, (one.layer.at, *(step.layer.at for step in one.trail[::-1]))) if at), None
-        )
+        around = (step.layer for step in reversed(one.trail))
+        at = next(filter(None, (_written(layer.at) for layer in (one.layer, *around))), None)
         label = one.layer.label
         if reads:
             yield at, Finding(f"found {label}, which takes numbers, but {name} has tokens", "embedding before it")

@@ -143,9 +143,7 @@ class DataRecord:
             fingerprint=identity.fingerprint,
             classes=list(identity.class_names),
             terms=terms,
-            info=InfoRecord(
-                (channels, height, width), info.train_images, info.test_images, list(info.mean), list(info.std)
-            ),
+            info=InfoRecord(image, info.train_images, info.test_images, list(info.mean), list(info.std)),
             parts=dict(identity.parts),
         )
 
