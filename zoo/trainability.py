@@ -46,7 +46,11 @@ def unfit(
     asked.told("train", None, _training(setting, networks))
     asked.component(spec.task, "task", setting)
     asked.component(spec.data, "data", setting)
-    for key in ("augment", "metrics"):
+    images = len(info.image) == 3 and not info.tokens
+    if spec.augment and not images:
+        found = Finding("found augmentations, which change images", "none for items of another shape")
+        asked.told("augment", None, iter([found]))
+    for key in ("augment", "metrics") if images else ("metrics",):
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
@@ -257,9 +261,8 @@ def _tokens(network: Composite, input: Shape, setting: Setting) -> Iterator[tupl
         if reads == one.layer.takes_tokens or (one.layer, reads) in known:
             continue
         known.add((one.layer, reads))
-        at = next(
-            (at for at in map(_written, (one.layer.at, *(step.layer.at for step in one.trail[::-1]))) if at), None
-        )
+        around = (step.layer for step in reversed(one.trail))
+        at = next(filter(None, (_written(layer.at) for layer in (one.layer, *around))), None)
         label = one.layer.label
         if reads:
             yield at, Finding(f"found {label}, which takes numbers, but {name} has tokens", "embedding before it")

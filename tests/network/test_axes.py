@@ -93,6 +93,13 @@ def test_it_costs_what_is_measured(layer: Any, input: Shape, expected: nn.Module
     assert made.weights(input) == {name: tuple(one.shape) for name, one in made.module(input).named_parameters()}
 
 
+@pytest.mark.parametrize("input", [SEQUENCE, VOLUME, (1, 9), (1, 4, 4, 4)])
+@pytest.mark.parametrize("layer", [{"conv": 5}, {"conv_transpose": {"channels": 4, "stride": 2}}])
+def test_a_spectral_norm_costs_what_is_measured(layer: Any, input: Shape, builder: Builder) -> None:
+    made = builder.layer({"spectral_norm": {"layer": layer}})
+    assert measure(made.module(input), input) == (made.shape(input), made.cost(input))
+
+
 ERRORS = [
     ({"conv": {"channels": 4, "kernel": [3, 3]}}, SEQUENCE, "conv: kernel [3, 3] has 2 numbers, but here is a shape with 1 axis beside the channels; wanted a number, or one for each axis"),
     ({"conv": {"channels": 4, "padding": [1]}}, VOLUME, "conv: padding [1] has 1 number, but here is a shape with 3 axes beside the channels; wanted a number, or one for each axis"),

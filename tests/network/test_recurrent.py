@@ -14,6 +14,7 @@ from zoo import api
 from zoo.builder import Builder
 from zoo.errors import ShapeError, SpecError
 from zoo.network.measure import measure
+from zoo_torch.initializers import orthogonal
 
 torch.set_num_threads(1)
 KINDS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -66,6 +67,17 @@ def test_a_step_of_an_lstm_costs_four_gates_of_all_that_it_reads(builder: Builde
 
 def test_an_rnn_may_go_by_relu(builder: Builder) -> None:
     assert builder.layer({"rnn": {"hidden": 3, "nonlinearity": "relu"}}).module((2, 4)).mode == "RNN_RELU"
+
+
+def test_an_initializer_fills_all_matrices(builder: Builder) -> None:
+    module = builder.layer({"rnn": {"hidden": 4, "layers": 2, "bidirectional": True}}).module((4, 3))
+    orthogonal(module)
+    for name, one in module.named_parameters():
+        if name.startswith("weight"):
+            rows = one @ one.T if one.shape[0] <= one.shape[1] else one.T @ one
+            assert torch.allclose(rows, torch.eye(len(rows)), atol=1e-5)
+        else:
+            assert not one.any()
 
 
 def test_dropout_stands_between_the_layers(builder: Builder) -> None:
@@ -193,6 +205,13 @@ PATH = "networks.classifier.architecture"
 )  # fmt: skip
 def test_tokens_are_not_taken_for_numbers(layers: list[Any], data: dict[str, Any], message: str) -> None:
     assert message in refused(layers, **data)
+
+
+def test_augmentations_change_images_alone() -> None:
+    with pytest.raises(SpecError) as caught:
+        api.check(spec([EMBEDDING, *HEAD]) | {"augment": ["horizontal_flip"]}, registry=builtin_registry())
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.found) == ("augment", "found augmentations, which change images")
 
 
 def test_what_can_be_checked_alone_is_told() -> None:
