@@ -42,7 +42,7 @@ def unfit(
     )
     asked = _Asked(spec, builder)
     asked.told("data", None, _data(setting))
-    asked.told("train", None, _training(setting))
+    asked.told("train", None, _training(setting, networks))
     asked.component(spec.task, "task", setting)
     asked.component(spec.data, "data", setting)
     for key in ("augment", "metrics"):
@@ -129,7 +129,7 @@ def _data(setting: Setting) -> Iterator[Finding]:
         )
 
 
-def _training(setting: Setting) -> Iterator[Finding]:
+def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Finding]:
     """Yield what is wrong or odd in how long, how much at once and how often."""
     train, info, name = setting.spec.train, setting.info, setting.spec.data.name
     if train.validation >= info.train_images:
@@ -155,6 +155,13 @@ def _training(setting: Setting) -> Iterator[Finding]:
         every = getattr(train, key)
         if every > train.steps:
             yield Finding(f"found {every}, which comes after the last step", f"at most {train.steps}", key, True)
+    if train.norm_batches and not any(
+        layer.normalizes and layer.cost(shape).buffers
+        for network, input in networks.values()
+        for layer, shape, _ in _layers(network, input)
+    ):
+        found = f"found {train.norm_batches}, but no norm keeps running statistics"
+        yield Finding(found, "0, or a network with batch_norm", "norm_batches", True)
     if train.engine in ("graph", "compiled_graph") and train.device in ("cpu", "mps"):
         yield Finding(f"found {train.engine} on {train.device}", "device: cuda, or engine: auto", "engine")
     if train.precision == "tf32" and train.device in ("cpu", "mps"):

@@ -29,6 +29,9 @@ class Classify(Task):
 
     loss: Loss = "cross_entropy"
     normalize: Annotated[bool, Field(description="Shift and scale by the training images' mean and deviation.")] = True
+    superclass_weight: Annotated[
+        float, Field(ge=0, description="Weight of the cross entropy of the superclass, added to the loss in training.")
+    ] = 0.0
     test_flip: Annotated[
         bool,
         Field(description="Report top1_flip and top5_flip too: of each image's logits and its mirror image's, added."),
@@ -52,6 +55,9 @@ class Classify(Task):
         found = setting.networks.get("classifier")
         if self.auxiliary and found and not found[0].graph(found[1]).output_names:
             yield Finding("found no output of the name `auxiliary`", "outputs `logits` and `auxiliary`", "auxiliary")
+        if self.superclass_weight and not setting.info.superclass_of:
+            wanted = "0, or data whose classes form groups, such as cifar100"
+            yield Finding(f"found {name}, which has no superclasses", wanted, "superclass_weight")
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         heads = ("logits", "auxiliary") if self.auxiliary else ()
@@ -63,6 +69,9 @@ class Classify(Task):
         loss = self.loss(logits, labels)
         for one in others:
             loss = loss + self.auxiliary * self.loss(one, labels)
+        if self.superclass_weight:
+            member = _membership(turn.info.superclass_of, logits.device)
+            loss = loss + self.superclass_weight * superclass_loss(logits, labels, member)
         norm = turn.update("classifier", loss)
         largest = labels.argmax(1) if labels.dim() == 2 else labels
         accuracy = (logits.detach().argmax(1) == largest).float().mean()
@@ -138,6 +147,28 @@ class Classify(Task):
             return images
         mean, std = _statistics(info.mean, info.std, images.device, images.dtype)
         return (images - mean) / std
+
+
+def superclass_loss(logits: Tensor, labels: Tensor, member: Tensor) -> Tensor:
+    """Return the mean cross entropy of groups of classes, where a group's probability is the sum over its classes.
+
+    logits: (N, classes); labels: (N,) int64, or (N, classes) the share of each class; member: (classes, groups) 0 or 1.
+    It has no weights of its own: the logarithm of the sum of a group's exponentials is the logit of the group.
+    """
+    import torch
+    from torch.nn import functional
+
+    grouped = torch.logsumexp(logits.float()[:, :, None] + member.log(), 1)
+    shares = member[labels] if labels.dim() == 1 else labels @ member
+    return functional.cross_entropy(grouped, shares)
+
+
+@lru_cache(maxsize=8)
+def _membership(group_of: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return the group of each class as (classes, groups) 0 or 1, brought to the device once."""
+    import torch
+
+    return torch.nn.functional.one_hot(torch.tensor(group_of)).float().to(device)
 
 
 @lru_cache(maxsize=8)

@@ -18,6 +18,11 @@ CIFAR_TERMS = (
 )
 
 
+def _groups(class_names: tuple[str, ...], superclasses: dict[str, tuple[str, ...]]) -> tuple[int, ...]:
+    group_of = {name: index for index, group in enumerate(superclasses.values()) for name in group}
+    return tuple(group_of[name] for name in class_names)
+
+
 class Archive(DataSource):
     """A public data set of fixed content that is kept in the store under its own name."""
 
@@ -58,13 +63,8 @@ class Archive(DataSource):
     def finish(self, dataset: Dataset) -> Dataset:
         """Return an imported set with its superclasses. Raises DataError when it is another set."""
         self.require(dataset)
-        groups = tuple(self.superclasses)
-        group_of = {name: index for index, group in enumerate(groups) for name in self.superclasses[group]}
-        return replace(
-            dataset,
-            superclasses=groups,
-            superclass_of=tuple(group_of[name] for name in dataset.class_names) if groups else (),
-        )
+        info = replace(dataset.info, superclass_of=self.known.superclass_of)
+        return replace(dataset, info=info, superclasses=tuple(self.superclasses))
 
     def download(self) -> Dataset:
         """Download the official archive by torchvision's own class and return the set. Raises DataError."""
@@ -99,6 +99,7 @@ class CIFAR100(Archive):
         test_images=10_000,
         mean=(0.507075, 0.486549, 0.440918),
         std=(0.267334, 0.256438, 0.276150),
+        superclass_of=_groups(class_names, superclasses),
     )
 
 
@@ -155,6 +156,7 @@ class Shapes(DataSource):
             # Of the training images that the default options draw; a test holds them against those.
             mean=(0.350497, 0.352080, 0.341187),
             std=(0.195701, 0.190023, 0.186772),
+            superclass_of=tuple(index // 10 for index in range(100)),
         )
 
     def load(self) -> Dataset:
@@ -164,8 +166,7 @@ class Shapes(DataSource):
         test = ImageSet(*draw(self.test_images, self.seed, "test"))
         names = tuple(f"{shape}_{colouring}" for shape in SHAPES for colouring in COLOURINGS)
         made = make_dataset(train, test, names, source="drawn")
-        group_of = tuple(index // len(COLOURINGS) for index in range(len(names)))
-        return replace(made, info=self.info(), superclasses=tuple(SHAPES), superclass_of=group_of)
+        return replace(made, info=self.info(), superclasses=tuple(SHAPES))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from zoo.api import Batch, Builder, DataInfo, SpecError
+from zoo.api import Batch, Builder, DataInfo, SpecError, load_spec
+from zoo.checking import check
 from zoo.registry import Registry
 from zoo.spec.resolve import Resolver
 from zoo.training.task import Task, Turn
@@ -196,7 +197,7 @@ def test_the_loss_of_an_auxiliary_output_is_added_while_training_alone(registry:
 
 
 def test_an_auxiliary_loss_needs_an_output_of_that_name(registry: Registry) -> None:
-    layers = ["global_average_pool", {"linear": 10}]
+    layers: list[Any] = ["global_average_pool", {"linear": 10}]
     spec: dict[str, Any] = {
         "zoo": 1,
         "name": "two-heads",
@@ -216,5 +217,51 @@ def test_an_auxiliary_loss_needs_an_output_of_that_name(registry: Registry) -> N
         {"from": "means"},
         {"linear": 10},
         {"output": "logits"},
-    ]  # type: ignore[list-item]
+    ]
     assert zoo.check(spec, registry=registry).total.parameters == 80
+
+
+GROUPED = DataInfo(**{**vars(INFO), "superclass_of": (0, 0, 1, 1, 1, 2)})
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_the_loss_of_superclasses_is_that_of_summed_probabilities(shares: bool) -> None:
+    from zoo_classifier.task import _membership, superclass_loss
+
+    logits = torch.randn(5, 6, generator=torch.Generator().manual_seed(0)).mul(30).requires_grad_()
+    labels: Tensor = torch.tensor([0, 3, 5, 2, 1])
+    if shares:
+        labels = torch.rand(5, 6, generator=torch.Generator().manual_seed(1)).softmax(1)
+    member = _membership(GROUPED.superclass_of, logits.device)
+    sums = logits.double().softmax(1).mul(1).matmul(member.double())
+    wanted = labels.double() @ member.double() if shares else member[labels].double()
+    expected = -(sums.log() * wanted).sum(1).mean()
+    found = superclass_loss(logits, labels, member)
+    torch.testing.assert_close(found.double(), expected)
+    gradients = [torch.autograd.grad(one, logits, retain_graph=True)[0] for one in (found, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_superclasses_count_in_training_alone(registry: Registry) -> None:
+    images, losses = torch.randn(4, 6, 1, 1, generator=torch.Generator().manual_seed(0)).requires_grad_(), {}
+    for weight in (0.0, 0.5):
+        one = task(registry, superclass_weight=weight)
+
+        def update(role: str, loss: Tensor) -> Tensor:
+            return loss.detach()
+
+        turn = Turn({"classifier": Echo()}, Batch(images, torch.arange(4)), GROUPED, update, torch.Generator(), 0, 1)
+        losses[weight] = float(one.step(turn)["loss"])
+        measured = one.evaluate({"classifier": Echo()}, [Batch(images.detach(), torch.arange(4))], GROUPED)
+        assert measured["loss"] == pytest.approx(losses[0.0])
+    assert losses[0.5] > losses[0.0]
+
+
+def test_superclasses_of_data_without_are_refused(builder: Builder) -> None:
+    weight, known = "task.classify.superclass_weight=0.3", builder.registry
+    with pytest.raises(SpecError) as caught:
+        check(
+            load_spec("quickstart", overrides=[weight, "data={noise: {image: [3, 32, 32]}}"], registry=known), builder
+        )
+    assert "has no superclasses" in str(caught.value)
+    check(load_spec("quickstart", overrides=[weight], registry=known), builder)

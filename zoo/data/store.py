@@ -64,7 +64,6 @@ def save(name: str, dataset: Dataset) -> Path:
         "info": asdict(dataset.info),
         "class_names": dataset.class_names,
         "superclasses": dataset.superclasses,
-        "superclass_of": dataset.superclass_of,
         "fingerprint": dataset.fingerprint,
         "parts": dict(dataset.parts or parts_of(dataset.train, dataset.test, dataset.class_names)),
         "source": dataset.source,
@@ -109,7 +108,6 @@ def load(name: str) -> Dataset:
         class_names=tuple(facts["class_names"]),
         fingerprint=facts["fingerprint"],
         superclasses=tuple(facts["superclasses"]),
-        superclass_of=tuple(facts["superclass_of"]),
         source=facts.get("source", ""),
         imported=facts.get("imported", {}),
         parts=facts.get("parts", {}),
@@ -189,7 +187,8 @@ def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
 
 
 def _info(facts: dict[str, Any]) -> DataInfo:
-    info: dict[str, Any] = facts["info"]
+    # Earlier versions kept the groups of classes beside the rest.
+    info: dict[str, Any] = {"superclass_of": facts.get("superclass_of", ())} | facts["info"]
     info = {key: tuple(value) if isinstance(value, list) else value for key, value in info.items()}
     return DataInfo(**info)
 

@@ -33,7 +33,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS = {"train.seeds": 1}
+LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0, "task.classify.superclass_weight": 0.0}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
 SPEC_NAME = r"^[a-z0-9][a-z0-9._-]*$"
@@ -162,6 +162,9 @@ class TrainSpec:
     log_every: Annotated[int, Field(ge=1, description="Steps between lines of metrics.")] = 50
     sample_every: Annotated[
         int, Field(ge=0, description="Steps between pictures at fixed latents, where the task makes images; 0: none.")
+    ] = 0
+    norm_batches: Annotated[
+        int, Field(ge=0, description="Batches over which norms take their running statistics anew, at the end.")
     ] = 0
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (

@@ -29,6 +29,7 @@ from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
+from zoo.training.norms import cumulative_norms
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
@@ -210,6 +211,8 @@ class Training:
         train, step = self.spec.train, self.step
         self.reporter.step(step)
         due = step == train.steps
+        if due and train.norm_batches:
+            self._renew_norms()
         if step % train.log_every == 0 or due:
             self._log()
         if self.validation is not None and train.evaluate_every and (step % train.evaluate_every == 0 or due):
@@ -219,6 +222,12 @@ class Training:
             self._sample()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self.save()
+
+    def _renew_norms(self) -> None:
+        """Let the norms of the networks that are evaluated see the batches that would come next."""
+        networks = {role: one.best for role, one in self.trainees.items()}
+        with self.engine.flags(), cumulative_norms(networks.values()):
+            self.stepper.show(networks, range(self.step, self.step + self.spec.train.norm_batches))
 
     @contextmanager
     def _finite(self) -> Iterator[None]:

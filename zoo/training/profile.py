@@ -94,7 +94,8 @@ def profile(spec: Spec, builder: Builder, *, steps: int = STEPS) -> Profile:
     with tempfile.TemporaryDirectory(prefix="zoo-profile-") as folder:
         run = Run.prepare(Path(folder) / "run", watched)
         training = Training(watched, check(watched, builder), builder, run, Reporter())
-        with training.stepper.uncaptured(compiled=False), FlopCounterMode(display=False) as flops:
+        plain = {role: one.module for role, one in training.trainees.items()}
+        with training.stepper.uncaptured(plain), FlopCounterMode(display=False) as flops:
             training.advance()
         for _ in range(WARM_STEPS):
             training.advance()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
@@ -72,6 +72,24 @@ class Stepper:
 
         What differs from step to step is put in place first; the rest is the device's, and may be a recording.
         """
+        fetch = self._prepare(step)
+        if self.graphs is None:
+            return self._work(fetch)
+        variant = self.task.variant(step)
+        return self.graphs((variant, *self._stages.values()) if self._stages else variant, lambda: self._work(fetch))
+
+    def show(self, networks: Mapping[str, nn.Module], steps: Iterable[int]) -> None:
+        """Do the forward passes of `steps` with `networks`: no weight moves, but norms see the images."""
+        updaters, self._updaters = self._updaters, [lambda role, loss: loss.detach()] * len(self._updaters)
+        try:
+            with self.uncaptured(networks):
+                for step in steps:
+                    self._work(self._prepare(step))
+        finally:
+            self._updaters = updaters
+
+    def _prepare(self, step: int) -> Callable[[], tuple[Tensor, Tensor]]:
+        """Put in place what step `step` draws from; return what fetches its images."""
         self._step, seed = step, self.spec.train.seed
         for purpose, random in self._random.items():
             random.manual_seed(derive_seed(seed, purpose, step))
@@ -82,23 +100,19 @@ class Stepper:
         for trainee in self.trainees.values():
             trainee.set_rate(step)
         with self.phase("data"):
-            fetch = self.images.fetch(self.sampler.indices(step), self._indices)
-        if self.graphs is None:
-            return self._work(fetch)
-        variant = self.task.variant(step)
-        return self.graphs((variant, *self._stages.values()) if self._stages else variant, lambda: self._work(fetch))
+            return self.images.fetch(self.sampler.indices(step), self._indices)
 
     @contextmanager
-    def uncaptured(self, *, compiled: bool = True) -> Iterator[None]:
-        """Take steps one operation after another meanwhile, for who wants to watch them."""
-        graphs, networks = self.graphs, self._networks
+    def uncaptured(self, networks: Mapping[str, nn.Module] | None = None) -> Iterator[None]:
+        """Take steps one operation after another meanwhile, with `networks` in place of the compiled ones."""
+        before = self.graphs, self._networks
         self.graphs = None
-        if not compiled:
-            self._networks = Roles(self.spec.task.component, {role: one.module for role, one in self.trainees.items()})
+        if networks is not None:
+            self._networks = Roles(self.spec.task.component, networks)
         try:
             yield
         finally:
-            self.graphs, self._networks = graphs, networks
+            self.graphs, self._networks = before
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Figures:
         images, labels = self._batch(fetch)
@@ -111,7 +125,9 @@ class Stepper:
         return {name: self._whole(name, figures) for name in figures[0]}
 
     def _part(self, batch: Batch, update: Update) -> Figures:
-        turn = Turn(self._networks, batch, self.info, update, self._random["noise"], self._step, self.spec.train.steps)
+        steps = self.spec.train.steps
+        step = min(self._step, steps - 1)  # what is shown after the last step is as that was
+        turn = Turn(self._networks, batch, self.info, update, self._random["noise"], step, steps)
         with self.engine.autocast(), self.phase("forward"):
             return kept_figures(self.spec.task.component, self.task.step(turn))
 
