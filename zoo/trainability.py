@@ -13,7 +13,8 @@ from zoo.builder import Builder
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
 from zoo.errors import Position, Problem, ZooError
-from zoo.network.graph import Graph
+from zoo.network.from_module import FromModule
+from zoo.network.graph import Graph, operations
 from zoo.network.layer import Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.registry import LAYER_FAMILY
@@ -45,7 +46,11 @@ def unfit(
     asked.told("train", None, _training(setting, networks))
     asked.component(spec.task, "task", setting)
     asked.component(spec.data, "data", setting)
-    for key in ("augment", "metrics"):
+    images = len(info.image) == 3 and not info.tokens
+    if spec.augment and not images:
+        found = Finding("found augmentations, which change images", "none for items of another shape")
+        asked.told("augment", None, iter([found]))
+    for key in ("augment", "metrics") if images else ("metrics",):
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
@@ -94,6 +99,9 @@ class _Asked:
         )
         for layer, shape, at in _layers(network, input):
             self.told(f"{path}.architecture", at, _answer(layer.check, replace(setting, input=shape)))
+        if setting.info.tokens:
+            for at, finding in _tokens(network, input, setting):
+                self.told(f"{path}.architecture", at, iter([finding]))
         self.told(path, None, _section(section.ema, updates))
         for key in ("init", "optimizer", "schedule"):
             self.component(getattr(section, key), f"{path}.{key}", setting)
@@ -119,8 +127,10 @@ def _answer(ask: Callable[..., Any], *about: Any) -> Iterator[Finding]:
 def _data(setting: Setting) -> Iterator[Finding]:
     info, name = setting.info, setting.spec.data.name
     shape = tuple(info.image)
-    if len(shape) != 3:
-        yield Finding(f"found {name}, whose items have the shape {shape}", "images: (channels, height, width)")
+    if len(shape) != 3 or info.tokens:
+        items = f"tokens, {shape[0]} each" if info.tokens and len(shape) == 1 else f"of the shape {shape}"
+        wanted = "images (channels, height, width) to train on: for others a network can be checked, not trained"
+        yield Finding(f"found {name}, whose items are {items}", wanted, warning=True)
     elif len(info.mean) != shape[0] or len(info.std) != shape[0]:
         yield Finding(f"found {name}, with {len(info.mean)} means and {len(info.std)} deviations", f"{shape[0]} each")
     if info.classes < 1 or info.train_images < 1:
@@ -239,6 +249,26 @@ def _layers(network: Composite, input: Shape) -> Iterator[tuple[Layer, Shape, Po
                 yield step.layer, shape, at
                 if step.part is not None:
                     left.append((step.part, at))
+
+
+def _tokens(network: Composite, input: Shape, setting: Setting) -> Iterator[tuple[Position | None, Finding]]:
+    """Yield where a network whose input are tokens takes them for numbers, or numbers for tokens."""
+    name, known = setting.spec.data.name, set[tuple[Layer, bool]]()
+    for one in operations(network.graph(input), every=False)[0]:
+        reads = ~0 in one.inputs
+        if isinstance(one.layer, FromModule) or (one.layer.takes_tokens and not one.shapes[0]):
+            continue
+        if reads == one.layer.takes_tokens or (one.layer, reads) in known:
+            continue
+        known.add((one.layer, reads))
+        at = next(
+            (at for at in map(_written, (one.layer.at, *(step.layer.at for step in one.trail[::-1]))) if at), None
+        )
+        label = one.layer.label
+        if reads:
+            yield at, Finding(f"found {label}, which takes numbers, but {name} has tokens", "embedding before it")
+        else:
+            yield at, Finding(f"found {label} of numbers that are no tokens", "it as the first that takes the input")
 
 
 def _written(at: Position | None) -> Position | None:

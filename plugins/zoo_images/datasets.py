@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-from zoo.api import DataError, DataInfo, Dataset, DataSource, Field, ImageSet, derive_seed, make_dataset, store
+from zoo.api import (
+    DataError,
+    DataInfo,
+    Dataset,
+    DataSource,
+    Field,
+    Finding,
+    ImageSet,
+    Setting,
+    derive_seed,
+    make_dataset,
+    store,
+)
 from zoo_images.superclasses import CIFAR100_SUPERCLASSES
 
 CIFAR_TERMS = (
@@ -171,28 +184,44 @@ class Shapes(DataSource):
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(DataSource):
-    """Random pixels with random labels, in any shape: to check and to time networks for data that are not here."""
+    """Random pixels with random labels, in any shape: to check and to time networks for data that are not here.
+
+    Networks are trained on images alone; for other shapes and for tokens they are checked, counted, shown and ejected.
+    """
 
     terms = "Drawn by Zoo; free for any use."
 
     image: Annotated[
-        list[Annotated[int, Field(ge=1, le=4096)]],
-        Field(min_length=3, max_length=3, description="[channels, height, width]"),
+        list[Annotated[int, Field(ge=1, le=2**20)]],
+        Field(
+            min_length=1,
+            max_length=4,
+            description="[channels, height, width]; also [features], [channels, length] or four numbers of a volume.",
+        ),
     ]
+    tokens: Annotated[
+        int,
+        Field(ge=0, le=2**31, description="Items are whole numbers below this instead, `image` of them; 0: pixels."),
+    ] = 0
     classes: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     train_images: Annotated[int, Field(ge=1, le=10_000_000)] = 1000
     test_images: Annotated[int, Field(ge=1, le=10_000_000)] = 100
 
     def info(self) -> DataInfo:
-        channels, height, width = self.image
+        channels = 0 if self.tokens else self.image[0]
         return DataInfo(
-            image=(channels, height, width),
+            image=tuple(self.image),
             classes=self.classes,
             train_images=self.train_images,
             test_images=self.test_images,
             mean=(0.5,) * channels,
             std=(12**-0.5,) * channels,
+            tokens=self.tokens,
         )
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if self.tokens and len(self.image) != 1:
+            yield Finding(f"found tokens in the shape {tuple(self.image)}", "a sequence of them: [length]", "image")
 
     def load(self) -> Dataset:
         import numpy as np

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from zoo.api import Cost, Field, Layer, LayerOption, Shape, ShapeError, elements, image, spatial
+from zoo.api import Cost, Field, Finding, Layer, LayerOption, Setting, Shape, ShapeError, elements, image, spatial
 from zoo_torch.layers import Size
 
 if TYPE_CHECKING:
@@ -15,31 +16,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Layer):
-    """A learned vector for each label; torch.nn.Embedding."""
+    """A learned vector for each label, or for each token of a sequence; torch.nn.Embedding.
+
+    A label gives (features,), a sequence of whole numbers (length,) gives (features, length).
+    """
+
+    takes_tokens: ClassVar[bool] = True
 
     features: Annotated[Size, Field(description="Features of each vector.")]
-    classes: Annotated[Size, Field(description="How many labels there are.")]
+    classes: Annotated[Size, Field(description="How many labels, or kinds of tokens, there are.")]
 
     def shape(self, input: Shape, /) -> Shape:
-        if input != ():
+        if len(input) > 1:
             raise ShapeError(
-                f"embedding takes a label, one number for each image, but the shape here is {tuple(input)}; "
-                "put `from: label` before it"
+                "embedding takes a label, one number for each image, or tokens (length,), but the shape here is "
+                f"{tuple(input)}; put `from: label` before it, or the embedding before what changes the tokens"
             )
-        return (self.features,)
+        return (self.features, *input)
 
     def cost(self, input: Shape, /) -> Cost:
-        (features,) = self.shape(input)
-        return Cost(parameters=self.classes * features, tensors=1, peak=features, held_peak=features)
+        size = elements(self.shape(input))
+        peak = held = size
+        if input:
+            # The vectors as they are looked up, then beside them the features first.
+            copied = size if self.features > 1 and input[0] > 1 else 0
+            peak, held = max(input[0] + size, size + copied), input[0] + size + copied
+        return Cost(parameters=self.classes * self.features, tensors=1, peak=peak, held_peak=held)
 
     def weights(self, input: Shape, /) -> dict[str, Shape]:
         return {"weight": (self.classes, self.features)}
 
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        tokens = setting.info.tokens
+        if setting.input and not tokens:
+            found = f"found embedding of {setting.input[0]} numbers that are no tokens"
+            yield Finding(found, "data of tokens, or `from: label` before it")
+        elif setting.input and self.classes < tokens:
+            yield Finding(f"found embedding of {self.classes} tokens, of which the data have {tokens}", f"{tokens}")
+
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
+        from zoo_torch.modules import TokenEmbedding
+
         self.shape(input)
-        return nn.Embedding(self.classes, self.features)
+        return (TokenEmbedding if input else nn.Embedding)(self.classes, self.features)
 
 
 @dataclass(frozen=True, kw_only=True)

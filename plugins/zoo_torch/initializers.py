@@ -55,6 +55,10 @@ def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor | None]]:
         if isinstance(module, nn.PReLU):  # a slope is no weight
             continue
         held = module._parameters
+        if isinstance(module, nn.RNNBase):
+            names = [name for name in held if name.startswith("weight")]
+            yield from ((held[name], held.get(name.replace("weight", "bias"))) for name in names)  # type: ignore[misc]
+            continue
         if "parametrizations" in module._modules:
             held = held | {name: one.original for name, one in module.parametrizations.items()}  # type: ignore[union-attr,operator]
         weight = held.get("weight")

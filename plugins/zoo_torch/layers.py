@@ -110,7 +110,7 @@ class Conv(Layer):
     def _kernel(self, input: Shape) -> tuple[int, ...]:
         return each(self.kernel, len(input) - 1, "conv: kernel")
 
-    def _slide(self, input: Shape) -> tuple[tuple[int, ...], ...]:
+    def _slide(self, input: Shape) -> tuple[Shape, Shape, Shape, Shape]:
         """Return kernel, stride, padding and dilation of each axis."""
         axes = len(input) - 1
         kernel, dilation = self._kernel(input), each(self.dilation, axes, "conv: dilation")
@@ -182,10 +182,15 @@ class ConvTranspose(Layer):
     groups: Size = 1
     bias: bool = True
 
-    def _slide(self, input: Shape) -> tuple[tuple[int, ...], ...]:
+    def _slide(self, input: Shape) -> tuple[Shape, Shape, Shape, Shape]:
         """Return kernel, stride, padding and output padding of each axis."""
-        names = ("kernel", "stride", "padding", "output_padding")
-        return tuple([each(getattr(self, name), len(input) - 1, f"conv_transpose: {name}") for name in names])
+        axes = len(input) - 1
+        return (
+            each(self.kernel, axes, "conv_transpose: kernel"),
+            each(self.stride, axes, "conv_transpose: stride"),
+            each(self.padding, axes, "conv_transpose: padding"),
+            each(self.output_padding, axes, "conv_transpose: output_padding"),
+        )
 
     def shape(self, input: Shape, /) -> Shape:
         spatial(input, "conv_transpose")

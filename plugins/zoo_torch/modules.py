@@ -217,6 +217,9 @@ class Sum(nn.Module):
 class TokenEmbedding(nn.Embedding):
     """Whole numbers (N, L) to (N, features, L)."""
 
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        super().__init__(num_embeddings, embedding_dim)
+
     def forward(self, tokens: Tensor) -> Tensor:
         return super().forward(tokens).transpose(1, 2).contiguous()
 

@@ -54,7 +54,7 @@ class MaxPool(Layer):
 
         self.shape(input)
         kind = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)[len(input) - 2]
-        return kind(*self._window(input), ceil_mode=self.ceil_mode)  # type: ignore[arg-type]
+        return kind(*self._window(input), ceil_mode=self.ceil_mode)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class AdaptiveAveragePool(Layer):
         if set(size) == {1}:
             return ChannelMean(keepdim=True)
         kind = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)[len(size) - 1]
-        return kind(size)  # type: ignore[arg-type]
+        return kind(size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,33 +83,30 @@ class Recurrent(Layer):
         """Return the most values that torch's step-by-step way holds at one time; fused kernels hold about as many."""
         hidden, length, directions = self.hidden, input[1], 1 + self.bidirectional
         given = length * hidden  # by a run: a layer in one direction
-        begun = hidden * self.layers * directions  # of one state
-        read = outer = input[0] * length
-        ends = peak = 0  # the states that runs ended with are held to the end
-        for layer in range(self.layers):
-            kept = held and layer == 0
-            around = outer if held and layer else 0
-            for direction in range(directions):
-                final_reader, final = (
-                    direction == directions - 1,
-                    layer == self.layers - 1 and direction == directions - 1,
-                )
-                base = around + ends + direction * given
-                for step in {0, 1, length - 2, length - 1} & set(range(length)):
-                    carried = hidden * (self.states - 1) if step else 0
-                    for works, reads, begins in self.moments:
-                        reading = reads or kept or not final_reader or step < length - 1
-                        beginning = begun * (self.states if not final else begins if step == 0 else 0)
-                        live = base + (step + works) * hidden + carried + reading * read + beginning
-                        peak = max(peak, live)
-                # The states of all steps are put together.
-                reading, beginning = kept or not final_reader, begun * self.states * (not final)
-                peak = max(peak, base + 2 * given + hidden * (self.states - 1) + reading * read + beginning)
-                ends += self.states * hidden
-            if self.bidirectional:
-                beginning = begun * self.states * (layer < self.layers - 1)
-                peak = max(peak, around + kept * read + ends + 4 * given + beginning)
-            read = directions * given
+        begun = hidden * self.layers * directions  # of one state, for all runs
+        read = whole = input[0] * length
+        ended = peak = 0  # what runs ended with is held until the last
+        for run in range(self.layers * directions):
+            layer, direction = divmod(run, directions)
+            last_reader, last = direction == directions - 1, run == self.layers * directions - 1
+            stays = held and layer == 0
+            around = whole if held and layer else 0
+            base = around + ended + direction * given
+            for step in {0, 1, length - 2, length - 1} & set(range(length)):
+                cell = hidden * (self.states - 1) if step else 0
+                for works, reads, begins in self.moments:
+                    reading = reads or stays or not last_reader or step < length - 1
+                    beginning = self.states if not last else begins if step == 0 else 0
+                    peak = max(peak, base + (step + works) * hidden + cell + reading * read + beginning * begun)
+            # The states of all steps are put together, then those of both directions.
+            reading, beginning = stays or not last_reader, 0 if last else self.states
+            cell = hidden * (self.states - 1)
+            peak = max(peak, base + 2 * given + cell + reading * read + beginning * begun)
+            ended += self.states * hidden
+            if last_reader:
+                if self.bidirectional:
+                    peak = max(peak, around + stays * read + ended + 4 * given + beginning * begun)
+                read = directions * given
         return peak
 
     def check(self, setting: Setting, /) -> Iterator[Finding]:

@@ -59,13 +59,19 @@ def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> 
             ejected.load_state_dict(wanted)
             conditions = task.terminals(role, info).conditions
             beside = [torch.arange(2) % one.classes if one.classes else torch.rand(2) for one in conditions]
-            given = [torch.randn(2, *one.input, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+            random = torch.Generator().manual_seed(0)
+            items = torch.randn(2, *one.input, generator=random)
+            if info.tokens:
+                items = torch.randint(info.tokens, items.shape, generator=random)
+            given = [items.clone().requires_grad_(not info.tokens) for _ in range(2)]
             outputs = []
-            for network, images in zip((module, ejected), given, strict=True):
-                outputs.append(network(images.requires_grad_(), *beside))
+            for network, item in zip((module, ejected), given, strict=True):
+                outputs.append(network(item, *beside))
                 outputs[-1].square().sum().backward()
             assert torch.equal(*outputs)
-            assert torch.equal(given[0].grad, given[1].grad)  # type: ignore[arg-type]
+            gradients = zip((given[0], *module.parameters()), (given[1], *ejected.parameters()), strict=True)
+            for own, other in gradients:
+                assert (own.grad is None and other.grad is None) or torch.equal(own.grad, other.grad)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,7 @@ from torch import Tensor, nn
 
 
 class ChannelMean(nn.Module):
-    \"\"\"(N, C, H, W) to (N, C), or to (N, C, 1, 1) with `keepdim`: the mean of each channel.\"\"\"
+    \"\"\"(N, C, ...) to (N, C), or to (N, C, 1, ...) with `keepdim`: the mean of each channel.\"\"\"
 
     def __init__(self, keepdim: bool = False) -> None:
         super().__init__()
@@ -111,8 +117,9 @@ class ChannelMean(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         # torch's pooling hands back a gradient with channels apart, and all before it would meet it in that layout.
-        means = images.permute(0, 2, 3, 1).mean((1, 2))
-        return means[:, :, None, None] if self.keepdim else means
+        axes = images.dim() - 2
+        means = images.movedim(1, -1).mean(tuple(range(1, axes + 1)))
+        return means[(..., *[None] * axes)] if self.keepdim else means
 
     def extra_repr(self) -> str:
         return f"keepdim={{self.keepdim}}"

@@ -109,13 +109,15 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 OF_A_NUMBER = ("embedding", "sinusoids")  # they take a label or a time: see test_conditioned.py
-OF_TOKENS = ("class_token",)  # see test_axes.py
+OF_A_SEQUENCE = ("rnn", "lstm", "gru", "class_token")  # see test_recurrent.py and test_axes.py
 
 
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
     named = [one.name for one in registry if one.target.startswith("zoo.network.naming:")]  # these are no operations
     names = [
-        name for name in registry.names("layer", "activation", "norm") if name not in (*named, *OF_A_NUMBER, *OF_TOKENS)
+        name
+        for name in registry.names("layer", "activation", "norm")
+        if name not in (*named, *OF_A_NUMBER, *OF_A_SEQUENCE)
     ]
     return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
 

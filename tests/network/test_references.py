@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,8 +32,15 @@ COUNTS = {
     "efficientnet-lite0": 4_652_008,
     "fpn-resnet18": 14_040_616,
     "googlenet": 6_624_904,
+    "gru-keywords": 168_867,
     "inception-v3": 27_161_264,
     "lenet5": 69_656,
+    "lstm-reviews": 2_758_914,
+    "m5": 26_915,
+    "mlperf-tiny-autoencoder": 267_928,
+    "mlperf-tiny-keywords": 23_756,
+    "mlperf-tiny-person": 216_322,
+    "mlperf-tiny-resnet8": 78_186,
     "mnasnet-0.5": 2_218_512,
     "mobilenet-v2": 3_504_872,
     "mobilenet-v3-small": 2_542_856,
@@ -49,6 +57,13 @@ COUNTS = {
     "wrn-28-10": 36_536_884,
 }
 GANS = {"dcgan64": (3_576_704, 2_765_568), "paper-dcgan": (884_992, 44_480)}
+#: What Keras counts beside: means and variances of the norms; the sums are what MLPerf Tiny's models say of themselves.
+STATISTICS = {
+    "mlperf-tiny-autoencoder": (2_064, 269_992),
+    "mlperf-tiny-keywords": (1_152, 24_908),
+    "mlperf-tiny-person": (5_472, 221_794),
+    "mlperf-tiny-resnet8": (480, 78_666),
+}
 models = torchvision.models
 
 
@@ -159,6 +174,23 @@ def test_the_wide_network_costs_what_is_known_of_it() -> None:
     assert 2 * report("wrn-28-10").total.macs == pytest.approx(10.487e9, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", STATISTICS)
+def test_the_tiny_networks_have_what_keras_counts(name: str) -> None:
+    one = report(name).networks["classifier"]
+    with torch.device("meta"):
+        saved = one.network.module(one.input).state_dict()
+    statistics, total = STATISTICS[name]
+    assert sum(tensor.numel() for key, tensor in saved.items() if "running" in key) == statistics
+    assert one.cost.parameters + statistics == total
+
+
+def test_the_tiny_networks_cost_what_is_known_of_them() -> None:
+    dense = 2 * 640 * 128 + 6 * 128 * 128 + 2 * 128 * 8
+    assert report("mlperf-tiny-autoencoder").total.macs == dense
+    separable = 25 * 5 * 64 * (3 * 3 + 64)
+    assert report("mlperf-tiny-keywords").total.macs == 25 * 5 * 64 * 10 * 4 + 4 * separable + 64 * 12
+
+
 def emptied(make: Callable[[], nn.Module]) -> nn.Module:
     """Make a module without drawing its weights, which are filled in by the test; but for what it keeps beside them."""
     with torch.device("meta"):
@@ -210,6 +242,131 @@ def test_with_the_weights_of_torchvision_it_gives_the_same(name: str) -> None:
     for one, wanted in pairs:
         assert float(wanted.std()) > 1e-3
         assert float((one - wanted).abs().max()) <= 1e-5 * max(1.0, float(wanted.abs().max()))
+
+
+class Same(nn.Module):
+    """TensorFlow's padding `same`: as much as lets the stride reach every pixel, the odd one behind."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, images: Tensor) -> Tensor:
+        padding: list[int] = []
+        sizes = zip(images.shape[2:], self.conv.kernel_size, self.conv.stride, strict=True)
+        for size, kernel, stride in sizes:
+            missing = max(0, (-(-size // stride) - 1) * stride + kernel - size)
+            padding = [missing // 2, missing - missing // 2, *padding]
+        return self.conv(nn.functional.pad(images, padding))  # type: ignore[no-any-return]
+
+
+def same(
+    channels: int, out: int, kernel: Any = 3, stride: int = 1, groups: int = 1, relu: bool = True
+) -> list[nn.Module]:
+    conv = Same(nn.Conv2d(channels, out, kernel, stride, groups=groups))
+    return [conv, nn.BatchNorm2d(out, eps=1e-3), *([nn.ReLU()] if relu else [])]
+
+
+def separable(channels: int, out: int, stride: int = 1) -> list[nn.Module]:
+    return [*same(channels, channels, 3, stride, channels), *same(channels, out, 1)]
+
+
+def tiny_keywords() -> nn.Module:
+    blocks = [module for _ in range(4) for module in separable(64, 64)]
+    return nn.Sequential(*same(1, 64, (10, 4), 2), *blocks, nn.AvgPool2d((24, 5)), nn.Flatten(), nn.Linear(64, 12))
+
+
+def tiny_person() -> nn.Module:
+    table = [(8, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2)]
+    table += [(128, 128, 1)] * 5 + [(128, 256, 2), (256, 256, 1)]
+    blocks = [module for row in table for module in separable(*row)]
+    return nn.Sequential(*same(3, 8, 3, 2), *blocks, nn.AvgPool2d(3), nn.Flatten(), nn.Linear(256, 2))
+
+
+class TinyStack(nn.Module):
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*same(channels, out, 3, stride), *same(out, out, relu=False))
+        self.shortcut = Same(nn.Conv2d(channels, out, 1, stride)) if stride > 1 else nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.relu(self.shortcut(images) + self.layers(images))
+
+
+def tiny_resnet8() -> nn.Module:
+    stacks = [TinyStack(16, 16, 1), TinyStack(16, 32, 2), TinyStack(32, 64, 2)]
+    return nn.Sequential(*same(3, 16), *stacks, nn.AvgPool2d(8), nn.Flatten(), nn.Linear(64, 10))
+
+
+def tiny_autoencoder() -> nn.Module:
+    widths = [640, *[128] * 4, 8, *[128] * 4]
+    layers: list[nn.Module] = []
+    for width, after in pairwise(widths):
+        layers += [nn.Linear(width, after), nn.BatchNorm1d(after, eps=1e-3), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(128, 640))
+
+
+def m5() -> nn.Module:
+    rows = [(1, 32, 80, 16), (32, 32, 3, 1), (32, 64, 3, 1), (64, 64, 3, 1)]
+    layers: list[nn.Module] = []
+    for channels, out, kernel, stride in rows:
+        layers += [nn.Conv1d(channels, out, kernel, stride), nn.BatchNorm1d(out), nn.ReLU(), nn.MaxPool1d(4)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, 35))
+
+
+class Reviews(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20_000, 128)
+        self.lstm = nn.LSTM(128, 64, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(128, 2)
+
+    def forward(self, words: Tensor) -> Tensor:
+        last = self.lstm(self.embedding(words))[1][0][-2:]
+        return self.head(torch.cat([*last], 1))  # type: ignore[no-any-return]
+
+
+class Keywords(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(40, 128, num_layers=2, batch_first=True, dropout=0.2)
+        self.head = nn.Linear(128, 35)
+
+    def forward(self, sounds: Tensor) -> Tensor:
+        return self.head(self.gru(sounds.transpose(1, 2))[0][:, -1])  # type: ignore[no-any-return]
+
+
+SMALL: dict[str, Callable[[], nn.Module]] = {
+    "gru-keywords": Keywords,
+    "lstm-reviews": Reviews,
+    "m5": m5,
+    "mlperf-tiny-autoencoder": tiny_autoencoder,
+    "mlperf-tiny-keywords": tiny_keywords,
+    "mlperf-tiny-person": tiny_person,
+    "mlperf-tiny-resnet8": tiny_resnet8,
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_network_gives_what_its_original_gives(name: str) -> None:
+    found = report(name)
+    one = found.networks["classifier"]
+    theirs, ours = emptied(SMALL[name]), one.network.module(one.input).eval()
+    fill(list(theirs.state_dict().values()), list(theirs.state_dict()))
+    for own, other in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        own.copy_(other)
+    random = torch.Generator().manual_seed(1)
+    items = torch.randn(2, *one.input, generator=random)
+    if name == "lstm-reviews":
+        items = torch.randint(20_000, (2, 200), generator=random)
+    outputs = [network(items) for network in (ours, theirs)]
+    for output in outputs:
+        output.square().sum().backward()
+    found_logits, expected = (output.detach() for output in outputs)
+    assert float((found_logits - expected).abs().max()) <= 1e-5 * max(1.0, float(expected.abs().max()))
+    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        least = 1e-4 * float(other.grad.abs().max())  # type: ignore[union-attr]
+        assert torch.allclose(own.grad, other.grad, rtol=1e-3, atol=least)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

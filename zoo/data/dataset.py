@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 class DataInfo:
     """What a network must know of its data, and a check can know without them.
 
-    `image` is (channels, height, width); `mean` and `std` are those of the training images' channels in 0..1;
-    `superclass_of` is the group of each class, and empty where classes form none.
+    `image` is the shape of an item: (channels, height, width), or another that a network may be checked with. Where
+    `tokens` is not 0, items are whole numbers below it. `mean` and `std` are those of the training images' channels in
+    0..1; tokens have none. `superclass_of` is the group of each class, and empty where classes form none.
     """
 
-    image: tuple[int, int, int]
+    image: tuple[int, ...]
     classes: int
     train_images: int
     test_images: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     superclass_of: tuple[int, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from zoo.errors import RunError
 from zoo.generation.pictures import cells, grid
 
 
-def film(folder: Path, image: tuple[int, int, int], *, rows: int = 8, frames: int = 12) -> Any:
+def film(folder: Path, image: tuple[int, ...], *, rows: int = 8, frames: int = 12) -> Any:
     """Return a PIL picture of `rows` latents at up to `frames` of the steps at which a run kept pictures in `folder`.
 
     Raises RunError when there are none.

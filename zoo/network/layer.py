@@ -122,6 +122,8 @@ class Layer:
     idempotent: ClassVar[bool] = False
     #: Whether the layer is a norm: rounds that share all other weights may each have their own of these.
     normalizes: ClassVar[bool] = False
+    #: Whether the layer takes whole numbers: labels, or the tokens of a sequence.
+    takes_tokens: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         cls.label = cls.__name__.lower()

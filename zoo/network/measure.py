@@ -18,12 +18,15 @@ from zoo.errors import ShapeError
 from zoo.network.layer import Condition, Cost, Shape
 
 
-def measure(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> tuple[Shape, Cost]:
-    """Return the output's shape and the cost of `module` for one input of shape `input` (both without batch).
+def measure(
+    module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = (), *, tokens: bool = False
+) -> tuple[Shape, Cost]:
+    """Return the output's shape and the cost of `module` for one input of shape `input` (both without batch), of whole
+    numbers where it is of `tokens`.
 
     `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
     """
-    output, uses, image = _traced(module, input, conditions)
+    output, uses, image = _traced(module, input, conditions, torch.int64 if tokens else torch.float32)
     if not isinstance(output, Tensor):
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
     peak, held_peak = uses.ledger.peaks(uses.key(output))
@@ -71,10 +74,12 @@ def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = 
     }
 
 
-def _traced(module: nn.Module, input: Shape, conditions: tuple[Condition, ...]) -> tuple[Any, _Uses, Tensor]:
+def _traced(
+    module: nn.Module, input: Shape, conditions: tuple[Condition, ...], kind: torch.dtype = torch.float32
+) -> tuple[Any, _Uses, Tensor]:
     """Run `module` on the meta device; return its output, what its operations used, and the input."""
     module = module.to("meta").eval()
-    image = torch.empty((1, *input), device="meta")
+    image = torch.empty((1, *input), dtype=kind, device="meta")
     beside = [torch.zeros(1, dtype=torch.int64 if one.classes else torch.float32, device="meta") for one in conditions]
     uses = _Uses(image)
     try:

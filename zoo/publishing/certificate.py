@@ -137,12 +137,15 @@ class DataRecord:
     def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
         """Return what a certificate says of a data set."""
         identity, info = Identity.of(dataset), dataset.info
+        channels, height, width = info.image
         return cls(
             component=component,
             fingerprint=identity.fingerprint,
             classes=list(identity.class_names),
             terms=terms,
-            info=InfoRecord(info.image, info.train_images, info.test_images, list(info.mean), list(info.std)),
+            info=InfoRecord(
+                (channels, height, width), info.train_images, info.test_images, list(info.mean), list(info.std)
+            ),
             parts=dict(identity.parts),
         )
 
