@@ -54,12 +54,12 @@ class Classify(Task):
             yield Finding(f"found {name}, a channel of which never changes", "normalize: false", "normalize")
         if setting.info.classes == 1:
             yield Finding(f"found {name}, which has one class", "2 or more to tell apart", warning=True)
-        if self.superclass_weight and not setting.info.superclass_of:
-            wanted = "0, or data whose classes form groups, such as cifar100"
-            yield Finding(f"found {name}, which has no superclasses", wanted, "superclass_weight")
         found = setting.networks.get("classifier")
         if self.auxiliary and found and not found[0].graph(found[1]).output_names:
             yield Finding("found no output of the name `auxiliary`", "outputs `logits` and `auxiliary`", "auxiliary")
+        if self.superclass_weight and not setting.info.superclass_of:
+            wanted = "0, or data whose classes form groups, such as cifar100"
+            yield Finding(f"found {name}, which has no superclasses", wanted, "superclass_weight")
 
     def terminals(self, role: str, info: DataInfo) -> Terminals:
         heads = ("logits", "auxiliary") if self.auxiliary else ()
@@ -69,11 +69,11 @@ class Classify(Task):
         images, labels = turn.batch
         logits, *others = self._outputs(turn.networks, images, turn.info)
         loss = self.loss(logits, labels)
+        for one in others:
+            loss = loss + self.auxiliary * self.loss(one, labels)
         if self.superclass_weight:
             member = _membership(turn.info.superclass_of, logits.device)
             loss = loss + self.superclass_weight * superclass_loss(logits, labels, member)
-        for one in others:
-            loss = loss + self.auxiliary * self.loss(one, labels)
         norm = turn.update("classifier", loss)
         largest = labels.argmax(1) if labels.dim() == 2 else labels
         accuracy = (logits.detach().argmax(1) == largest).float().mean()

@@ -87,8 +87,8 @@ class AdaptiveAveragePool(Layer):
     size: Sizes = 1
 
     def shape(self, input: Shape, /) -> Shape:
-        axes = len(spatial(input, "adaptive_average_pool")) - 1
-        return (input[0], *each(self.size, axes, "adaptive_average_pool: size"))
+        axes = len(spatial(input, self.label)) - 1
+        return (input[0], *each(self.size, axes, f"{self.label}: size"))
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))
@@ -113,7 +113,7 @@ class GlobalAveragePool(Layer):
     """The mean of each channel: (C, ...) becomes (C,)."""
 
     def shape(self, input: Shape, /) -> Shape:
-        return spatial(input, "global_average_pool")[:1]
+        return spatial(input, self.label)[:1]
 
     def cost(self, input: Shape, /) -> Cost:
         return Cost.operation(input, self.shape(input))

@@ -171,6 +171,56 @@ def test_flips_add_the_logits_of_the_mirror_image(registry: Registry) -> None:
     assert plain["top1"] == 0.0
 
 
+class TwoHeads(Echo):
+    """Gives its input back, and twice that as an auxiliary output."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return images.flatten(1), 2 * images.flatten(1)
+
+
+def test_the_loss_of_an_auxiliary_output_is_added_while_training_alone(registry: Registry) -> None:
+    (batch,) = batches([[3.0, 0, 0, 0, 0, 0], [0.0, 2, 0, 0, 0, 0]], [0, 2], 2)
+    losses: list[Tensor] = []
+
+    def update(role: str, loss: Tensor) -> Tensor:
+        losses.append(loss)
+        return loss
+
+    two = task(registry, auxiliary=0.3)
+    figures = two.step(Turn({"classifier": TwoHeads()}, batch, INFO, update, torch.Generator(), 0, 1))
+    logits = batch.images.flatten(1)
+    main, beside = (nn.functional.cross_entropy(one, batch.labels) for one in (logits, 2 * logits))
+    assert float(figures["loss"]) == pytest.approx(float(main + 0.3 * beside))
+    assert float(figures["accuracy"]) == 0.5
+    measured = two.evaluate({"classifier": TwoHeads()}, [batch], INFO)
+    assert measured["loss"] == pytest.approx(float(main))
+
+
+def test_an_auxiliary_loss_needs_an_output_of_that_name(registry: Registry) -> None:
+    layers: list[Any] = ["global_average_pool", {"linear": 10}]
+    spec: dict[str, Any] = {
+        "zoo": 1,
+        "name": "two-heads",
+        "task": {"classify": {"auxiliary": 0.3}},
+        "data": {"noise": {"image": [3, 8, 8], "classes": 10}},
+        "networks": {"classifier": {"architecture": {"layers": layers}}},
+        "train": {"steps": 10},
+    }
+    with pytest.raises(SpecError) as caught:
+        zoo.check(spec, registry=registry)
+    told = "task.classify.auxiliary: found no output of the name `auxiliary`; wanted outputs `logits` and `auxiliary`"
+    assert told in str(caught.value)
+    layers[1:] = [
+        {"name": "means"},
+        {"linear": 10},
+        {"output": "auxiliary"},
+        {"from": "means"},
+        {"linear": 10},
+        {"output": "logits"},
+    ]
+    assert zoo.check(spec, registry=registry).total.parameters == 80
+
+
 GROUPED = DataInfo(**{**vars(INFO), "superclass_of": (0, 0, 1, 1, 1, 2)})
 
 
@@ -215,53 +265,3 @@ def test_superclasses_of_data_without_are_refused(builder: Builder) -> None:
         )
     assert "has no superclasses" in str(caught.value)
     check(load_spec("quickstart", overrides=[weight], registry=known), builder)
-
-
-class TwoHeads(Echo):
-    """Gives its input back, and twice that as an auxiliary output."""
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        return images.flatten(1), 2 * images.flatten(1)
-
-
-def test_the_loss_of_an_auxiliary_output_is_added_while_training_alone(registry: Registry) -> None:
-    (batch,) = batches([[3.0, 0, 0, 0, 0, 0], [0.0, 2, 0, 0, 0, 0]], [0, 2], 2)
-    losses: list[Tensor] = []
-
-    def update(role: str, loss: Tensor) -> Tensor:
-        losses.append(loss)
-        return loss
-
-    two = task(registry, auxiliary=0.3)
-    figures = two.step(Turn({"classifier": TwoHeads()}, batch, INFO, update, torch.Generator(), 0, 1))
-    logits = batch.images.flatten(1)
-    main, beside = (nn.functional.cross_entropy(one, batch.labels) for one in (logits, 2 * logits))
-    assert float(figures["loss"]) == pytest.approx(float(main + 0.3 * beside))
-    assert float(figures["accuracy"]) == 0.5
-    measured = two.evaluate({"classifier": TwoHeads()}, [batch], INFO)
-    assert measured["loss"] == pytest.approx(float(main))
-
-
-def test_an_auxiliary_loss_needs_an_output_of_that_name(registry: Registry) -> None:
-    layers = ["global_average_pool", {"linear": 10}]
-    spec: dict[str, Any] = {
-        "zoo": 1,
-        "name": "two-heads",
-        "task": {"classify": {"auxiliary": 0.3}},
-        "data": {"noise": {"image": [3, 8, 8], "classes": 10}},
-        "networks": {"classifier": {"architecture": {"layers": layers}}},
-        "train": {"steps": 10},
-    }
-    with pytest.raises(SpecError) as caught:
-        zoo.check(spec, registry=registry)
-    told = "task.classify.auxiliary: found no output of the name `auxiliary`; wanted outputs `logits` and `auxiliary`"
-    assert told in str(caught.value)
-    layers[1:] = [
-        {"name": "means"},
-        {"linear": 10},
-        {"output": "auxiliary"},
-        {"from": "means"},
-        {"linear": 10},
-        {"output": "logits"},
-    ]  # type: ignore[list-item]
-    assert zoo.check(spec, registry=registry).total.parameters == 80

@@ -109,8 +109,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 OF_A_NUMBER = ("embedding", "sinusoids")  # they take a label or a time: see test_conditioned.py
-OF_TOKENS = ("class_token",)  # see test_axes.py
-OF_A_SEQUENCE = ("rnn", "lstm", "gru")  # see test_recurrent.py
+OF_A_SEQUENCE = ("rnn", "lstm", "gru", "class_token")  # see test_recurrent.py and test_axes.py
 
 
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
@@ -118,7 +117,7 @@ def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:
     names = [
         name
         for name in registry.names("layer", "activation", "norm")
-        if name not in (*named, *OF_A_NUMBER, *OF_TOKENS, *OF_A_SEQUENCE)
+        if name not in (*named, *OF_A_NUMBER, *OF_A_SEQUENCE)
     ]
     return [(name, options) for name in names for options in OPTIONS.get(name, [{}])]
 
