@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,3 +110,9 @@ def test_examples_of_challenges_are_right(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_examples_of_python_run(block: Block) -> None:
     exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+
+
+def test_all_layers_are_listed() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "list_layers.py"))["page"]
+    listed = (ROOT / "docs" / "layer-list.md").read_text(encoding="utf-8")
+    assert listed == page(builtin_registry()), "`make docs` writes the list anew"
