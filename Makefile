@@ -20,7 +20,7 @@ CPU_TESTS := tests/training tests/challenges tests/classifier tests/torch_plugin
 BARE_TESTS := tests/training/test_strided.py tests/training/test_training_loop.py tests/torch_plugin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-cpus test-wheel bench bench-short lint format clean
+.PHONY: help install demo test test-slow test-cpus test-wheel bench bench-short docs lint format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance
 
 bench-short: $(BENCH_STAMP) ## A first look at the same; some 5 minutes, writes nothing
 	$(BIN)/python -m benchmarks all --short
+
+docs: $(STAMP) ## List all layers with their options in docs/layer-list.md
+	$(BIN)/python docs/list_layers.py
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

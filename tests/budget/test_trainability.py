@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import zoo
-from zoo.api import Augmentation, Component, Finding, Setting, requires
+from zoo.api import Augmentation, Component, Finding, Layer, Setting, requires
 from zoo.builder import Builder
 from zoo.errors import SpecError
+from zoo.network.operations import Join
 from zoo.registry import Provider, Registry
 from zoo.training.loop import Training
 from zoo.training.reporter import Reporter
@@ -266,6 +267,30 @@ def test_a_plugin_says_what_its_components_ask(registry: Registry) -> None:
         "Expected more than 1 value per channel when training, got input size torch.Size([1, 3]); wanted another",
         "<python>: networks.classifier.schedule.halves.every: found 3; wanted an even number",
     ]
+
+
+class Doubled(Layer):
+    """Becomes other layers, and wants more than one image at a time."""
+
+    def lower_into(self, flow: Any, name: str) -> None:
+        flow.operation(Join(kind="add"), "", (flow.value, flow.value))
+
+    def check(self, setting: Setting, /) -> Iterator[Finding]:
+        if setting.part == 1:
+            yield Finding(f"found {self.label} on one image of {setting.input}", "two")
+
+
+@pytest.mark.parametrize(
+    "layers", [["doubled"], [{"residual": ["doubled"]}], [["doubled", {"name": "a"}], {"add": "a"}]]
+)
+def test_a_layer_that_becomes_other_operations_is_asked(layers: list[Any], registry: Registry) -> None:
+    own = Registry()
+    for one in registry:
+        own.add(one, registry.provider(one))
+    own.add(Component("layer", "doubled", f"{__name__}:Doubled"), Provider("here"))
+    with pytest.raises(SpecError, match=r"architecture: found doubled on one image of \(3, 8, 8\); wanted two"):
+        zoo.check(spec(*layers, *HEAD, train={"batch_size": 1}), registry=own)
+    assert zoo.check(spec(*layers, *HEAD), registry=own).kept
 
 
 class Squares(Augmentation):

@@ -16,8 +16,8 @@ from zoo import api
 from zoo.api import Builder, Condition, ShapeError, elements
 from zoo.errors import SpecError
 from zoo.network.graph import Operation, operations, size
-from zoo.network.measure import measure
-from zoo.network.modules import FUNCTIONS
+from zoo.network.measure import measure, traced_on_meta
+from zoo.network.modules import FUNCTIONS, build
 from zoo.network.operations import CALLS
 
 REGISTRY = builtin_registry()
@@ -102,6 +102,22 @@ def test_random_graphs_cost_what_is_measured(layers: list[Any]) -> None:
         assert "is already called" in str(error)  # two draws of one name
         return
     assert measure(layer.module(IMAGE), IMAGE) == (layer.shape(IMAGE), layer.cost(IMAGE))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(layers=skips(), places=st.lists(st.integers(0, 12), min_size=1, max_size=3))
+def test_random_graphs_of_several_outputs_hold_what_is_traced(layers: list[Any], places: list[int]) -> None:
+    """Each tensor is freed after the last operation that reads it, and what the network gives stays to the end."""
+    for index, place in enumerate(places):
+        layers = [*layers[:place], {"output": f"out{index}"}, *layers[place:]]
+    try:
+        graph = Builder(REGISTRY).layer(layers).graph(IMAGE)  # type: ignore[attr-defined]
+    except ShapeError as error:
+        assert "is already called" in str(error)  # two draws of one name
+        return
+    outputs, uses, _ = traced_on_meta(build(graph), IMAGE, ())
+    assert len(outputs) == 1 + len(places)
+    assert uses.ledger.peaks(*map(uses.key, outputs)) == (graph.cost.peak, graph.cost.held_peak)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

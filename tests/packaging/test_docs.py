@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,3 +118,9 @@ def test_examples_of_python_run(block: Block, tmp_path: Path, monkeypatch: pytes
         for package in ("onnx", "onnxscript", "onnxruntime"):
             pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
     exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+
+
+def test_all_layers_are_listed() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "list_layers.py"))["page"]
+    listed = (ROOT / "docs" / "layer-list.md").read_text(encoding="utf-8")
+    assert listed == page(builtin_registry()), "`make docs` writes the list anew"

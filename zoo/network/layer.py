@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from zoo.errors import Position, ShapeError
 from zoo.requirements import Finding, Setting
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.network.lowering import Flow
 
 Shape = tuple[int, ...]
+Operation = TypeVar("Operation", bound="Layer")
 MOST_VALUES = 2**63  # in a tensor; torch counts no further
 BYTES = 4  # of one value in fp32, the precision that memory is stated in
 
@@ -156,6 +157,12 @@ class Layer:
     def lower_into(self, flow: Flow, name: str) -> None:
         """Add the layer to a graph; its module is called `name` there. A layer that is one operation is one step."""
         flow.operation(self, name)
+
+    def standing_for(self, operation: Operation) -> Operation:
+        """Return an operation that goes by the layer's name and place."""
+        for key in ("label", "at"):
+            object.__setattr__(operation, key, getattr(self, key))
+        return operation
 
     def check(self, setting: Setting, /) -> Iterable[Finding]:
         """Return what stands in the way of training the layer on `setting.input`, and what is surely not meant."""

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
 from zoo.network.graph import Graph, Step, Value, operations, size
-from zoo.network.layer import Condition, Cost, Layer, Shape, elements
+from zoo.network.layer import MOST_VALUES, Condition, Cost, Layer, Shape, elements
 from zoo.network.operations import CALLS, Join, Operator
 
 if TYPE_CHECKING:
     from torch import nn
 
-MOST_VALUES = 2**63  # in a tensor; torch counts no further
 MOST_STEPS = 50_000  # of one network, those of parts that are alike counted once
 
 

@@ -26,7 +26,7 @@ def measure(
 
     `module` is moved to the meta device and left there. Raises ShapeError when it cannot take the input.
     """
-    output, uses, image = _traced(module, input, conditions, torch.int64 if tokens else torch.float32)
+    output, uses, image = traced_on_meta(module, input, conditions, torch.int64 if tokens else torch.float32)
     if not isinstance(output, Tensor):
         raise ShapeError(f"{type(module).__name__} returns {type(output).__name__}; a network returns one tensor")
     peak, held_peak = uses.ledger.peaks(uses.key(output))
@@ -66,7 +66,7 @@ def refusal(module: nn.Module, input: Shape, conditions: tuple[Condition, ...], 
 
 def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = ()) -> dict[str, int]:
     """Return the sizes of the trainable weights, by name, that no operation of a forward pass reads."""
-    _, uses, _ = _traced(module, input, conditions)
+    _, uses, _ = traced_on_meta(module, input, conditions)
     return {
         name: parameter.numel()
         for name, parameter in module.named_parameters()
@@ -74,7 +74,7 @@ def unread(module: nn.Module, input: Shape, conditions: tuple[Condition, ...] = 
     }
 
 
-def _traced(
+def traced_on_meta(
     module: nn.Module, input: Shape, conditions: tuple[Condition, ...], kind: torch.dtype = torch.float32
 ) -> tuple[Any, _Uses, Tensor]:
     """Run `module` on the meta device; return its output, what its operations used, and the input."""
@@ -148,7 +148,7 @@ class Ledger:
         # Weights are read too, but they are no activations: only what an operation wrote has a size here.
         self._operations.append({storage for storage in reads | writes.keys() if storage in self._sizes})
 
-    def peaks(self, output: int) -> tuple[int, int]:
+    def peaks(self, *outputs: int) -> tuple[int, int]:
         """Return the most values held at one time, when the input may be freed and when it must stay.
 
         What an operation writes and nothing reads, as the statistics of a norm in inference, is not held at all.
@@ -160,7 +160,7 @@ class Ledger:
             for storage in storages:
                 first.setdefault(storage, index)
                 last[storage] = index
-        last[output] = end
+        last.update(dict.fromkeys(outputs, end))
         held = {storage for storage in last if last[storage] > first[storage]} | {self._input}
         return self._peak(held, first, last), self._peak(held, first, last | {self._input: end})
 

@@ -55,9 +55,7 @@ class Joined(Layer):
 
     def lower_into(self, flow: Flow, name: str) -> None:
         names = [self.values] if isinstance(self.values, str) else list(self.values)
-        join = Join(kind=self.kind, axis=getattr(self, "axis", 0))
-        for key in ("label", "at"):
-            object.__setattr__(join, key, getattr(self, key))
+        join = self.standing_for(Join(kind=self.kind, axis=getattr(self, "axis", 0)))
         values = [flow.value, *map(flow.read, names)]
         flow.join(join, values, ["the layer before", *(f"the value {name!r}" for name in names)])
 
@@ -121,10 +119,7 @@ class Modulate(Layer):
             del values[0]
         scale, shift = values
         flow.operation(OnePlus(), "", (scale,))
-        operation = ScaleShift()
-        for key in ("label", "at"):
-            object.__setattr__(operation, key, getattr(self, key))
-        flow.operation(operation, "", (passing, flow.value, shift))
+        flow.operation(self.standing_for(ScaleShift()), "", (passing, flow.value, shift))
 
 
 @dataclass(frozen=True, kw_only=True)
