@@ -56,7 +56,9 @@ def test_accuracy_before_and_after_stand_beside_it(written: Delivered) -> None:
 def test_it_runs_with_any_batch(made: Delivery, written: Delivered) -> None:
     run = onnx_file.Onnx(written.path)
     for count in (1, 5):
-        assert run(made.program.examples(count)).shape == (count, 100)
+        shares = run(made.program.examples(count))
+        assert shares.shape == (count, 100)
+        np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
 
 
 def test_a_file_that_lost_its_accuracy_is_not_kept(

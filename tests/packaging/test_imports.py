@@ -41,6 +41,7 @@ HEAVY = {
     "zoo.delivery.program",
     "zoo.delivery.pt2_file",
     "zoo.delivery.tracing",
+    "zoo.delivery.verify",
     "zoo.ejection",
     "zoo.evaluation.calibration",
     "zoo.evaluation.measure",

@@ -149,7 +149,7 @@ def _networks(trained: Trained, report: Report) -> nn.ModuleDict:
         network.eval().requires_grad_(False)
         for one in [*network.modules()]:
             # A weight that is computed from others, as under spectral norm, is what it is once training has ended.
-            for name in [*one.parametrizations] if parametrize.is_parametrized(one) else ():  # type: ignore[operator]
+            for name in list(getattr(one, "parametrizations", ())):
                 parametrize.remove_parametrizations(one, name, leave_parametrized=True)
     return nn.ModuleDict(made).requires_grad_(False)
 
