@@ -7,19 +7,15 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import ROOT
 
 from zoo.builder import Builder
 from zoo.errors import RunError
-from zoo.files import json_text
 from zoo.sweeps.plan import Plan
 from zoo.sweeps.storage import Standing, open_study
 from zoo.sweeps.sweep import sweep
@@ -98,45 +94,23 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def test_two_processes_that_share_only_the_address_share_the_trials(
-    server: str, plan: Callable[..., Plan], document: Callable[..., Any], builder: Builder, tmp_path: Path
+    server: str, plan: Callable[..., Plan], builder: Builder, killed: Callable[..., str]
 ) -> None:
     """One is killed in the middle of a trial; the other, in a folder of its own, ends the study."""
-    parts = {"name": "shared", "train__steps": 3000, "train__checkpoint_every": 100, "sweep__trials": 3}
+    parts = {"name": "shared", "train__steps": 12, "sweep__trials": 3}
+    there = plan(server, folder="there", **parts)
+    said = killed(there, **parts)
     here = plan(server, heartbeat=1, folder="here", **parts)
-    path = tmp_path / "study.json"
-    path.write_text(json_text(document(**parts).data()))
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\nfrom support import builtin_registry\nimport os, zoo\n"
-        "zoo.sweep(sys.argv[2], folder=sys.argv[3], storage=os.environ['ZOO_STORAGE'], heartbeat=1,\n"
-        "          registry=builtin_registry())"
-    )
-    there = tmp_path / "there"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
-        "ZOO_STORAGE": server,
-    }
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(ROOT / "tests"), str(path), str(there)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        while not list(there.glob("trial-*/checkpoints/step-*.safetensors")):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-        process.kill()
-        said, _ = process.communicate()
     summary = sweep(here, builder, say=lambda text: None)
     standing = Standing.of(open_study(here))
     points = [tuple(one.params.items()) for one in standing.complete]
     assert len(summary["trials"]) == len(set(points)) == 3
     assert not standing.running and not standing.waiting
+    (name,) = [path.name for path in there.folder.glob("trial-*")]
+    assert name in [one["folder"] for one in summary["trials"]]  # the other took it up
     assert PASSWORD not in said
-    written = [
-        file for folder in (here.folder, there) for file in folder.rglob("*") if file.suffix in (".json", ".yaml")
-    ]
+    folders = (here.folder, there.folder)
+    written = [file for folder in folders for file in folder.rglob("*") if file.suffix in (".json", ".yaml")]
     assert written and not any(PASSWORD in file.read_text() for file in written)
 
 
