@@ -18,5 +18,5 @@ def visible(text: str, *, keep: str = "\n\t") -> str:
 
 def without_password(text: str) -> str:
     """Return `text` with the passwords of addresses in it left out: user:***@host, password=***."""
-    text = re.sub(r"(?<=://)([^\s:/@]*):(?:[^\s/]*)@", r"\1:***@", text)
+    text = re.sub(r"(?<=://)([^\s:/@]*):\S*@", r"\1:***@", text)
     return re.sub(r"(?i)(password=)[^&\s]+", r"\1***", text)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import changed
+from support import ROOT, changed
 
 from zoo.builder import Builder
+from zoo.files import json_text
 from zoo.spec.document import Node
 from zoo.spec.load import load_document
 from zoo.sweeps.plan import Plan
@@ -64,3 +69,36 @@ def plan(document: Callable[..., Node], builder: Builder, tmp_path: Path) -> Cal
         return Plan.of(document(**parts), builder, tmp_path / folder, storage, heartbeat)
 
     return make
+
+
+#: A worker that dies by SIGKILL after step 7 of its first trial, when the checkpoint of step 6 is there.
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import zoo
+from support import builtin_registry
+from zoo.sweeps import worker
+worker.Watcher.step = lambda self, step: step == 7 and os.kill(os.getpid(), signal.SIGKILL)
+storage = os.environ.get("ZOO_STORAGE", "")
+zoo.sweep(sys.argv[2], folder=sys.argv[3], storage=storage, heartbeat=1, registry=builtin_registry())
+"""
+
+
+@pytest.fixture
+def killed(document: Callable[..., Node], tmp_path: Path) -> Callable[..., str]:
+    """Let a worker of a study be killed in the middle of its first trial; return what it said."""
+
+    def run(plan: Plan, **parts: Any) -> str:
+        path = tmp_path / "study.json"
+        path.write_text(json_text(document(**parts).data()))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")]),
+            "ZOO_STORAGE": plan.storage,
+        }
+        words = [sys.executable, "-u", "-c", KILLED, str(ROOT / "tests"), str(path), str(plan.folder)]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        return done.stdout + done.stderr
+
+    return run

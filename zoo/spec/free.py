@@ -179,7 +179,8 @@ def _put(node: Node, keys: list[str], value: Node) -> Node:
 def _domain(node: Node) -> Domain:
     if node.is_list:
         return Choices({_label(item): item for item in node.value})
-    start, end, step, log = (node.value[key].value if key in node.value else None for key in RANGE)
+    start, end = (node.value[key].value for key in ("from", "to"))
+    step, log = (node.value[key].value if key in node.value else None for key in ("step", "log"))
     whole = isinstance(start, int) and isinstance(end, int)
     return Range(start, end, step if step is not None else 1 if whole else None, bool(log), node)
 

@@ -114,6 +114,7 @@ class Objective:
             for one in plan.study.figures
         ]
         told = ", ".join(f"{one} {number(value)}" for one, value in zip(plan.study.figures, figures, strict=True))
+        trial.set_constraint(WORKS, 0.0)  # a constraint can be set once, and only now it is known
         trial.set_user_attr("costs", report.total._asdict())
         self._say(f"{name}: {told}")
         return figures
@@ -126,7 +127,6 @@ class Objective:
         except SpecError as error:
             self._refuse(trial, "refused", str(error.problems[0]))
         if not judged:
-            trial.set_constraint(WORKS, 0.0)
             for one in report.verdicts:
                 bound = abs(one.figure + one.spare)
                 over = abs(one.spare) if not one.kept else -abs(one.spare)

@@ -27,8 +27,8 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, as_j
 
     RUN is the folder of a run or of a study, or an entry of the shelf. Runs that differ in the seed alone are one row:
     mean ± sample standard deviation over n seeds. A column stands for each key in which the specs differ. `*` marks
-    rows that no other beats in the first figure, parameters and MACs together. The difference from the first row is paired:
-    over the seeds that both have.
+    rows that no other beats in the first figure, parameters and MACs together. The difference from the first row is
+    paired: over the seeds that both have.
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
