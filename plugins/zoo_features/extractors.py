@@ -325,8 +325,9 @@ def _download(path: Path) -> None:
         write_atomically(path, fetch)
     except OSError as error:
         raise DataError(
-            f"FID needs the Inception weights, and they cannot be downloaded from {inception_url} ({error}); bring "
-            f"{INCEPTION_FILE} from another machine and name it with {INCEPTION_VARIABLE}=PATH, or put it at {path}; "
+            f"FID needs the Inception weights, and they cannot be downloaded from {inception_url} "
+            f"({error.strerror or error}); bring {INCEPTION_FILE} from another machine and name it with "
+            f"{INCEPTION_VARIABLE}=PATH, or put it at {path}; "
             "or measure without it: --set metrics='[{frechet_distance: {extractor: {zoo: RUN}}}]' with the run of a "
             "classifier"
         ) from error

@@ -47,6 +47,13 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
     assert 0.94 < hits / 4000 < 0.96
 
 
+def test_a_share_is_expected_between_none_and_all() -> None:
+    low, high, _ = interval([0.2], 1, 10)
+    assert (low, high) == (0.0, pytest.approx(0.5506, abs=1e-4))
+    low, high, _ = interval([0.8], 1, 10)
+    assert (low, high) == (pytest.approx(0.4494, abs=1e-4), 1.0)
+
+
 def test_one_accuracy_has_its_binomial_error() -> None:
     low, high, basis = interval([0.5], 1, 10_000)
     assert (low, high) == (pytest.approx(0.5 - NORMAL * 0.005 * 2**0.5), pytest.approx(0.5 + NORMAL * 0.005 * 2**0.5))

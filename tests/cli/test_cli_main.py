@@ -107,7 +107,7 @@ OPTIONS = {
         "--other-data",
         "--json",
     ],
-    "calibrate": ["METRIC", "--data", "--images", "--json"],
+    "calibrate": ["METRIC", "--data", "--images", "--other-data", "--json"],
     "leaderboard": ["--challenge", "--html", "--measure", "--json"],
     "reproduce": ["NAME", "--run", "--seeds", "--seed", "--challenge", "--set", "--other-data", "--json"],
     "data": [],

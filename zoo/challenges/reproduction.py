@@ -150,8 +150,8 @@ def interval(values: Sequence[float], again: int, images: int | None) -> tuple[f
     """Return within which ends the mean of `again` new values is expected beside `values`, and where they come from.
 
     Of two or more values, the prediction interval of Student's t: mean ± t s sqrt(1/n + 1/m). Of one share of `images`,
-    which has no spread, the binomial error of two measurements: p ± 1.96 sqrt(p (1 - p) / images) sqrt(1 + 1/m). Of any
-    other single value, nothing.
+    which has no spread, the binomial error of two measurements: p ± 1.96 sqrt(p (1 - p) / images) sqrt(1 + 1/m), from
+    0 to 1. Of any other single value, nothing.
     """
     count, mean = len(values), math.fsum(values) / len(values)
     share = math.sqrt(1 / count + 1 / again)
@@ -163,7 +163,7 @@ def interval(values: Sequence[float], again: int, images: int | None) -> tuple[f
         return None, None, "one published training has no spread to hold it against"
     away = NORMAL * math.sqrt(max(0.0, mean * (1 - mean)) / images) * share
     basis = f"one published training has no spread; {CONFIDENCE:.0%} binomial error of {images:,} images instead"
-    return mean - away, mean + away, basis
+    return max(0.0, mean - away), min(1.0, mean + away), basis
 
 
 @lru_cache

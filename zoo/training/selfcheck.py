@@ -95,7 +95,7 @@ OTHERS: tuple[tuple[Shape, Any], ...] = (
     ),
 )
 #: How often: memory that is written past its end is not always anybody's.
-RAW_TIMES = 20
+OFTEN = 20
 #: Of those, what the library computes wrongly on some machines unless it is placed as Zoo does.
 AVOIDED = tuple(
     (shape, {kind: {"channels": channels, "kernel": 1, "stride": 2, **more}})
@@ -108,11 +108,12 @@ AVOIDED = tuple(
 
 @dataclass(frozen=True)
 class Operation:
-    """A layer on images of one shape."""
+    """A layer on images of one shape. `times`: how often it is computed."""
 
     name: str
     layer: Layer
     input: Shape
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -238,13 +239,14 @@ def operations(registry: Registry, builder: Builder) -> Iterator[Operation]:
     tried: list[tuple[Shape, Any]] = [
         (shape, one.name) for one in registry if one.kind in ("layer", "activation", "norm") for shape in SHAPES
     ]
-    for shape, item in (*tried, *CONVOLUTIONS, *OTHERS):
+    for shape, item in (*tried, *CONVOLUTIONS, *AVOIDED, *OTHERS):
         try:
             layer = builder.layer(item)
             layer.shape(shape)
         except ZooError:
             continue  # it needs options, or does not take this shape
-        yield Operation(f"{_words(item)} on {'x'.join(map(str, shape)) or 'a number'}", layer, shape)
+        name = f"{_words(item)} on {'x'.join(map(str, shape)) or 'a number'}"
+        yield Operation(name, layer, shape, OFTEN if (shape, item) in AVOIDED else 1)
 
 
 def _words(item: Any) -> str:
@@ -328,8 +330,7 @@ def main(saying: Connection, kind: str, first: int) -> None:
     if kind == "raw":
         torch.set_num_threads(1)
         for index, (shape, item) in enumerate(AVOIDED):
-            operation = Operation(_words(item), builder.layer(item), shape)
-            _report(saying, index, operation, placed=False, times=RAW_TIMES)
+            _report(saying, index, Operation(_words(item), builder.layer(item), shape, OFTEN), placed=False)
         return
     made = list(operations(registry, builder))
     work = [(count, one) for count in sorted({1, _cores()}) for one in made]
@@ -339,13 +340,13 @@ def main(saying: Connection, kind: str, first: int) -> None:
             _report(saying, index, operation)
 
 
-def _report(saying: Connection, index: int, operation: Operation, *, placed: bool = True, times: int = 1) -> None:
+def _report(saying: Connection, index: int, operation: Operation, *, placed: bool = True) -> None:
     import torch
 
     saying.send((index, operation.name, None))
     threads = torch.get_num_threads()
     try:
-        error = next(filter(None, (error_of(operation, placed=placed) for _ in range(times))), "")
+        error = next(filter(None, (error_of(operation, placed=placed) for _ in range(operation.times))), "")
     except Exception as failure:
         error = f"it fails: {type(failure).__name__}: {str(failure).splitlines()[0] if str(failure) else ''}"
     saying.send((index, operation.name, f"{error} ({threads} thread{'s' if threads > 1 else ''})" if error else ""))
