@@ -63,6 +63,7 @@ HEAVY = {
     "zoo.training.strided",
     "zoo.training.tally",
     "zoo.training.trainee",
+    "zoo_torch.along",
     "zoo_torch.modules",
     "zoo_torch.muon",
 }
