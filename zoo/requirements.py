@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from zoo.data.dataset import DataInfo
-    from zoo.network.layer import Layer
+    from zoo.network.lowering import Composite
     from zoo.spec.schema import Spec
     from zoo.training.task import Task
 
@@ -55,7 +55,7 @@ class Setting:
     info: DataInfo
     batch: int
     part: int
-    networks: Mapping[str, tuple[Layer, tuple[int, ...]]]
+    networks: Mapping[str, tuple[Composite, tuple[int, ...]]]
     role: str = ""
     steps: int = 0
     updates: int = 0

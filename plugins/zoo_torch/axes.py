@@ -97,8 +97,8 @@ class Crop(AlongAxes):
                 continue
             if parts[2:] == [0]:
                 raise ShapeError(f"crop: {name} {wanted} takes steps of 0; wanted 1 or more")
-            found[axis] = slice(*slice(*parts).indices(size))
-            if not len(range(size)[found[axis]]):
+            found[axis] = cut = slice(*slice(*parts).indices(size))
+            if not range(size)[cut]:
                 raise ShapeError(f"crop: {name} {wanted} leaves nothing of the {size} of {tuple(input)}")
         if all(isinstance(one, int) for one in found):
             raise ShapeError(f"crop leaves a single number of {tuple(input)}; wanted a range along one axis")

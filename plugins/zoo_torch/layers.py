@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from zoo.api import AXES, Cost, Field, Later, Layer, Shape, ShapeError, Wanted, elements, spatial
 
@@ -134,10 +134,10 @@ class Conv(Layer):
     def shape(self, input: Shape, /) -> Shape:
         spatial(input, "conv")
         self._groups(input)
-        slide = self._slide(input)
-        for axis, size, border in zip(AXES[len(input)][1:], input[1:], slide[2], strict=True):
+        kernel, stride, padding, dilation = self._slide(input)
+        for axis, size, border in zip(AXES[len(input)][1:], input[1:], padding, strict=True):
             require_border("conv", axis, border, size, self.padding_mode)
-        return (self.channels, *window("conv", input, *slide))
+        return (self.channels, *window("conv", input, kernel, stride, padding, dilation))
 
     def cost(self, input: Shape, /) -> Cost:
         output = self.shape(input)
@@ -168,9 +168,10 @@ class Conv(Layer):
         from torch import nn
 
         self.shape(input)
-        kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(input) - 2]
+        kind: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(input) - 2]
         slide, groups, mode = self._slide(input), self._groups(input), self._mode(input)
-        return kind(input[0], self.channels, *slide, groups, self.bias, mode)  # type: ignore[arg-type]
+        made: nn.Module = kind(input[0], self.channels, *slide, groups, self.bias, mode)
+        return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,8 +233,9 @@ class ConvTranspose(Layer):
         from torch import nn
 
         self.shape(input)
-        kind = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)[len(input) - 2]
-        return kind(input[0], self.channels, *self._slide(input), self.groups, self.bias)  # type: ignore[arg-type]
+        kind: Any = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)[len(input) - 2]
+        made: nn.Module = kind(input[0], self.channels, *self._slide(input), self.groups, self.bias)
+        return made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -420,11 +420,14 @@ class WindowAttention(nn.Module):
         """(3, N, windows, heads, pixels, features) to (N, windows, heads, pixels, features)."""
         pixels, count = self.window[0] * self.window[1], parts.shape[1]
         bias = self.table.T[:, self.index].view(self.heads, pixels, pixels) if self.position_bias else None
-        attend = nn.functional.scaled_dot_product_attention
-        if self.mask is not None:
-            return attend(*parts, attn_mask=self.mask if bias is None else self.mask + bias)
-        # Windows are as good as images; torch's fused kernels take four axes.
-        return attend(*parts.flatten(1, 2), attn_mask=bias).unflatten(0, (count, -1))
+        if self.mask is None:
+            # Windows are as good as images; torch's fused kernels take four axes.
+            parts = parts.flatten(1, 2)
+        else:
+            bias = self.mask if bias is None else self.mask + bias
+        queries, keys, values = parts
+        mixed = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+        return mixed.unflatten(0, (count, -1)) if self.mask is None else mixed
 
     def extra_repr(self) -> str:
         return f"image={self.image}, heads={self.heads}, window={self.window}, shift={self.shift}"

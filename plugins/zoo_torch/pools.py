@@ -140,7 +140,7 @@ class AdaptiveMaxPool(AdaptiveAveragePool):
 
         size = self.shape(input)[1:]
         kind = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)[len(size) - 1]
-        return kind(size)  # type: ignore[arg-type]
+        return kind(size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,7 @@ HEAVY = {
     "zoo.training.strided",
     "zoo.training.tally",
     "zoo.training.trainee",
+    "zoo_torch.along",
     "zoo_torch.modules",
     "zoo_torch.muon",
 }
