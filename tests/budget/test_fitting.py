@@ -37,6 +37,7 @@ def small(let: dict[str, Any], **keys: Any) -> dict[str, Any]:
     )
 
 
+HEAD: list[Any] = ["global_average_pool", {"linear": 10}]
 LET = {"width": {"free": {"from": 4, "to": 20, "step": 4}}, "wide": {"free": [8, 12, 40]}, "act": "relu"}
 
 
@@ -181,7 +182,7 @@ def test_a_free_variable_is_no_value(tmp_path: Path, registry: Registry) -> None
         api.check(path, registry=registry)
     assert str(caught.value) == (
         f"{path}:3:10: let.width: found a free variable; wanted a value\n"
-        "    `zoo fit` finds one that keeps the limits, --set let.width=VALUE chooses one"
+        "    `zoo fit` finds one that keeps the limits, `zoo sweep` tries several, --set let.width=VALUE chooses one"
     )
 
 
@@ -203,7 +204,7 @@ def test_what_is_free_outside_let_is_told_how_to_settle_it(registry: Registry) -
     free = spec({"width": 4}, [{"conv": {"channels": {"free": [4, 8]}}}])
     with pytest.raises(SpecError) as caught:
         api.check(free, registry=registry)
-    path = "networks.classifier.architecture.layers.layers.0.conv.channels"
+    path = "networks.classifier.architecture.layers.0.conv.channels"
     assert str(caught.value) == (
         f"<python>: {path}: found a free value; wanted a value\n    `zoo fit` finds one that keeps the limits, "
         f"`zoo sweep` tries several, --set {path}=VALUE chooses one"
@@ -211,22 +212,22 @@ def test_what_is_free_outside_let_is_told_how_to_settle_it(registry: Registry) -
 
 
 def test_what_is_free_outside_let_is_fitted_too(registry: Registry) -> None:
-    layers = [{"conv": {"channels": {"free": [4, 8]}}}, {"free": ["relu", {"prelu": {"per_channel": True}}]}]
+    layers = [{"conv": {"channels": {"free": [4, 8]}}}, {"free": ["relu", {"prelu": {"per_channel": True}}]}, *HEAD]
     found = api.fit(spec({}, layers), registry=registry)
-    path = "networks.classifier.architecture.layers.layers"
+    path = "networks.classifier.architecture.layers"
     assert (found.tried, found.kept) == (4, 4)
     assert found.best[0].values == {f"{path}.0.conv.channels": 8, f"{path}.1": "{prelu: {per_channel: true}}"}
 
 
 def test_floats_with_a_step_are_counted(registry: Registry) -> None:
     let = {"rate": {"free": {"from": 0.1, "to": 0.3, "step": 0.1}}}
-    found = api.fit(spec(let, [{"conv": 4}, {"dropout": "${rate}"}]), registry=registry)
+    found = api.fit(spec(let, [{"conv": 4}, {"dropout": "${rate}"}, *HEAD]), registry=registry)
     assert [one.values["rate"] for one in found.best] == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_a_block_called_free_is_a_block(registry: Registry) -> None:
     document = {
-        **spec({}, [{"free": 8}]),
+        **spec({}, [{"free": 8}, *HEAD]),
         "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}},
     }
     assert api.check(document, registry=registry).kept

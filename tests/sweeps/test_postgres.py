@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,7 +75,7 @@ def server() -> Iterator[str]:
             _await(port, process, folder / "log")
             yield f"postgresql://zoo:{PASSWORD}@127.0.0.1:{port}/postgres"
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # SIGTERM would wait for every client to leave
             process.wait()
             log.close()
     finally:

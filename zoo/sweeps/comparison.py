@@ -161,7 +161,7 @@ def _add(rows: dict[str, Row], group: str, source: Run | Entry, builder: Builder
     """Put a training into the row of those that differ from it in the seed alone."""
     spec = source.spec(builder.registry)
     key = f"{group} {json.dumps(_without_seeds(spec), sort_keys=True)}"
-    parts = list(source.seeds().values()) or [source]
+    parts: list[Run | Entry] = [*source.seeds().values()] or [source]
     own = [one for one in parts if isinstance(one, Entry) or one.spec_path.exists()]
     figures, seconds, finished = _figures(source, own, builder)
     if key not in rows:

@@ -107,7 +107,7 @@ class Plan:
         """What may not change while a study goes on, as plain data."""
         data = copy.deepcopy(self.document.data())
         data[STUDY] = {key: one for key, one in (data[STUDY] or {}).items() if key not in ALIKE}
-        return data  # type: ignore[no-any-return]
+        return data
 
 
 def short_names(paths: Iterable[str]) -> dict[str, str]:

@@ -127,13 +127,13 @@ def _sampler(plan: Plan) -> BaseSampler:
     seed = derive_seed(study.seed, "sweep", plan.draw) % 2**32
     if study.sampler == "grid":
         values = {name: one.values for name, one in plan.domains.items()}
-        return samplers.GridSampler(values, seed=seed)  # type: ignore[no-any-return]
+        return samplers.GridSampler(values, seed=seed)
     if study.sampler == "nsga2":
         # Some five generations, so that there is something to inherit.
         size = max(4, min(50, study.trials // 5))
-        return samplers.NSGAIISampler(population_size=size, seed=seed)  # type: ignore[no-any-return]
+        return samplers.NSGAIISampler(population_size=size, seed=seed)
     kind_of = samplers.RandomSampler if study.sampler == "random" else samplers.TPESampler
-    return kind_of(seed=seed)  # type: ignore[no-any-return]
+    return kind_of(seed=seed)
 
 
 def _identify(study: Study, plan: Plan) -> bool:

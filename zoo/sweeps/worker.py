@@ -177,7 +177,9 @@ class Objective:
         """Return the figures of the held-out images: those that ended the metrics, or measured now."""
         if not (judged_by := self._plan.judged_by):
             return {}
-        last = next((one for one in reversed(run.metrics()) if any(name.startswith(VALIDATION) for name in one)), {})
+        last: dict[str, Any] = next(
+            (one for one in reversed(run.metrics()) if any(name.startswith(VALIDATION) for name in one)), {}
+        )
         found = {name.removeprefix(VALIDATION): value for name, value in last.items()}
         if last.get("step") != (run.result() or {}).get("steps"):
             found = evaluate_run(run, self._builder, ["validation"])["validation"]
