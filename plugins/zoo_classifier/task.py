@@ -136,7 +136,9 @@ class Classify(Task):
         }
 
     def figures(self) -> Mapping[str, Direction]:
-        trained: dict[str, Direction] = {"loss_as_trained": "minimize"} if getattr(self.loss, "measured", self.loss) is not self.loss else {}
+        trained: dict[str, Direction] = (
+            {"loss_as_trained": "minimize"} if getattr(self.loss, "measured", self.loss) is not self.loss else {}
+        )
         flipped: dict[str, Direction] = {"top1_flip": "maximize", "top5_flip": "maximize"} if self.test_flip else {}
         return {
             "top1": "maximize",

@@ -63,6 +63,7 @@ HEAVY = {
     "zoo.training.engine",
     "zoo.training.graph",
     "zoo.training.loop",
+    "zoo.training.norms",
     "zoo.training.optimizer_state",
     "zoo.training.profile",
     "zoo.training.seeds",

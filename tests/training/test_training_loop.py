@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 import torch
 from filelock import FileLock
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from zoo.errors import BudgetError, Interrupted, RunError, TrainingError
+from zoo.spec.reader import read
+from zoo.spec.schema import hash_of
+from zoo.spec.writer import write_yaml
 from zoo.training import checkpoint
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
@@ -79,6 +83,26 @@ def test_a_lost_terminal_saves_unless_hang_ups_are_ignored(run: Callable[..., Ru
         assert run("lost", SignalAt(5, signal.SIGHUP)).result()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_run_of_before_an_option_came_goes_on(run: Callable[..., Run], tmp_path: Path) -> None:
+    straight = run("straight")
+    with pytest.raises(Interrupted):
+        run("earlier", SignalAt(5))
+    folder = tmp_path / "earlier"
+    written = read(folder / "spec.yaml").data()
+    del written["train"]["sample_every"]  # as if it were new, with its default
+    (folder / "spec.yaml").write_text(write_yaml(written))
+    facts = json.loads((folder / "run.json").read_text()) | {"spec_hash": hash_of(written)}
+    (folder / "run.json").write_text(json.dumps(facts))
+    (last,) = (folder / "checkpoints").glob("*5.safetensors")
+    with safe_open(last, "pt") as file:
+        held = json.loads(file.metadata()["zoo"]) | {"spec": hash_of(written)}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, last, {"zoo": json.dumps(held)})
+    assert_equal(last_tensors(straight), last_tensors(run("earlier")))
+    with pytest.raises(RunError, match="it holds a run of another spec"):
+        run("earlier", train__steps=13)
 
 
 def test_a_beginning_that_was_cut_off_is_begun_again(run: Callable[..., Run], tmp_path: Path) -> None:

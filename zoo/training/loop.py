@@ -58,7 +58,7 @@ def train(
     report = check(spec, builder)
     if not report.kept:
         raise BudgetError(report.broken(), report.exit_code)
-    run = Run.prepare(folder or default_folder(spec), spec)
+    run = Run.prepare(folder or default_folder(spec), spec, builder.registry)
     reporter = reporter or Reporter()
     for warning in report.warnings:
         reporter.message(f"warning: {warning}")
@@ -172,7 +172,7 @@ class Training:
         """Go back to the newest checkpoint, or, where there is none, to the beginning."""
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
-            facts = checkpoint.restore(last, self.trainees, self.spec.hash)
+            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash)
             self.step, self._before = int(facts["step"]), float(facts["seconds"])
             self._tally.resume(facts.get("figures", {}))
             self.reporter.message(f"going on at step {self.step} from {last}")
@@ -290,7 +290,7 @@ class Training:
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
                 raise TrainingError(self._not_finite(self.step, shown))
         seconds, figures = self._seconds(), self._tally.facts()
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.spec.hash, seconds, figures)
+        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.run.spec_hash, seconds, figures)
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""

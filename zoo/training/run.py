@@ -27,7 +27,7 @@ from zoo.spec.difference import MISSING, differences
 from zoo.spec.document import kind
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
-from zoo.spec.schema import Spec
+from zoo.spec.schema import Spec, hash_of
 from zoo.spec.writer import write_yaml
 from zoo.text import without_password
 from zoo.training import records
@@ -117,19 +117,19 @@ class Run:
         return last
 
     @classmethod
-    def prepare(cls, folder: Path, spec: Spec) -> Run:
+    def prepare(cls, folder: Path, spec: Spec, registry: Registry | None = None) -> Run:
         """Make the folder for `spec`, or open it again if it holds a run of the same spec.
 
-        Raises RunError when the folder holds anything else.
+        With a registry a spec is the same, too, that means the same today, whatever option came with a default since
+        the run was begun. Raises RunError when the folder holds anything else.
         """
         run = cls(folder)
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder}: it is a file; choose another folder with --run")
         if run.spec_path.exists():
-            before = run.facts().get("spec_hash", "")
-            if before != spec.hash:
+            if run.spec_hash != spec.hash and not (registry and run._means(spec, registry)):
                 raise RunError(
-                    f"{folder}: it holds a run of another spec ({before[:8]}, this is {spec.hash[:8]})"
+                    f"{folder}: it holds a run of another spec ({run.spec_hash[:8]}, this is {spec.hash[:8]})"
                     f"{run._changes(spec)}; choose another folder with --run, or delete this one"
                 )
             return run
@@ -137,6 +137,18 @@ class Run:
             raise RunError(f"{folder}: it exists and holds no run; choose an empty or new folder with --run")
         _writing(folder, lambda: folder.mkdir(parents=True, exist_ok=True))
         return run
+
+    @property
+    def spec_hash(self) -> str:
+        """The hash of the spec that the run was begun with, which its checkpoints bear."""
+        return str(self.facts().get("spec_hash", ""))
+
+    def _means(self, spec: Spec, registry: Registry) -> bool:
+        """Whether the spec of this run, as it was written then and untouched since, resolves to `spec` today."""
+        try:
+            return hash_of(read(self.spec_path).data()) == self.spec_hash and self.spec(registry).hash == spec.hash
+        except ZooError:
+            return False
 
     def _changes(self, spec: Spec) -> str:
         """Say what the spec of this run says otherwise than `spec`; nothing where it cannot be read."""

@@ -61,7 +61,7 @@ def train_seeds(
     with ExitStack() as locks:
         runs = {}
         for seed, one in specs.items():
-            runs[seed] = Run.prepare(run.of_seed(seed).folder, one)
+            runs[seed] = Run.prepare(run.of_seed(seed).folder, one, builder.registry)
             locks.enter_context(runs[seed].locked())
         left = [seed for seed, one in runs.items() if one.result() is None]
 
