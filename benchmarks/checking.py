@@ -59,15 +59,10 @@ def table(result: dict[str, Any]) -> Table:
         rows.append(
             [f"the paper's classifier, {title}", middle(rate, 0), between(rate, 0), number(1000 / rate.median, 3)]
         )
-    fitted = ratios.spread(result["fits"])
-    rows.append(
-        [
-            "candidates of a fit, three widths of it",
-            middle(fitted, 0),
-            between(fitted, 0),
-            number(1000 / fitted.median, 3),
-        ]
-    )
+    if fits := result.get("fits"):  # earlier results have none
+        fitted = ratios.spread(fits)
+        rates = [middle(fitted, 0), between(fitted, 0), number(1000 / fitted.median, 3)]
+        rows.append(["candidates of a fit, three widths of it", *rates])
     for name in filter(result["shipped"].get, ALONE):
         alone = ratios.spread(result["shipped"][name])
         rows.append([f"{name}, read from its file", number(1000 / alone.median, 0), "", middle(alone, 3)])
