@@ -61,10 +61,17 @@ def is_leftover(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(PART)
 
 
-def clear_leftovers(*folders: Path, but: Path | None = None) -> None:
-    """Remove from these folders what writers that were killed left behind. The caller holds the folders' lock."""
+def clear_leftovers(*folders: Path, of: str = "", but: Path | None = None) -> None:
+    """Remove from these folders what writers that were killed left behind, of files whose names begin with `of`.
+
+    The caller holds their lock; `but` is its own.
+    """
     for folder in folders:
-        for path in (one for one in folder.iterdir() if is_leftover(one) and one != but) if folder.is_dir() else ():
+        for path in (
+            (one for one in folder.iterdir() if is_leftover(one) and one.name[1:].startswith(of) and one != but)
+            if folder.is_dir()
+            else ()
+        ):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 

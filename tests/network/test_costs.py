@@ -109,7 +109,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 OF_A_NUMBER = ("embedding", "sinusoids")  # they take a label or a time: see test_conditioned.py
-OF_A_SEQUENCE = ("rnn", "lstm", "gru", "class_token")  # see test_recurrent.py and test_axes.py
+OF_A_SEQUENCE = ("rnn", "lstm", "gru", "class_token")  # see test_recurrent.py and torch_plugin/test_along.py
 
 
 def layers(registry: Registry) -> list[tuple[str, dict[str, Any]]]:

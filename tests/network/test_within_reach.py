@@ -349,7 +349,7 @@ def test_it_has_the_parameters_of_its_original(case: Case) -> None:
 @each_case
 def test_it_costs_what_is_measured(case: Case) -> None:
     found = network(case)
-    assert measure(found.network.module(found.input), found.input) == (found.output, found.cost)
+    assert measure(found.network.module(found.input), found.input) == (found.output, found.network.cost(found.input))
 
 
 @each_case

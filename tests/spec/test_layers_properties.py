@@ -65,7 +65,7 @@ def test_a_network_is_counted_as_it_is_built(spec: dict[str, Any]) -> None:
     assert found.cost.parameters == found.figures.parameters == count(module)
     images = torch.zeros(2, *found.input)
     assert module.eval()(images).shape == module.train()(images).shape == (2, *found.output)
-    assert measure(module, found.input) == (found.output, found.cost)
+    assert measure(module, found.input) == (found.output, found.network.cost(found.input))
 
 
 @a_few
@@ -88,7 +88,7 @@ def test_what_is_ejected_is_the_same_network(spec: dict[str, Any]) -> None:
 def test_the_table_of_layers_adds_up(spec: dict[str, Any]) -> None:
     found = network(spec)
     table = list(rows(found.network, found.input))
-    assert (table[0].output, table[0].cost) == (found.output, found.cost)
+    assert (table[0].output, table[0].cost) == (found.output, found.network.cost(found.input))
     total, times = 0, [1]  # how often what stands at each depth is there, with weights of its own
     for row, below in zip(table, [*table[1:], table[0]], strict=True):
         times = [*times[: row.depth + 1], times[row.depth] * row.times]

@@ -75,11 +75,12 @@ def test_a_killed_run_goes_on_from_its_checkpoint_bit_for_bit(run: Callable[...,
 
 
 def test_a_lost_terminal_saves_unless_hang_ups_are_ignored(run: Callable[..., Run]) -> None:
-    with pytest.raises(Interrupted, match="stopped by SIGHUP at step 3") as caught:
-        run("lost", SignalAt(3, signal.SIGHUP))
-    assert caught.value.exit_code == 129
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
+        with pytest.raises(Interrupted, match="stopped by SIGHUP at step 3") as caught:
+            run("lost", SignalAt(3, signal.SIGHUP))
+        assert caught.value.exit_code == 129
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         assert run("lost", SignalAt(5, signal.SIGHUP)).result()
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -35,7 +35,7 @@ COMMANDS: dict[str, Lazy] = {
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),
     "predict": Lazy("zoo.cli.commands.predict:predict", "Name the classes of image files."),
     "publish": Lazy("zoo.cli.commands.publish:publish", "Make finished runs an entry of the shelf."),
-    "export": Lazy("zoo.cli.commands.export:export", "Write a trained network as one ONNX or pt2 file."),
+    "export": Lazy("zoo.cli.commands.export:export", "Write a trained network as one file for where it will run."),
     "measure": Lazy(
         "zoo.cli.commands.measure:measure", "Time a trained network on this machine, in torch and as files."
     ),

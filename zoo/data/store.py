@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_sound
 from zoo.data.identity import parts_of
 from zoo.errors import DataError
-from zoo.files import json_text, write_atomically
+from zoo.files import clear_leftovers, json_text, write_atomically
 from zoo.registry import NAME
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def save(name: str, dataset: Dataset) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
+            clear_leftovers(path.parent, of=f"{path.name}.")
             write_atomically(
                 path, lambda temporary: save_file(arrays, temporary, {"zoo": json_text(facts, indent=None)})
             )

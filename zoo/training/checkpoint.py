@@ -56,8 +56,7 @@ def save(
         raise RunError(
             f"{path}: the checkpoint cannot be written: {error}; {kept}; make room and repeat the command"
         ) from error
-    for old in checkpoints(folder)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    prune(folder)
     return path
 
 
@@ -90,6 +89,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     records.require(facts, records.Checkpoint, path)
     return facts, tensors
+
+
+def prune(folder: Path) -> None:
+    """Remove all but the newest checkpoints."""
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict[str, Any]:

@@ -170,6 +170,7 @@ class Training:
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, or, where there is none, to the beginning."""
+        checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
             facts = checkpoint.restore(last, self.trainees, self.run.spec_hash)
