@@ -107,7 +107,9 @@ def _described(base: Any, metadata: tuple[Any, ...]) -> str:
     if least and base is not str and least == bounds.get("max_length"):
         return describe(base).replace("a list", f"a list of {least}", 1)
     if least and base is not str:
-        return describe(base).replace("a list", f"a list of {bounds['min_length']} or more", 1)
+        most = bounds.get("max_length")
+        length = f"{least} to {most}" if most else f"{least} or more"
+        return describe(base).replace("a list", f"a list of {length}", 1)
     if "ge" in bounds and "le" in bounds:
         return f"{describe(base)} from {_number(bounds['ge'])} to {_number(bounds['le'])}"
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}

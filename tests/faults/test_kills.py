@@ -58,7 +58,18 @@ GAN: dict[str, Any] = {
 }
 SEEDS = {**CLASSIFY, "train": {**CLASSIFY["train"], "seeds": 2, "steps": 3}}
 #: What differs between two runs that are the same: times, and how often one had to begin.
-VOLATILE = {"started", "finished", "seconds", "command", "published", "machine", "versions", "test_looks", "git"}
+VOLATILE = {
+    "measured",
+    "started",
+    "finished",
+    "seconds",
+    "command",
+    "published",
+    "machine",
+    "versions",
+    "test_looks",
+    "git",
+}
 
 
 def killed(command: list[str], start: Path, into: Path, *, every: int = 1, first: int = 1) -> dict[str, int]:
@@ -144,7 +155,8 @@ def test_a_killed_measurement_or_publication_is_repeated(command: list[str], tmp
     assert len(again) >= 4
     expected = left(tmp_path / "work" / "straight")
     for name, code in again.items():
-        assert code == 0, (tmp_path / "work" / f"{name}.log").read_text()
+        # What was killed between the last rename and its end is told that there is such an entry.
+        assert code in ((0, 8) if command[0] == "publish" else (0,)), (tmp_path / "work" / f"{name}.log").read_text()
         found = left(tmp_path / "work" / name)
         assert found.keys() == expected.keys(), name
         assert {path for path in found if found[path] != expected[path]} <= {"shelf/tiny/README.md"}, name

@@ -18,13 +18,20 @@ def place(module: nn.Module, device: torch.device) -> nn.Module:
 
     Names, shapes and values of its state stay what they are. A network that was placed can be placed again.
     """
-    module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(module.to(device))
     return without_strides(module) if device.type == "cpu" else module
 
 
+def lay_out(module: nn.Module) -> nn.Module:
+    """Put the weights of a network over images into the layout of `laid_out`; torch has it for no volumes."""
+    if all(one.dim() < 5 for one in module.parameters()):
+        module.to(memory_format=torch.channels_last)
+    return module
+
+
 def laid_out(images: Tensor) -> Tensor:
-    """Return images (N, C, H, W) in the layout in which placed networks take them."""
-    return images.contiguous(memory_format=torch.channels_last)
+    """Return images (N, C, H, W) in the layout in which placed networks take them, and others as they are."""
+    return images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
 
 
 def exact(values: Tensor) -> Tensor:

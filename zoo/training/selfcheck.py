@@ -278,7 +278,7 @@ def error_of(operation: Operation, *, placed: bool = True, batch: int = BATCH) -
     torch.manual_seed(0)
     module = operation.layer.module(operation.input)
     reference = copy.deepcopy(module).double()
-    module = devices.place(module, torch.device("cpu")) if placed else module.to(memory_format=torch.channels_last)
+    module = devices.place(module, torch.device("cpu")) if placed else devices.lay_out(module)
     # An embedding looks labels up.
     labels = isinstance(module, torch.nn.Embedding)
     images = torch.arange(batch) if labels else torch.randn(batch, *operation.input)
@@ -303,11 +303,11 @@ def _computed(module: nn.Module, images: Tensor, *, channels_last: bool) -> dict
 
     from zoo.training.devices import laid_out
 
-    given = (laid_out(images) if channels_last and images.dim() == 4 else images).detach()
+    given = (laid_out(images) if channels_last else images).detach()
     given.requires_grad_(given.is_floating_point())
     output = module(given)
     mixture = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output.dtype)
-    mixture = laid_out(mixture) if channels_last and mixture.dim() == 4 else mixture
+    mixture = laid_out(mixture) if channels_last else mixture
     # A sum, since `backward` with a gradient of its own imports sympy, which takes longer than all that is computed.
     (output * mixture).sum().backward()
     found = {"the output": output.detach(), "the gradient of the input": given.grad}

@@ -13,7 +13,7 @@ from zoo.cli import options
 MOST_NAMES = 6  # of layers that stayed in float
 
 
-@click.command(short_help="Write a trained network as one ONNX or pt2 file.")
+@click.command(short_help="Write a trained network as one file for where it will run.")
 @click.argument("name")
 @click.option("--to", "to", type=click.Choice(("onnx", "pt2")), default="onnx", show_default=True, help="The target.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="A new file to write.")
