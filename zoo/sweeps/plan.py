@@ -15,6 +15,7 @@ from zoo.builder import Builder
 from zoo.errors import Position, Problem, SpecError, closest, listing
 from zoo.spec.document import Node
 from zoo.spec.free import STUDY, Domain, Range, free_domains, settled
+from zoo.spec.resolve import Resolver
 from zoo.spec.schema import Spec
 from zoo.spec.study import SweepSpec
 from zoo.spec.variables import substitute
@@ -128,11 +129,10 @@ def number(value: Any) -> str:
 
 
 def _study(document: Node, builder: Builder) -> SweepSpec:
-    resolver = builder.resolver
+    resolver = Resolver(builder.registry)  # of its own, since it remembers what had problems
     found = resolver.section(SweepSpec, document.value[STUDY], STUDY)
     if resolver.problems:
-        problems, resolver.problems = resolver.problems, []
-        raise SpecError(problems)
+        raise SpecError(resolver.problems)
     assert isinstance(found, SweepSpec)
     return found
 
