@@ -299,7 +299,7 @@ def _windows(name: str, options: dict[str, Any], shape: Shape) -> Shape:
         shape[1:], kernel, stride, dilation, halves if padding is None else _pair(padding), strict=True
     ):
         room = size + 2 * p - d * (k - 1) - 1
-        _need(room >= 0)
+        _need(room >= 0 and (conv or 2 * p <= k))
         count = (math.ceil(room / s) if get("ceil_mode") else room // s) + 1
         if get("ceil_mode") and (count - 1) * s >= size + p:
             count -= 1
