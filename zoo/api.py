@@ -16,6 +16,7 @@ from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
+from zoo.distribution import install_command
 from zoo.errors import (
     BudgetError,
     DataError,
@@ -519,6 +520,7 @@ __all__ = [
     "fit",
     "hookimpl",
     "image",
+    "install_command",
     "judge",
     "judge_submission",
     "leaderboard",

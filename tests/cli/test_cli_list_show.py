@@ -167,7 +167,7 @@ def test_plugins_are_listed_and_a_broken_one_with_its_reason(zoo_command: Zoo, s
     lines = [line.split(maxsplit=3) for line in out.splitlines()]
     assert code == 0
     assert ["sharp", "zoo-sharp", "0.3", "1 tracker"] in lines
-    assert ["core", "zoo", __version__] in [line[:3] for line in lines]
+    assert ["core", "speczoo", __version__] in [line[:3] for line in lines]
     broken = "broken: its import failed: ModuleNotFoundError: No module named 'nowhere'"
     assert ["sick", "zoo-sick", "1.0", broken] in lines
 

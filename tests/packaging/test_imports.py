@@ -19,7 +19,7 @@ PLUGINS = PACKAGE.parent if (PACKAGE.parent / "zoo_torch").is_dir() else PACKAGE
 
 #: From the bottom up. A module imports from its own line and from those above it here.
 LAYERS = [
-    {"zoo", "zoo.errors", "zoo.files", "zoo.hints", "zoo.random", "zoo.text"},
+    {"zoo", "zoo.distribution", "zoo.errors", "zoo.files", "zoo.hints", "zoo.isolation", "zoo.random", "zoo.text"},
     {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
