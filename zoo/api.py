@@ -61,6 +61,7 @@ from zoo.spec.schema import (
     Spec,
 )
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.watching import Callback, Moment, Tracked, Tracker
 
 if TYPE_CHECKING:
     from torch import nn
@@ -447,6 +448,7 @@ __all__ = [
     "Branches",
     "BudgetError",
     "Builder",
+    "Callback",
     "Candidate",
     "Component",
     "Condition",
@@ -477,6 +479,7 @@ __all__ = [
     "Measurement",
     "MetricOption",
     "Mixing",
+    "Moment",
     "Nested",
     "NetworkReport",
     "Norm",
@@ -500,6 +503,8 @@ __all__ = [
     "Staged",
     "Task",
     "Terminals",
+    "Tracked",
+    "Tracker",
     "TrainingError",
     "Turn",
     "Update",

@@ -28,7 +28,7 @@ def isolated(what: str) -> Iterator[None]:
     what: who is imported, for messages. What is printed meanwhile goes to stderr. Outside of the main thread there are
     no signals, and so no limit; nor can code that is compiled be interrupted. Raises PluginError.
     """
-    with _off_stdout(), _interruptible() as pressed, _limited(what):
+    with off_stdout(), _interruptible() as pressed, _limited(what):
         try:
             yield
         except Exception:
@@ -48,7 +48,7 @@ def isolated(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _off_stdout() -> Iterator[None]:
+def off_stdout() -> Iterator[None]:
     """Let what is printed go to stderr, also by what writes to the file itself: it is no result of ours."""
     if threading.current_thread() is not threading.main_thread():
         yield  # the other threads' results go there meanwhile

@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "extractor": "a network that turns images into features to be compared",
     "task": "what is trained and measured: the roles of the networks, a step, an evaluation",
     "limit": "a bound that a spec has to keep",
+    "callback": "what is done after every so many steps of a training",
     "tracker": "a place outside the run folder that metrics are written to",
 }
 LAYER_FAMILY = ("layer", "activation", "norm", "architecture")

@@ -50,7 +50,8 @@ def unfit(
     if spec.augment and not images:
         found = Finding("found augmentations, which change images", "none for items of another shape")
         asked.told("augment", None, iter([found]))
-    for key in ("augment", "metrics") if images else ("metrics",):
+    asked_too = ("metrics", "callbacks", "trackers")
+    for key in ("augment", *asked_too) if images else asked_too:
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():

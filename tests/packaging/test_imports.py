@@ -58,6 +58,7 @@ HEAVY = {
     "zoo.publishing.publish",
     "zoo.publishing.spot_check",
     "zoo.training.average",
+    "zoo.training.callbacks",
     "zoo.training.checkpoint",
     "zoo.training.devices",
     "zoo.training.engine",

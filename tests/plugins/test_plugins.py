@@ -88,7 +88,7 @@ BROKEN = {
     "bad_kind": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norms', 'best', 'a:b')]",
         "best: unknown kind 'norms'; wanted one of layer, activation, norm, architecture, initializer, loss, "
-        "adversarial_loss, optimizer, schedule, dataset, augmentation, metric, extractor, task, limit, tracker",
+        "adversarial_loss, optimizer, schedule, dataset, augmentation, metric, extractor, task, limit, callback, tracker",
     ),
     "bad_target": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norm', 'best', 'a.b')]",
@@ -128,7 +128,9 @@ def test_a_hook_that_interrupts_is_one_broken_plugin(load) -> None:  # type: ign
     assert load(odd=text)["odd"].error == "KeyboardInterrupt, which nobody pressed"
 
 
-@pytest.mark.parametrize("hang", ["while True: pass", "import time\nwhile True:\n    try: time.sleep(9)\n    except Exception: pass"])
+@pytest.mark.parametrize(
+    "hang", ["while True: pass", "import time\nwhile True:\n    try: time.sleep(9)\n    except Exception: pass"]
+)
 def test_an_import_that_hangs_is_given_up(hang: str, load, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("ZOO_PLUGIN_SECONDS", "0.05")
     plugins = load(hangs=hang, sound=SOUND)

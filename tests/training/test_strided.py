@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
 from support import builtin_plugins
+from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo.training.average import Average

@@ -15,4 +15,6 @@ def need(package: str, what: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         missing = (error.name or package).partition(".")[0]
-        raise DeliveryError(f"{what} needs the package {missing}, which is not here; {install_command('export')}") from error
+        raise DeliveryError(
+            f"{what} needs the package {missing}, which is not here; {install_command('export')}"
+        ) from error
