@@ -31,6 +31,7 @@ LAYERS = [
     {"zoo.sweeps"},
     {"zoo.challenges", "zoo.delivery"},
     {"zoo.api"},
+    {"zoo.testing"},
     {"zoo.cli", "zoo.__main__"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
@@ -57,6 +58,9 @@ HEAVY = {
     "zoo.publishing.pictures",
     "zoo.publishing.publish",
     "zoo.publishing.spot_check",
+    "zoo.testing.capture",
+    "zoo.testing.kinds",
+    "zoo.testing.trainings",
     "zoo.training.average",
     "zoo.training.callbacks",
     "zoo.training.checkpoint",
