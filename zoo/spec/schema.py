@@ -244,6 +244,13 @@ def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, A
     return {key: one for key, one in data.items() if key != first} if data[first] == default else data
 
 
+def copied(value: Any) -> Any:
+    """Return an option's value with lists and mappings of its own; what stands in them is the same."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(copied, value)) if type(value) in (list, tuple) else value
+    return {key: copied(one) for key, one in value.items()} if type(value) is dict else value
+
+
 def to_data(value: Any) -> Any:
     """Return a resolved value, ComponentSpecs and sections included, as plain data."""
     if isinstance(value, ComponentSpec):

@@ -127,7 +127,7 @@ def _timeless(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def captures(data: dict[str, Any], registry: Registry) -> None:
-    """Require that steps which are recorded and replayed compute what others do, where optimizers claim to be capturable."""
+    """Require that recorded steps compute what others do, where the optimizers claim to be capturable."""
     builder = Builder(registry)
     spec = load_spec(data, registry=registry)
     with away() as folder:
