@@ -34,14 +34,13 @@ KEYS = {
     "trackers": "tracker",
 }
 #: What Zoo hands over before the options, where a signature does not tell them apart by a slash.
-SUPPLIED = {"optimizer": 1, "schedule": 1, "limit": 1, "initializer": 0}
+HANDED = ("input", "output", "conditions")
+SUPPLIED = {"optimizer": 1, "schedule": 1, "limit": 1}
 #: Kinds whose function may be the thing itself, and not what makes it.
 DIRECT = ("augmentation", "initializer", "loss", "metric")
 
 _held: dict[str, Any] = {}  # by the attribute of this module that a record names
-_names: dict[
-    tuple[str, int], tuple[Any, str]
-] = {}  # of objects, which stand beside, so that no other takes their place
+_names: dict[tuple[str, int], tuple[Any, str]] = {}  # by the identities of objects, which stand beside
 
 
 def __getattr__(name: str) -> Any:
@@ -67,11 +66,11 @@ def register(
         attribute = f"{kind}_{known}".replace(":", "_")
         lines = (inspect.getdoc(target) or "").splitlines() or [""]
         record = Component(kind, known, f"{__name__}:{attribute}", summary or lines[0], source)
-        taken = registry.taken(record, HERE)
-        if taken and not registry.holds(record, HERE):
+        if _is_anothers(record, registry):
+            taken = registry.taken(record, HERE)
             raise PluginError(f"{taken}; choose another: zoo.register({kind!r}, 'name')")
-        registry.put(record, HERE)
         _held[attribute] = fitted(kind, target)
+        registry.put(record, HERE)
         _names[kind, id(target)] = (target, known)
         return target
 
@@ -97,17 +96,22 @@ def named(value: Any, registry: Registry, kind: str = "layer") -> Any:
 def _known(value: Any, kind: str, registry: Registry) -> str:
     known = _names.get((kind, id(value)))
     if known is None or registry.find((kind,), known[1]) is None:
-        register(kind, registry=registry)(value)
+        name = _name_of(value)
+        if _is_anothers(Component(kind, name, f"{__name__}:{name}"), registry):
+            name = f"own_{name}"  # torch.optim.SGD is another than the component `sgd`
+        register(kind, name, registry=registry)(value)
         known = _names[kind, id(value)]
     return known[1]
+
+
+def _is_anothers(record: Component, registry: Registry) -> bool:
+    return bool(registry.taken(record, HERE)) and not registry.holds(record, HERE)
 
 
 def fitted(kind: str, target: Any) -> Callable[..., Any]:
     """Return what has the options of `target` in its signature: all that it takes beyond what Zoo hands over."""
     if not isinstance(target, type) and (isinstance(target, (Dataset, DataSource)) or not inspect.isroutine(target)):
-        if type(target).__module__.partition(".")[0] == "torch" or (
-            hasattr(target, "state_dict") and kind != "callback"
-        ):
+        if hasattr(target, "state_dict") and kind != "callback":
             raise PluginError(f"found a {type(target).__name__} that is made already; wanted its class, or a function")
         return (lambda: _Held(target)) if isinstance(target, Dataset) else (lambda: copy.deepcopy(target))
     parameters = list(inspect.signature(target).parameters.values())
@@ -120,9 +124,7 @@ def fitted(kind: str, target: Any) -> Callable[..., Any]:
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             continue
-        first = (
-            len(handed) < SUPPLIED.get(kind, 0) or one.name == ("input", "output", "conditions")[min(len(handed), 2)]
-        )
+        first = len(handed) < SUPPLIED.get(kind, 0) or one.name in HANDED[len(handed) : len(handed) + 1]
         if one.kind is one.POSITIONAL_ONLY or (first and not options):
             handed.append(one.replace(kind=one.POSITIONAL_ONLY, default=one.empty))
         else:
