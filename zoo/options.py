@@ -147,7 +147,8 @@ def _options(target: Callable[..., Any]) -> Iterator[Option]:
     for parameter in _parameters(target):
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             annotation = _annotation(target, parameter)
-            yield _classified(Option(parameter.name, annotation, _default(target, parameter)))
+            default = _as_number(annotation, _default(target, parameter))
+            yield _classified(Option(parameter.name, annotation, default))
         elif parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
             raise PluginError(
                 f"{getattr(target, '__qualname__', target)}: argument {parameter.name!r} is neither positional-only "
@@ -167,6 +168,13 @@ def _default(target: Any, parameter: inspect.Parameter) -> Any:
         if one.name == parameter.name and one.default_factory is not dataclasses.MISSING:
             return one.default_factory()
     return parameter.default
+
+
+def _as_number(annotation: Any, default: Any) -> Any:
+    """Return a whole number as what it is when it is read: `momentum: float = 0` means 0.0, in a hash too."""
+    bare = _bare(annotation)
+    kinds = set(get_args(bare)) if get_origin(bare) in (Union, types.UnionType) else {bare}
+    return float(default) if type(default) is int and float in kinds and int not in kinds else default
 
 
 def _annotation(target: Callable[..., Any], parameter: inspect.Parameter) -> Any:
