@@ -35,9 +35,9 @@ KEYS = {
 }
 #: What Zoo hands over before the options, where a signature does not tell them apart by a slash.
 HANDED = ("input", "output", "conditions")
-SUPPLIED = {"optimizer": 1, "schedule": 1, "limit": 1}
+SUPPLIED = {"initializer": 1, "optimizer": 1, "schedule": 1, "limit": 1}
 #: Kinds whose function may be the thing itself, and not what makes it.
-DIRECT = ("augmentation", "initializer", "loss", "metric")
+DIRECT = ("augmentation", "loss", "metric")
 
 _held: dict[str, Any] = {}  # by the attribute of this module that a record names
 _names: dict[tuple[str, int], tuple[Any, str]] = {}  # by the identities of objects, which stand beside

@@ -18,8 +18,11 @@ from zoo.builder import Builder
 from zoo.challenges.load import load_challenge
 from zoo.cli.main import cli
 from zoo.errors import SpecError
+from zoo.local import HERE
+from zoo.plugins import installed
 from zoo.spec.load import load_document, load_spec
 from zoo.sweeps.plan import Plan
+from zoo.testing import checks_of_components
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
@@ -117,10 +120,25 @@ def test_examples_of_python_run(block: Block, tmp_path: Path, monkeypatch: pytes
     if "onnxruntime" in block.text:
         for package in ("onnx", "onnxscript", "onnxruntime"):
             pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
-    exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+    installed.cache_clear()
+    try:
+        exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+        # What an example registers keeps the contract of its kind.
+        registry = installed().registry
+        own = [one for one in registry if registry.provider(one) == HERE]
+        for check in checks_of_components(own, registry):
+            check()
+    finally:
+        installed.cache_clear()
 
 
 def test_all_layers_are_listed() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "list_layers.py"))["page"]
     listed = (ROOT / "docs" / "layer-list.md").read_text(encoding="utf-8")
     assert listed == page(builtin_registry()), "`make docs` writes the list anew"
+
+
+def test_the_public_names_are_listed_as_they_are() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "list_api.py"))["page"]
+    listed = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert listed == page(), "what is public has changed: if that is meant, say so in CHANGELOG.md and run `make docs`"
