@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -122,7 +124,8 @@ def test_examples_of_python_run(block: Block, tmp_path: Path, monkeypatch: pytes
             pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
     installed.cache_clear()
     try:
-        exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+        monkeypatch.setitem(sys.modules, "example", module := ModuleType("example"))
+        exec(compile(block.text, block.page, "exec"), vars(module))
         # What an example registers keeps the contract of its kind.
         registry = installed().registry
         own = [one for one in registry if registry.provider(one) == HERE]

@@ -147,7 +147,9 @@ def test_types_are_said_in_words(annotation: Any, words: str) -> None:
 
 
 def test_a_whole_number_as_the_default_of_a_number_is_that_number() -> None:
-    def rate(steps: int, /, *, decay: float = 0, limit: float | None = 1, times: int = 2, either: int | float = 3) -> None:
+    def rate(
+        steps: int, /, *, decay: float = 0, limit: float | None = 1, times: int = 2, either: int | float = 3
+    ) -> None:
         """As torch writes it."""
 
     defaults = {option.name: option.default for option in Options(rate)}

@@ -28,7 +28,7 @@ from zoo.testing.sampling import sample
 
 Contract = tuple[str, Callable[[], None]]
 SHAPES: tuple[Shape, ...] = ((8, 8, 8), (3, 16, 16), (12,), (8, 12), (8, 4, 4, 4), ())
-INFO = DataInfo((3, 32, 32), 10, 100, 20, (0.5,) * 3, (0.25,) * 3)
+INFO = DataInfo(image=(3, 32, 32), classes=10, train_images=100, test_images=20, mean=(0.5,) * 3, std=(0.25,) * 3)
 TRIED = 3  # inputs of one layer
 
 
