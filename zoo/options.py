@@ -158,7 +158,10 @@ def _options(target: Callable[..., Any]) -> Iterator[Option]:
 
 def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
-        return list(inspect.signature(target).parameters.values())
+        found = list(inspect.signature(target).parameters.values())
+        # A module without a constructor of its own has that of nn.Module, which takes nothing.
+        bare = isinstance(target, type) and all(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in found)
+        return [] if bare else found
     except (TypeError, ValueError) as error:
         raise PluginError(f"{target!r} has no signature to take options from: {error}") from error
 

@@ -36,11 +36,12 @@ SAMPLE = {
     "callback": ["update_ratios"],
     "tracker": ["tensorboard"],
 }
+OPTIONS = {"dataset/noise": {"image": [3, 4, 4], "classes": 5, "train_images": 16, "test_images": 8}}
 ALL = list(builtin_registry())
 SAMPLED = [one for one in ALL if one.name in SAMPLE.get(one.kind, ())]
 
 
-@pytest.mark.parametrize("check", checks_of_components(SAMPLED, builtin_registry()), ids=str)
+@pytest.mark.parametrize("check", checks_of_components(SAMPLED, builtin_registry(), OPTIONS), ids=str)
 def test_what_ships_keeps_its_contract(check: Any) -> None:
     check()
 

@@ -154,3 +154,12 @@ def test_a_whole_number_as_the_default_of_a_number_is_that_number() -> None:
 
     defaults = {option.name: option.default for option in Options(rate)}
     assert [type(one) for one in defaults.values()] == [float, float, int, int]
+
+
+def test_a_module_without_a_constructor_has_no_options() -> None:
+    from torch import nn
+
+    class Bend(nn.Module):
+        """Bends."""
+
+    assert list(Options(Bend)) == []
