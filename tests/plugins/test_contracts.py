@@ -36,7 +36,13 @@ SAMPLE = {
     "callback": ["update_ratios"],
     "tracker": ["tensorboard"],
 }
-OPTIONS = {"dataset/noise": {"image": [3, 4, 4], "classes": 5, "train_images": 16, "test_images": 8}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "dataset/noise": {"image": [3, 4, 4], "classes": 5, "train_images": 16, "test_images": 8},
+    "activation/formula": {"formula": "x * sigmoid(x)"},
+    "schedule/formula": {"formula": "1 - step / steps"},
+    "layer/windows": {"size": 4},
+    "layer/spectral_norm": {"layer": {"linear": 4}},
+}
 ALL = list(builtin_registry())
 SAMPLED = [one for one in ALL if one.name in SAMPLE.get(one.kind, ())]
 
@@ -48,7 +54,7 @@ def test_what_ships_keeps_its_contract(check: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "check", checks_of_components([one for one in ALL if one not in SAMPLED], builtin_registry()), ids=str
+    "check", checks_of_components([one for one in ALL if one not in SAMPLED], builtin_registry(), OPTIONS), ids=str
 )
 def test_all_that_ships_keeps_its_contract(check: Any) -> None:
     check()
