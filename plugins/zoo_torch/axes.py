@@ -17,7 +17,7 @@ Axis = Literal["channels", "length", "depth", "height", "width", "features"]
 Shift = Annotated[
     Annotated[int, Field(ge=-(2**20), le=2**20)] | None,
     Wanted("a whole number"),
-    Field(description="Places, to higher ones."),
+    Field(description="Places, towards the end."),
 ]
 Range = Annotated[
     int | Annotated[str, Field(pattern=r"^(-?\d{1,9})?:(-?\d{1,9})?(:\d{1,9})?$")] | None,
