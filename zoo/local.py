@@ -156,7 +156,7 @@ class _Held(DataSource):
 
 
 def _hints(target: Any) -> dict[str, Any]:
-    constructor = vars(target).get("__init__") if isinstance(target, type) else target
+    constructor = inspect.getattr_static(target, "__init__") if isinstance(target, type) else target
     try:
         return typing.get_type_hints(constructor, include_extras=True)
     except Exception:  # a type that is imported for type checkers only
