@@ -71,8 +71,14 @@ HEAVY = {
     "zoo.training.strided",
     "zoo.training.tally",
     "zoo.training.trainee",
-    "zoo_torch.along",
-    "zoo_torch.modules",
+    "zoo_torch.modules.attention",
+    "zoo_torch.modules.axes",
+    "zoo_torch.modules.conditioning",
+    "zoo_torch.modules.formulas",
+    "zoo_torch.modules.norms",
+    "zoo_torch.modules.pools",
+    "zoo_torch.modules.recurrent",
+    "zoo_torch.modules.reshaping",
     "zoo_torch.muon",
 }
 

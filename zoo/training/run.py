@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
-from zoo.errors import RunError, ZooError, listing
+from zoo.errors import BusyError, RunError, ZooError, listing
 from zoo.files import clear_leftovers, is_leftover, json_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
@@ -260,12 +260,12 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises RunError when another process trains in it."""
+        """Hold the run for this process. Raises BusyError when another process trains in it."""
         lock = FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 f"{self.folder}: another process is training in it; wait for it, or choose another --run"
             ) from None
         try:
