@@ -37,6 +37,7 @@ from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
+from zoo.network.parts import innermost
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -519,6 +520,7 @@ __all__ = [
     "fit",
     "hookimpl",
     "image",
+    "innermost",
     "judge",
     "judge_submission",
     "leaderboard",

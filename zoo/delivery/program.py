@@ -143,7 +143,7 @@ def program(
 
 
 def _networks(trained: Trained, report: Report) -> nn.ModuleDict:
-    made = make_networks(trained.spec, report, trained.builder)
+    made = make_networks(trained.spec, report, trained.builder, begin=False)
     checkpoint.load_networks(trained.checkpoint, made)
     for network in made.values():
         network.eval().requires_grad_(False)

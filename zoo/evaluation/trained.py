@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,10 @@ class Source(Protocol):
     @property
     def data(self) -> Identity | None:
         """The data that it was trained on, as far as they are known."""
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         """Return the resolved spec, changed by `overrides`."""
@@ -87,7 +91,7 @@ class Trained:
             # An earlier version made it, and did not write down what a network must know.
             require_same_here(source, spec, builder)
         info = info or builder.bind(spec.data).info()
-        networks = make_networks(spec, check(spec, builder, info), builder)
+        networks = make_networks(spec, check(spec, builder, info), builder, begin=False)
         step = checkpoint.load_networks(last, networks)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
         task = builder.bind(spec.task)
@@ -116,6 +120,19 @@ class Trained:
         how: to use it all the same.
         """
         require_same_here(self.source, self.spec, self.builder, how)
+
+    def origin(self, role: str) -> dict[str, Any]:
+        """Return what is to be known of a network wherever its weights are used again, as plain data."""
+        facts = self.source.began_from.get(role)
+        return {
+            "source": self.spec.name,
+            "role": role,
+            "sha256": self.sha256,
+            "spec_hash": self.spec.hash,
+            "data": self.spec.data.written(),
+            **({"fingerprint": self.data.fingerprint} if self.data else {}),
+            **({"began_from": facts} if facts else {}),
+        }
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0}
+LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0, "networks.*.freeze": (), "networks.*.rates": {}}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
 SCALARS = frozenset((str, int, float, bool, type(None)))  # types of plain values that hold nothing
@@ -132,6 +132,14 @@ class NetworkSpec:
 
     architecture: Architecture
     init: InitializerOption = "default"
+    freeze: Annotated[
+        list[str],
+        Field(description="Names of weights, or of parts that hold some, that stay as they begin, with their norms."),
+    ] = field(default_factory=list)
+    rates: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]],
+        Field(description="Factors on the learning rate of weights, by their names or those of parts that hold some."),
+    ] = field(default_factory=dict)
     optimizer: OptimizerOption = "adam"
     schedule: ScheduleOption = "constant"
     gradient_clip: (
@@ -233,6 +241,8 @@ def hash_of(data: dict[str, Any]) -> str:
 def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, Any]:
     """Return `data` without the value that `keys` lead to, where it is the default."""
     first, *rest = keys
+    if first == "*":
+        return {key: _without(one, rest, default) for key, one in data.items()}
     if first not in data:
         return data
     if rest:

@@ -131,6 +131,8 @@ class Training:
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
             }
+            if origins := {role: one.origin for role, one in self.trainees.items() if one.origin}:
+                facts["began_from"] = origins
             run.begin(spec, facts)
         else:
             run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)

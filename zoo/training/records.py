@@ -35,6 +35,7 @@ class Facts(TypedDict):
     data: NotRequired[str]
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
+    began_from: NotRequired[dict[str, dict[str, Any]]]
 
 
 class Result(TypedDict):

@@ -90,6 +90,12 @@ class Run:
         except (TypeError, ValueError) as error:
             raise RunError(f"{self.folder / FACTS}: dataset: it is no description of data ({error})") from error
 
+    @property
+    def began_from(self) -> dict[str, dict[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
+        found: dict[str, dict[str, Any]] = self.facts().get("began_from", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
     def go_on_with(self, dataset: Dataset, what: str, *, other: bool = False) -> None:
         """Raise DataError when this is not what the run was begun on; where `other` is wanted, it becomes that.
 

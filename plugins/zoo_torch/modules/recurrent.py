@@ -23,7 +23,7 @@ class FeaturesFirst(nn.RNNBase):
         **own: Any,
     ) -> None:
         told = {"bias": bias, "dropout": dropout, "bidirectional": bidirectional, "batch_first": True, **own}
-        super().__init__(input_size, hidden_size, num_layers, **told)  # type: ignore[arg-type,misc]
+        super().__init__(input_size, hidden_size, num_layers, **told)  # type: ignore[arg-type]
         self.last = last
 
     def forward(self, input: Tensor) -> Tensor:
