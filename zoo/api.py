@@ -16,6 +16,7 @@ from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
 from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
+from zoo.distribution import install_command
 from zoo.errors import (
     BudgetError,
     DataError,
@@ -61,6 +62,7 @@ from zoo.spec.schema import (
     Spec,
 )
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.watching import Callback, Moment, Tracked, Tracker
 
 if TYPE_CHECKING:
     from torch import nn
@@ -447,6 +449,7 @@ __all__ = [
     "Branches",
     "BudgetError",
     "Builder",
+    "Callback",
     "Candidate",
     "Component",
     "Condition",
@@ -477,6 +480,7 @@ __all__ = [
     "Measurement",
     "MetricOption",
     "Mixing",
+    "Moment",
     "Nested",
     "NetworkReport",
     "Norm",
@@ -500,6 +504,8 @@ __all__ = [
     "Staged",
     "Task",
     "Terminals",
+    "Tracked",
+    "Tracker",
     "TrainingError",
     "Turn",
     "Update",
@@ -521,6 +527,7 @@ __all__ = [
     "hookimpl",
     "image",
     "innermost",
+    "install_command",
     "judge",
     "judge_submission",
     "leaderboard",

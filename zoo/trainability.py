@@ -19,7 +19,7 @@ from zoo.network.layer import Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.registry import LAYER_FAMILY
 from zoo.requirements import Finding, Setting, Weight
-from zoo.spec.schema import Averaging, ComponentSpec, Spec
+from zoo.spec.schema import Averaging, ComponentSpec, Spec, copied
 
 Network = tuple[Composite, Shape]
 VANISHED = 1e-6  # a rate of which this share is left changes no weight
@@ -50,7 +50,8 @@ def unfit(
     if spec.augment and not images:
         found = Finding("found augmentations, which change images", "none for items of another shape")
         asked.told("augment", None, iter([found]))
-    for key in ("augment", "metrics") if images else ("metrics",):
+    asked_too = ("metrics", "callbacks", "trackers")
+    for key in ("augment", *asked_too) if images else asked_too:
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
@@ -73,7 +74,7 @@ class _Asked:
         target, path = self.builder.resolver.options(one.component).target, f"{path}.{one.name}"
         check = getattr(target, "check", None)
         if check is not None:
-            own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **one.options)
+            own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **copied(one.options))
             self.told(path, one.at, _answer(own, setting))
         if isinstance(target, type) and issubclass(target, Mixing) and not setting.task.soft_labels:
             self.told(path.rpartition(".")[0], one.at, _mixed(one.name, setting.spec.task.name))
@@ -83,7 +84,7 @@ class _Asked:
         for name, value in one.options.items():
             inside = getattr(target, "inside", None)
             for key, inner in _components(value, f"{path}.{name}"):
-                self.component(inner, key, inside(name, setting, **one.options) if inside else setting)
+                self.component(inner, key, inside(name, setting, **copied(one.options)) if inside else setting)
 
     def network(self, role: str, network: Composite, input: Shape, setting: Setting) -> None:
         """Ask a network's layers, and what trains it."""

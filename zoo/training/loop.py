@@ -27,6 +27,7 @@ from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.callbacks import Callbacks, Log
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.norms import cumulative_norms
@@ -35,7 +36,9 @@ from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
 from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
+from zoo.training.trackers import Trackers
 from zoo.training.trainee import make_trainees
+from zoo.training.watching import Moment
 
 WATCHED = 64  # pictures at fixed latents
 
@@ -119,6 +122,9 @@ class Training:
         augment = [builder.bind(one) for one in spec.augment]
         self.stepper = Stepper(spec, self.task, self.engine, self.trainees, self.images, self.info, augment)
         self.stepper.graphs = self._recorder()
+        self.callbacks = Callbacks(spec, builder)
+        self.trackers = Trackers(spec, builder, reporter)
+        self._last: dict[str, Any] = {}  # line of metrics
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._tally = Tally()  # since the last line of metrics
@@ -163,6 +169,7 @@ class Training:
                     self._stop(stopped())
             self.finish()
         finally:
+            self.close()
             self.reporter.end()
 
     @property
@@ -175,12 +182,14 @@ class Training:
         checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
-            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash)
+            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash, self.callbacks)
             self.step, self._before = int(facts["step"]), float(facts["seconds"])
             self._tally.resume(facts.get("figures", {}))
             self.reporter.message(f"going on at step {self.step} from {last}")
         lines = [line for line in self.run.rewind(self.step) if "lr" in line]
-        self._remarks = set(lines[-1].get("remarks", {})) if lines else set()
+        self._last = lines[-1] if lines else {}
+        self._remarks = set(self._last.get("remarks", {}))
+        self.trackers.open(self.run, self.step)
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
@@ -223,6 +232,8 @@ class Training:
             self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
         if train.sample_every and (step % train.sample_every == 0 or due):
             self._sample()
+        if self.callbacks.due(step):
+            self._call_back()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self.save()
 
@@ -249,7 +260,7 @@ class Training:
         rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
         remarks = self.task.remarks(means)
-        record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
+        record = self._last = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
         self._write(record | ({"remarks": remarks} if remarks else {}))
         for topic in sorted(remarks.keys() - self._remarks):
             self.reporter.message(f"step {self.step}: {remarks[topic]}")
@@ -280,7 +291,29 @@ class Training:
 
     def _write(self, record: dict[str, Any]) -> None:
         self.run.log(record)
+        self.trackers.log(record, self.step)
         self.reporter.metrics(record)
+
+    def _call_back(self) -> None:
+        """Call the callbacks that are due, and leave the networks as they were."""
+        figures = {name: one for name, one in self._last.items() if name not in ("seconds", "remarks")}
+
+        def moment(log: Log) -> Moment:
+            networks = {role: one.module for role, one in self.trainees.items()}
+            evaluated = {role: one.best for role, one in self.trainees.items()}
+            facts = (self.info, self.run.folder)
+            return Moment(self.step, self.spec.train.steps, networks, evaluated, figures, *facts, log)
+
+        def log(found: Mapping[str, float]) -> None:
+            record = {"step": self.step, **found}
+            self.run.log(record)
+            self.trackers.log(record, self.step)
+
+        self.callbacks.call(self.step, moment, log)
+        for trainee in self.trainees.values():
+            trainee.module.train()
+            for parameter in trainee.parameters:
+                parameter.grad = None  # of a callback's own backward pass
 
     def save(self) -> Path:
         """Write a checkpoint, but never one that training could not go on from."""
@@ -293,7 +326,15 @@ class Training:
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
                 raise TrainingError(self._not_finite(self.step, shown))
         seconds, figures = self._seconds(), self._tally.facts()
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.run.spec_hash, seconds, figures)
+        return checkpoint.save(
+            self.run.checkpoints,
+            self.step,
+            self.trainees,
+            self.run.spec_hash,
+            seconds,
+            figures,
+            self.callbacks.state(),
+        )
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
@@ -309,7 +350,9 @@ class Training:
             return
         networks = {role: one.best for role, one in self.trainees.items()}
         images = draw(self.task, networks, self.info, range(WATCHED), self.spec.train.seed, self.engine.device)
-        save_picture(grid(images), self.run.samples / f"step-{self.step:08d}.png")
+        path = self.run.samples / f"step-{self.step:08d}.png"
+        save_picture(grid(images), path)
+        self.trackers.picture(self.step, "samples", path)
         for trainee in self.trainees.values():
             trainee.module.train()
 
@@ -347,6 +390,12 @@ class Training:
             self.run.looked("train")
             result["test"] = self._evaluate(self.material.test)
         self.run.write_result(result)
+        self.trackers.log({"test": result.get("test", {})}, self.step)
+        self.close(finished=True)
+
+    def close(self, *, finished: bool = False) -> None:
+        """Let the trackers end; what is closed stays so."""
+        self.trackers.close(finished=finished)
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:

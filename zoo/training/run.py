@@ -38,7 +38,7 @@ LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
 BEGINNING = (LOCK, FACTS, LOOKS)  # all that a command leaves which is killed before the run has begun
-PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors")
 
 
 class Run:
@@ -307,12 +307,12 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return versions and machine, for the record."""
-    versions = {}
+    versions = {"zoo": zoo.__version__}  # what runs, whatever is installed
     for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = zoo.__version__ if package == "zoo" else "missing"
+            versions[package] = "missing"
     return {
         "versions": versions,
         "python": platform.python_version(),
