@@ -12,10 +12,11 @@ from zoo.builder import Builder
 from zoo.checking import Report, check
 from zoo.errors import Interrupted, Problem, RunError, SpecError, TrainingError, listing
 from zoo.evaluation.run import evaluate_run
+from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.sweeps.plan import COSTS, VALIDATION, Plan, number
 from zoo.sweeps.storage import WORKS, Standing, ask, folder_of, open_study, optuna, reachable, take_up_again
-from zoo.training.loop import stopping, train
+from zoo.training.loop import train
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 

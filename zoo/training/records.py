@@ -35,6 +35,8 @@ class Facts(TypedDict):
     data: NotRequired[str]
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
+    left_out: NotRequired[list[int]]
+    rollbacks: NotRequired[int]
 
 
 class Result(TypedDict):
