@@ -1,5 +1,6 @@
 /* Stands between a program and libc (LD_PRELOAD): counts the calls that change files under a folder, and at one of them
- * ends the process, ends it when half is written, or lets the disk be full from there on. The program asks by zoo_arm.
+ * ends the process, ends it when half is written, lets the disk be full from there on, or sends the process a signal.
+ * The program asks by zoo_arm.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { COUNT, KILL, TEAR, FILL };
+enum { COUNT, KILL, TEAR, FILL, SIGNAL = 100 }; /* SIGNAL + its number */
 
 static char folder[PATH_MAX];
 static size_t length;
@@ -77,6 +78,8 @@ static int due(int at, const char *path, int grows, int *tear) {
         *tear = 1;
     else if (action == KILL || action == TEAR)
         end();
+    else if (action > SIGNAL)
+        kill(getpid(), action - SIGNAL);
     return 0;
 }
 

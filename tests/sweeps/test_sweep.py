@@ -120,7 +120,7 @@ def test_a_training_that_diverges_teaches_and_does_not_end_the_study(
     one = plan(sweep__trials=2)
     found = sweep(one, builder, say=quiet)
     assert list(found["diverged"].values()) == ["step 3: training is no longer finite"] * 2
-    assert all(trial.constraints["works"] > 0 for trial in Standing.of(open_study(one)).begun)
+    assert all(trial.constraints["works"] > 0 for trial in Standing.of(open_study(one), one).begun)
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(

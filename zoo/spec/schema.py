@@ -175,7 +175,7 @@ class TrainSpec:
         Literal["stop", "skip", "rollback"],
         Field(
             description="What becomes of a step that is not finite. skip: it is taken back, at the cost of a copy of "
-            "all state in each step. rollback: the training goes on from the last checkpoint, without the steps around it."
+            "all state in each step. rollback: the run goes on from the last checkpoint, without the steps around it."
         ),
     ] = "stop"
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True

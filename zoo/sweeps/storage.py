@@ -8,6 +8,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
@@ -213,6 +214,27 @@ def take_up_again(study: Study, trial: FrozenTrial, plan: Plan, *, killed: bool)
     )
 
 
+def _watch_silent(study: Study) -> None:
+    """Give a sign of life for trials whose workers never gave one: from it on their silence counts.
+
+    A worker that is killed before its first one would be waited for without end.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy import text
+    from sqlalchemy.exc import IntegrityError
+
+    running = [one for one in study.get_trials(deepcopy=False) if one.state.name == "RUNNING"]
+    if not running:
+        return
+    storage: Any = study._storage
+    with getattr(storage, "_backend", storage).engine.connect() as connection:
+        known = {row[0] for row in connection.execute(text("SELECT trial_id FROM trial_heartbeats"))}
+    for one in running:
+        if one._trial_id not in known:
+            with contextlib.suppress(IntegrityError, StorageInternalError):  # its worker just gave one
+                storage.record_heartbeat(one._trial_id)
+
+
 @dataclass(frozen=True)
 class Standing:
     """How far a study is."""
@@ -220,11 +242,30 @@ class Standing:
     trials: Sequence[FrozenTrial]
 
     @classmethod
-    def of(cls, study: Study) -> Standing:
+    def of(cls, study: Study, plan: Plan) -> Standing:
         """Look at the study, and take up what dead workers left."""
         with _quiet():
+            _watch_silent(study)
             optuna().storages.fail_stale_trials(study)
-        return cls(study.get_trials(deepcopy=False))
+        with FileLock(plan.folder / ".study.lock"):
+            standing = cls(study.get_trials(deepcopy=False))
+            dropped = standing._dropped(2 * plan.heartbeat)
+            for trial in dropped:
+                take_up_again(study, trial, plan, killed=True)
+        return cls(study.get_trials(deepcopy=False)) if dropped else standing
+
+    def _dropped(self, grace_seconds: float) -> list[FrozenTrial]:
+        """Return trials that failed and that nobody takes up: who was to do it was killed in between."""
+        last = {folder_of(one): one.number for one in self.trials}
+        now = datetime.now()
+        return [
+            one
+            for one in self._in("FAIL")
+            if folder_of(one)
+            and last[folder_of(one)] == one.number
+            and one.datetime_complete is not None
+            and abs((now - one.datetime_complete).total_seconds()) > grace_seconds
+        ]
 
     def _in(self, *states: str) -> list[FrozenTrial]:
         return [one for one in self.trials if one.state.name in states]
@@ -244,8 +285,8 @@ class Standing:
 
     @property
     def complete(self) -> list[FrozenTrial]:
-        """Trained to the end, each point once."""
-        return [one for one in self._in("COMPLETE") if folder_of(one)]
+        """Trained to the end, each once: two workers may take up one trial at the same moment."""
+        return list({folder_of(one): one for one in reversed(self._in("COMPLETE")) if folder_of(one)}.values())[::-1]
 
     @property
     def refused(self) -> list[FrozenTrial]:

@@ -51,7 +51,7 @@ def sweep(plan: Plan, builder: Builder, *, workers: int = 1, say: Say = print) -
     else:
         _together(replace(plan, draw=first), workers, say)
     with reachable(plan):
-        standing = Standing.of(study)
+        standing = Standing.of(study, plan)
         if plan.study.confirm is not None and begun_here(study, plan):
             from zoo.sweeps.worker import confirm
 
@@ -69,7 +69,7 @@ def _work(plan: Plan, builder: Builder, say: Say) -> None:
         with reachable(plan):
             study = open_study(plan)
             if begun_here(study, plan):
-                confirm(plan, best(plan, Standing.of(study)), builder, say)
+                confirm(plan, best(plan, Standing.of(study, plan)), builder, say)
 
 
 def best(plan: Plan, standing: Standing) -> list[FrozenTrial]:

@@ -38,7 +38,7 @@ def work(plan: Plan, builder: Builder, say: Say) -> None:
     with stopping() as stopped, reachable(plan):
         study = open_study(plan)
         while not stopped():
-            standing = Standing.of(study)
+            standing = Standing.of(study, plan)
             if standing.waiting or not _is_enough(plan, standing):
                 _attempt(study, plan, builder, say, stopped)
             elif standing.running:
