@@ -275,7 +275,9 @@ def _leftovers() -> Iterator[Finding]:
     damaged = sorted(Path("runs").glob("**/*.safetensors.damaged"))
     if found:
         text = f"{len(found)} that a killed command left: {listing(map(str, found), 3)}"
-        yield Finding("leftovers", "warning", text, "no command reads them, and the next that writes there removes them")
+        yield Finding(
+            "leftovers", "warning", text, "no command reads them, and the next that writes there removes them"
+        )
     if damaged:
         text = f"{len(damaged)} checkpoints that were passed over: {listing(map(str, damaged), 3)}"
         yield Finding("damaged files", "warning", text, "look at the disk that they lie on, then delete them")

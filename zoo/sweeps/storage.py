@@ -304,8 +304,8 @@ class Standing:
 
     @property
     def points(self) -> int:
-        """How many different points were tried."""
-        return len({tuple(sorted(one.params.items())) for one in self.trials if one.state.is_finished()})
+        """How many different points were tried to an end."""
+        return len({tuple(sorted(one.params.items())) for one in self._in("COMPLETE", "PRUNED")})
 
     def nearest(self) -> FrozenTrial:
         """Return the refused point that is the least over its limits."""
