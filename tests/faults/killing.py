@@ -18,6 +18,7 @@ import json
 import os
 import pty
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -31,18 +32,28 @@ from typing import Any
 COUNT, KILL, TEAR, FILL = range(4)  # as interpose.c has them
 SIGNAL = 100
 SIGNALS = {"INT": SIGNAL + signal.SIGINT, "TERM": SIGNAL + signal.SIGTERM, "HUP": SIGNAL + signal.SIGHUP}
+CONDITIONS = ("files", "foreign")  # that a command may run in: few file descriptors, another user's folder
+NOBODY = 65534
 ACTIONS = {"killed": KILL, "torn": TEAR, "full": FILL, **SIGNALS}
 
 
-def run(command: Sequence[str], folder: Path, action: int = COUNT, at: int = 0, seconds: float | None = None) -> int:
+def run(
+    command: Sequence[str],
+    folder: Path,
+    action: int = COUNT,
+    at: int = 0,
+    *,
+    seconds: float | None = None,
+    condition: str = "",
+) -> int:
     """Run a command in `folder` in a process of its own; return its exit code, -9 where it was killed.
 
-    seconds: after which it is killed, wherever it is.
+    seconds: after which it is killed, wherever it is; condition: one of CONDITIONS.
     """
     child, screen = pty.fork() if action > SIGNAL else (os.fork(), -1)
     if not child:
         try:
-            _work(command, folder, action, at)
+            _work(command, folder, action, at, condition)
         except BaseException:
             traceback.print_exc()
         os._exit(99)
@@ -54,7 +65,7 @@ def run(command: Sequence[str], folder: Path, action: int = COUNT, at: int = 0, 
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _work(command: Sequence[str], folder: Path, action: int, at: int) -> None:
+def _work(command: Sequence[str], folder: Path, action: int, at: int, condition: str) -> None:
     from zoo.cli.main import main
 
     os.chdir(folder)
@@ -63,10 +74,16 @@ def _work(command: Sequence[str], folder: Path, action: int, at: int) -> None:
         with Path(f"{folder}.log").open("a") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
+    if condition == "files":  # a few more than are open
+        few = len(list(Path("/proc/self/fd").iterdir())) + 2
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, few))
+    if condition == "foreign":  # the folder is another user's, and read-only
+        folder.chmod(0o555)
+        os.setuid(NOBODY)
     libc = ctypes.CDLL(None)
     libc.zoo_arm(os.fsencode(folder), ctypes.c_long(at), action)
     code = main(command)
-    if not at:
+    if not at and not condition:
         Path(f"{folder}.modules").write_text("\n".join(sorted(sys.modules)))
         Path(f"{folder}.calls").write_text(str(libc.zoo_seen()))
     os._exit(code)
@@ -104,6 +121,12 @@ def go(plan: dict[str, Any]) -> dict[str, Any]:
         first = run(plan["command"], folder, ACTIONS[what], at)
         if first:  # where less was written, there was nothing to be killed at
             told["faults"][folder.name] = _again(plan, folder, first)
+    for condition in CONDITIONS if os.geteuid() == 0 else ("files",):
+        folder = copy(condition)
+        first = run(plan["command"], folder, condition=condition)
+        folder.chmod(0o755)
+        if first:
+            told["faults"][condition] = _again(plan, folder, first)
     draw = random.Random(plan["seed"])
     for number in range(plan["moments"]):
         folder = copy(f"moment-{number}")

@@ -1,5 +1,5 @@
 """A command that was ended by SIGKILL at a call that writes, in the middle of one or at any moment, that met a full
-disk or was sent a signal, is given again: it leaves what one that was not ended leaves, bit for bit.
+disk, another user's folder or too few file descriptors, or was sent a signal, is given again: it leaves what one that was not ended leaves, bit for bit.
 
 The quick part is a hundred faults over all stages, of which more than sixty are kills; `pytest -m slow tests/faults` makes each call of each stage fail
 in each way. Not tried here: a loss of power, a remote file system, a GPU that goes away.
@@ -213,7 +213,7 @@ def examine(stage: str, folder: Path, told: dict[str, Any]) -> int:
     assert expected
     for name, codes in told["faults"].items():
         text = "\n".join(logs(folder / name))
-        if name.startswith("full"):
+        if name.startswith(("full", "files", "foreign")):
             assert codes["first"] in (1, 5, 6, 8) and "bug in Zoo" not in text and "Traceback" not in text, text
         elif name.startswith(tuple(SIGNALS)):
             assert codes["first"] == SIGNALS[name.partition("-")[0]] and "Traceback" not in text, text

@@ -38,8 +38,8 @@ def expression(data: bytes, folder: Path) -> object:
 
     try:
         return interpolate_text(data.decode("utf-8", "replace"), {"width": 16, "names": ("a", "b"), "half": 0.5})
-    except ExpressionError:
-        return None
+    except ExpressionError as error:
+        raise ZooError(str(error)) from error
 
 
 def layers(data: bytes, folder: Path) -> object:
