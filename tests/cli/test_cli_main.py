@@ -342,7 +342,7 @@ def test_nothing_is_printed_raw() -> None:
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in sorted((ROOT / "zoo").rglob("*.py"))
         for line in path.read_text().splitlines()
-        if printed.search(line) and "templates" not in path.parts
+        if printed.search(line) and "templates" not in path.parts and path.name != "terminal.py"
     ]
     assert raw == []
 
