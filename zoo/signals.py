@@ -47,9 +47,10 @@ def ending() -> Iterator[None]:
 
 
 def _endings() -> list[int]:
-    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
-    ignored = hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN
-    return [signal.SIGTERM] if ignored else [signal.SIGTERM, hang_up]
+    hang_up: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+        return [signal.SIGTERM]
+    return [signal.SIGTERM, hang_up]
 
 
 @contextmanager

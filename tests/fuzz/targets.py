@@ -1,7 +1,8 @@
 """Readers of what strangers write, as functions of bytes: each gives something back or raises an error of Zoo's own.
 
-`python tests/fuzz/targets.py NAME --seconds 60 [--corpus FOLDER]` runs one under atheris where that is installed,
-which is guided by coverage, else under random changes of the seeds. What it finds is written beside the seeds.
+`python tests/fuzz/targets.py NAME --seconds 60` runs one under atheris where that is installed,
+which is guided by coverage, else under random changes of the seeds. What is found is mended, and its input put into
+`tests/corpus/NAME/` under a name that says what it is; what is read without an error begins with "good".
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def search(name: str, seconds: float, seed: int = 0) -> tuple[int, list[Path]]:
             where = f"{type(error).__name__}: {error}"[:60]
             if where not in known:
                 known.add(where)
-                path = CORPUS / name / f"found-{len(known)}-{type(error).__name__}"
+                path = Path(tempfile.gettempdir()) / f"zoo-fuzz-{name}-{len(known)}-{type(error).__name__}"
                 path.write_bytes(data)
                 found.append(path)
                 print(f"{path}: {where}", file=sys.stderr)
@@ -198,19 +199,19 @@ def main() -> None:
         count, found = search(chosen.name, chosen.seconds)
         print(f"{chosen.name}: {count:,} changed seeds in {chosen.seconds} s, without atheris; {len(found)} found")
         return
-    atheris.instrument_all()
-    folder = CORPUS / chosen.name
-    atheris.Setup(
-        [
-            sys.argv[0],
-            f"-max_total_time={chosen.seconds}",
-            f"-artifact_prefix={folder}/",
-            "-max_len=65536",
-            str(folder),
-        ],
-        lambda data: tried(chosen.name, data),
-    )
+    with atheris.instrument_imports(include=["zoo", "zoo_core", "zoo_torch", "zoo_images", "zoo_classifier"]):
+        for path in seeds(chosen.name):
+            tried(chosen.name, path.read_bytes())
+    folder = tempfile.mkdtemp(prefix=f"zoo-fuzz-{chosen.name}-")
+    # What is new goes into the first folder, what crashed beside it: into the corpus it is put by hand, with a name.
+    options = [f"-max_total_time={chosen.seconds}", f"-artifact_prefix={folder}-", "-max_len=65536", "-timeout=20"]
+    atheris.Setup([sys.argv[0], *options, folder, str(CORPUS / chosen.name)], lambda data: run(chosen.name, data))
     atheris.Fuzz()
+
+
+def run(name: str, data: bytes) -> None:
+    """Run a target for atheris, which wants nothing back."""
+    tried(name, data)
 
 
 if __name__ == "__main__":
