@@ -83,13 +83,13 @@ WAYS = ["killed", "torn", "INT", "killed", "full", "torn", "TERM", "killed", "fu
 #: By stage: the spec, what comes before, the command, and how many faults and kills at random moments there are.
 STAGES: dict[str, tuple[dict[str, Any], list[list[str]], list[str], int, int]] = {
     "classify": (CLASSIFY, [], TRAIN, 22, 2),
-    "gan": (GAN, [], TRAIN, 11, 2),
-    "diffuse": (DIFFUSE, [], TRAIN, 11, 1),
+    "gan": (GAN, [], TRAIN, 14, 2),
+    "diffuse": (DIFFUSE, [], TRAIN, 14, 2),
     "seeds": (SEEDS, [], TRAIN, 11, 1),
     "sweep": (SWEEP, [], ["sweep", "tiny.json", "--study", "study", "--heartbeat", "1"], 11, 1),
     "import": (CLASSIFY, [], ["data", "add", "mine", "--from", "pictures"], 11, 1),
     "evaluate": (CLASSIFY, [TRAIN], ["evaluate", "run"], 11, 1),
-    "publish": (CLASSIFY, [TRAIN], ["publish", "run", "--name", "tiny"], 11, 1),
+    "publish": (CLASSIFY, [TRAIN], ["publish", "run", "--name", "tiny"], 14, 2),
 }
 #: What differs between two runs that are the same: times, and how often one had to begin.
 VOLATILE = {

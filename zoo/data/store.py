@@ -186,6 +186,14 @@ def _require_facts(facts: Any) -> None:
     for key in ("class_names", "superclasses"):
         if not isinstance(facts[key], list) or not all(isinstance(one, str) for one in facts[key]):
             raise _Damage(f"its {key} are no list of names")
+    info = {"superclass_of": facts.get("superclass_of", [])} | facts["info"]
+    for key, kind in (("image", int), ("mean", (int, float)), ("std", (int, float)), ("superclass_of", int)):
+        values = info.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(one, kind) for one in values):
+            raise _Damage(f"its {key} is no list of numbers")
+    for key in ("classes", "train_images", "test_images"):
+        if not isinstance(info[key], int):
+            raise _Damage(f"its {key} is no number")
     for key in ("imported", "parts"):
         if not isinstance(facts.get(key, {}), dict):
             raise _Damage(f"its {key} is no object")

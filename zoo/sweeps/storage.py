@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,11 @@ def reachable(plan: Plan) -> Iterator[None]:
 
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+    except (SQLAlchemyError, StorageInternalError, ImportError, AssertionError) as told:
+        # What goes wrong while a trial is told of, Optuna covers with an assertion of its own.
+        error = told.__context__ if isinstance(told, AssertionError) else told
+        if not isinstance(error, (SQLAlchemyError, StorageInternalError, ImportError)):
+            raise
         where = without_password(plan.storage or str(plan.folder / FILE))
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = without_password(" ".join(str(cause).split()))
@@ -121,6 +126,27 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def silent_heart(say: Callable[[str], object]) -> Iterator[None]:
+    """Tell in a line of a sign of life that could not be given; Python would show where in Optuna's thread it was."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    before = threading.excepthook
+
+    def told(given: threading.ExceptHookArgs) -> None:
+        if issubclass(given.exc_type, (StorageInternalError, SQLAlchemyError)):
+            say("warning: the study took no sign of life of this worker, which others may take for dead")
+        else:
+            before(given)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _sampler(plan: Plan) -> BaseSampler:
