@@ -36,6 +36,8 @@ class Facts(TypedDict):
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
     began_from: NotRequired[dict[str, dict[str, Any]]]
+    left_out: NotRequired[list[int]]
+    rollbacks: NotRequired[int]
 
 
 class Result(TypedDict):

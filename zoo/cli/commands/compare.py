@@ -32,14 +32,15 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, as_j
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
+    from zoo.text import visible
 
     found = api.compare(names, figures=figures)
     if as_json:
         options.print_json(found.to_data())
     elif form == "csv":
-        click.echo(_csv(found), nl=False)
+        click.echo(visible(_csv(found)), nl=False)
     elif form == "latex":
-        click.echo(_latex(found), nl=False)
+        click.echo(visible(_latex(found)), nl=False)
     else:
         _show(found, Terminal())
 
