@@ -30,6 +30,7 @@ COMMANDS: dict[str, Lazy] = {
     "compare": Lazy(
         "zoo.cli.commands.compare:compare", "Compare runs, entries and studies: what differs, figures, costs."
     ),
+    "report": Lazy("zoo.cli.commands.report:report", "Write a page with curves, figures and pictures of runs."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint, or a published entry."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a trained generator."),
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),

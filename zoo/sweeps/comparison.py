@@ -163,7 +163,7 @@ def _add(rows: dict[str, Row], group: str, source: Run | Entry, builder: Builder
     key = f"{group} {json.dumps(_without_seeds(spec), sort_keys=True)}"
     parts: list[Run | Entry] = [*source.seeds().values()] or [source]
     own = [one for one in parts if isinstance(one, Entry) or one.spec_path.exists()]
-    figures, seconds, finished = _figures(source, own, builder)
+    figures, seconds, finished = figures_of(source, own, builder)
     if key not in rows:
         total = check(spec, builder, _info(source)).total
         costs = {name: getattr(total, name) for name in COSTS}
@@ -187,7 +187,7 @@ def _without_seeds(spec: Spec) -> dict[str, Any]:
     return {key: value for key, value in {**data, "train": train}.items() if key not in ("name", "summary")}
 
 
-def _figures(
+def figures_of(
     source: Run | Entry, parts: Iterable[Run | Entry], builder: Builder
 ) -> tuple[dict[str, dict[int, float]], list[float], bool]:
     """Return the figures by name and seed, the seconds of each training, and whether all are finished."""

@@ -67,8 +67,8 @@ def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: boo
 
 def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
     """Write the pictures of one spec, and print their paths."""
+    from zoo.drawing import waterfall
     from zoo.files import write_text
-    from zoo.report import waterfall
 
     if svg and not html and len(names) == 1 and not is_spec(names[0]):
         _draw_curve(names[0], svg, as_json)
@@ -91,8 +91,8 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
 
 def _draw_curve(name: str, path: Path, as_json: bool) -> None:
     """Write the curve of an activation or a schedule, and print its path."""
+    from zoo.drawing import curve
     from zoo.files import write_text
-    from zoo.report import curve
 
     resolver = Resolver(installed().registry)
     builder = api.Builder(resolver.registry)
@@ -117,7 +117,7 @@ def _default_spec(resolver: Resolver, component: Component) -> ComponentSpec | N
 
 def _show_curve(spec: ComponentSpec | None, registry: Registry, terminal: Terminal, steps: int | None = None) -> None:
     """Draw an activation or a schedule, if there is something to be drawn."""
-    from zoo.report import curve
+    from zoo.drawing import curve
 
     found = None if spec is None else curve.curve_of(spec, api.Builder(registry), steps or curve.STEPS)
     if found is None:

@@ -10,7 +10,7 @@ import pytest
 
 from zoo import api
 from zoo.registry import Registry
-from zoo.report.waterfall import Line, lines, page, svg
+from zoo.drawing.waterfall import Line, lines, page, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
