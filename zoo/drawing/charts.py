@@ -81,7 +81,7 @@ def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool 
     names = [line.name for line in found]
     legend = {"symbolType": "stroke", "symbolStrokeWidth": 3} if len(names) > 1 else None
     color = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": _colours(names)}, "legend": legend}
-    format_ = {"format": ".0%"} if percent else {}
+    format_ = {"format": ".0%" if percent else ".4~g"}
     base = {"x": _axis("x", x, format="~s", grid=False), "color": color}
     layers: list[dict[str, Any]] = []
     if any(one["low"] < one["high"] for one in values):
@@ -146,7 +146,12 @@ def matrix(cells: Sequence[Cell], names: Sequence[str], *, tips: bool = True) ->
                 "scale": scale,
                 "axis": {**plain, "title": "taken for" + (", in the order of the rows" if named else "")},
             },
-            "y": {"field": "row", "type": "ordinal", "scale": scale, "axis": {**plain, "title": "is", **labels}},
+            "y": {
+                "field": "row",
+                "type": "ordinal",
+                "scale": scale,
+                "axis": {**plain, "title": None if named else "is", **labels},
+            },
             "opacity": {
                 "field": "share",
                 "type": "quantitative",
@@ -234,7 +239,7 @@ class Mark(NamedTuple):
 def scatter(marks: Sequence[Mark], *, x: str, y: str, percent: bool = False) -> Any:
     """Return results as points, those that no other beats full and joined."""
     values = [{**one._asdict(), "tip": f"{one.name}: {y} {one.y:.4g}, {x} {one.x:,.6g}"} for one in marks]
-    format_ = {"format": ".1%"} if percent else {}
+    format_ = {"format": ".1%" if percent else ".4~g"}
     place = {"x": _axis("x", x, format="~s", grid=False), "y": _axis("y", y, **format_)}
     line = {
         "transform": [{"filter": "datum.best"}],

@@ -76,6 +76,17 @@ class Account:
         return None
 
     @property
+    def validation(self) -> list[tuple[float, float]]:
+        """The first figure on the held-out images, by step; over seeds the mean."""
+        found: dict[int, dict[int, float]] = {}
+        for seed, run in self.runs.items():
+            for record in run.metrics():
+                value = record.get(f"validation_{self.main}")
+                if isinstance(value, (int, float)):
+                    found.setdefault(int(record.get("step", 0)), {})[seed] = value
+        return [(step, mean(values)) for step, values in sorted(found.items())]
+
+    @property
     def data(self) -> str:
         """The data as the spec writes them, and which they were."""
         fingerprint = str(self.facts.get("data", ""))

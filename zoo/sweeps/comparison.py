@@ -16,6 +16,7 @@ from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry, find
 from zoo.spec.difference import MISSING, differences
 from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.writer import write_line
 from zoo.sweeps.pareto import front
 from zoo.training.run import Run
 
@@ -249,6 +250,14 @@ def _at(data: Any, keys: Sequence[str]) -> Any:
         else:
             return MISSING
     return data
+
+
+def value_text(value: Any) -> str:
+    """Return a value in which specs differ as people read it."""
+    if isinstance(value, dict) and len(value) == 1 and value[name := next(iter(value))] == {}:
+        value = name  # a component without options
+    text = f"{value:.4g}" if isinstance(value, float) else "" if value is None else write_line(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _task_figures(spec: Spec, builder: Builder) -> dict[str, str]:

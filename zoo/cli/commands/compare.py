@@ -53,6 +53,8 @@ def _columns(found: Comparison) -> list[str]:
 
 
 def _row(row: Row, found: Comparison) -> list[str]:
+    from zoo.sweeps.comparison import value_text
+
     paired = [one for one in found.shown if any(other.paired(found.rows[0], one) for other in found.rows)]
     return [
         row.label + ("" if row.finished else " (unfinished)"),
@@ -62,7 +64,7 @@ def _row(row: Row, found: Comparison) -> list[str]:
         str(row.seeds),
         f"{row.costs['parameters']:,}",
         f"{row.costs['macs']:,}",
-        *(_value(row.changes.get(key)) for key in found.keys),
+        *(value_text(row.changes.get(key)) for key in found.keys),
     ]
 
 
@@ -75,15 +77,6 @@ def _difference(paired: tuple[float, float | None, int] | None) -> str:
         return ""
     mean, std, number = paired
     return f"{mean:+.4f}" + (f" ± {std:.4f}" if std is not None else "") + f" (n = {number})"
-
-
-def _value(value: Any) -> str:
-    from zoo.spec.writer import write_line
-
-    if isinstance(value, dict) and len(value) == 1 and value[name := next(iter(value))] == {}:
-        value = name  # a component without options
-    text = f"{value:.4g}" if isinstance(value, float) else "" if value is None else write_line(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _show(found: Comparison, terminal: Any) -> None:
