@@ -26,7 +26,15 @@ CONFIG: dict[str, Any] = {
         "tickColor": "var(--rule)",
         "labelOverlap": True,
     },
-    "legend": {**_TEXT, "labelColor": "var(--ink)", "orient": "top", "title": None, "labelLimit": 300, "columns": 2},
+    "legend": {
+        **_TEXT,
+        "labelColor": "var(--ink)",
+        "orient": "top",
+        "title": None,
+        "labelLimit": 300,
+        "columns": 2,
+        "columnPadding": 26,
+    },
     "range": {"category": SERIES},
     "line": {"strokeWidth": 1.8},
 }

@@ -59,8 +59,8 @@ tr.reference td {{ color: var(--faint); }} tr.unsound td {{ color: var(--mark); 
 figure {{ margin: 0; min-width: 0; }}
 figcaption b {{ display: block; color: var(--ink); font-size: 1rem; font-weight: 600; }}
 figure img, figure svg {{ display: block; width: 100%; max-width: 30rem; height: auto; margin: .4rem 0; }}
-figure.span img, figure.span svg {{ max-width: 56rem; }}
-figure img {{ width: auto; max-width: min(100%, 56rem); border-radius: 4px; }}
+figure.span svg {{ max-width: 56rem; }}
+figure img {{ width: auto; max-width: 100%; border-radius: 4px; }}
 figure img.small {{ width: 5rem; image-rendering: pixelated; }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.6rem 2rem;
   margin: 1rem 0; }}

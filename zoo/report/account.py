@@ -30,7 +30,7 @@ class Account:
     seconds: float
     facts: Mapping[str, Any]
     figures: Mapping[str, Mapping[str, Mapping[int, float]]]
-    main: str  # the first figure that the task names
+    main: str  # the first figure that the task names with a better direction; "" where there is none
     runs: Mapping[int, Run]
 
     @classmethod
@@ -55,7 +55,7 @@ class Account:
             float(result["seconds"]) if result else sum(float(one.get("seconds", 0)) for one in last.values()),
             run.facts(),
             {split: figures[split] for split in (*SPLITS, *figures) if split in figures},
-            next(iter(builder.bind(spec.task).figures()), ""),
+            next((name for name, better in builder.bind(spec.task).figures().items() if better), ""),
             runs,
         )
 

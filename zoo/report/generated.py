@@ -7,29 +7,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.drawing.page import Picture, Section, Text
+from zoo.drawing.page import Picture, Text
 from zoo.errors import RunError
 from zoo.generation.film import film
 
 if TYPE_CHECKING:
     from zoo.evaluation.trained import Trained
 
-DRAWN = 64
-WAYS, COLUMNS = 4, 8
-FILM_ROWS, FRAMES = 6, 8
+WAYS, COLUMNS = 8, 8
+FILM_ROWS, FRAMES = 8, 8
 
 
-def kept(folder: Path, image: tuple[int, ...]) -> Iterator[Section]:
+def kept(folder: Path, image: tuple[int, ...]) -> Iterator[Picture | Text]:
     """Yield what the pictures show that a training kept in `folder`."""
-    found = sorted(folder.glob("step-*.png"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    found = sorted(folder.glob("step-*.png"), key=_step)
     if not found:
         return
-    step = int(found[-1].stem.rpartition("-")[2])
-    caption = f"The same latents as at every other step; at step {step:,}, not chosen."
-    alt = f"A grid of generated images at step {step:,} of the training"
-    yield Section("Samples", [Picture("", alt, found[-1].read_bytes(), caption=caption, span=True)], name="samples")
+    caption = f"The same latents as at every other step; at step {_step(found[-1]):,}, not chosen."
+    alt = f"A grid of generated images at step {_step(found[-1]):,} of the training"
+    yield Picture("Samples", alt, found[-1].read_bytes(), caption=caption)
     if len(found) > 1:
-        yield Section("Film", [_film(folder, image)], name="film")
+        yield _film(folder, image)
+
+
+def _step(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else -1
 
 
 def _film(folder: Path, image: tuple[int, ...]) -> Picture | Text:
@@ -38,12 +41,10 @@ def _film(folder: Path, image: tuple[int, ...]) -> Picture | Text:
     except RunError as error:
         return Text(str(error), "warning")
     caption = "A row for each of the same latents, a column for each step, which stands above."
-    return Picture(
-        "", "Generated images of the same latents at several steps", png(picture), caption=caption, span=True
-    )
+    return Picture("Film", "Generated images of the same latents at several steps", png(picture), caption=caption)
 
 
-def drawn(trained: Trained) -> Section:
+def drawn(trained: Trained) -> Picture:
     """Return ways between images of drawing seed 0, along the arc."""
     import torch
 
@@ -56,7 +57,7 @@ def drawn(trained: Trained) -> Section:
     picture = grid(trained.generate(ways, labels), COLUMNS)
     caption = f"{WAYS} ways along the arc between latents of drawing seed 0, not chosen."
     alt = f"{WAYS} rows of generated images, each changing from one to another"
-    return Section("Interpolation", [Picture("", alt, png(picture), caption=caption, span=True)], name="interpolation")
+    return Picture("Interpolation", alt, png(picture), caption=caption)
 
 
 def png(picture: Any) -> bytes:

@@ -105,8 +105,8 @@ def _registry() -> Any:
 
 
 def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> None:
-    from zoo.cli import units
     from zoo import api
+    from zoo.cli import units
     from zoo.cli.results import headline, show_figures, show_seeds, show_validation
     from zoo.report.account import Account
     from zoo.training.task import GenerativeTask
