@@ -22,7 +22,7 @@ INTRODUCTION = (
     "Trained networks within a budget. Each is ranked among those that keep the rules of one challenge, and among "
     "figures that were measured alike."
 )
-NUMBERS = ("rank", "parameters", "multiply-adds", "steps", "n")
+NUMBERS = ("", "parameters", "multiply-adds", "steps", "n")
 MINOR = ("multiply-adds", "steps", "n", "seeds")
 
 
@@ -60,7 +60,7 @@ def _challenge(board: Board, challenge: Challenge) -> list[Section]:
 
 
 def _ranking(ranking: Ranking) -> Section:
-    columns = ("rank", "name", ranking.short, "parameters", "multiply-adds", "steps", "n", "seeds", "verified")
+    columns = ("", "name", ranking.short, "parameters", "multiply-adds", "steps", "n", "seeds", "verified")
     blocks: list[Block] = [Text(ranking.conditions, "faint")]
     if not ranking.counts:
         blocks.append(Text("Compared with one another alone: no other figure has this scale.", "faint"))

@@ -76,8 +76,8 @@ def show_splits(account: Account, terminal: Terminal) -> None:
     names = dict.fromkeys(name for figures in account.figures.values() for name in figures)
     if names:
         rows = [(name, *(shown(figures.get(name, {})) for figures in account.figures.values())) for name in names]
-        terminal.line()
         terminal.table(("figure", *account.figures), rows, right=tuple(account.figures))
+        terminal.line()
 
 
 def show_validation(account: Account, terminal: Terminal) -> None:
@@ -86,11 +86,11 @@ def show_validation(account: Account, terminal: Terminal) -> None:
 
     points = account.validation
     if len(points) > 1:
-        terminal.line()
         drawn = curve.Curve("", "step", points)
         terminal.line(f"validation {account.main}", style="bold")
         for line in curve.lines(drawn, dots=terminal.has(chr(curve.BLANK)), columns=terminal.width - curve.SCALE):
             terminal.line(line)
+        terminal.line()
 
 
 def _with_spread(mean: float, std: float | None) -> str:

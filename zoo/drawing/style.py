@@ -42,7 +42,7 @@ nav {{ display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1rem 0 0; font-
 dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); gap: .6rem 1rem;
   background: var(--card); border-radius: 8px; padding: .9rem 1rem; margin: 1rem 0; }}
 dt {{ color: var(--faint); font-size: .85rem; }} dd {{ margin: 0; font-variant-numeric: tabular-nums; }}
-pre {{ overflow: auto; overflow-wrap: normal; background: var(--card); border-radius: 6px; padding: .75rem;
+pre {{ white-space: pre-wrap; background: var(--card); border-radius: 6px; padding: .75rem;
   font-size: .85rem; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: .93rem; margin: .6rem 0; min-width: min(100%, 30rem); }}
@@ -74,4 +74,11 @@ footer {{ margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .75r
 @media (max-width: 640px) {{ .minor {{ display: none; }} th, td {{ padding-right: .6rem; font-size: .88rem; }}
   td.bar {{ min-width: 5rem; }} }}
 svg text {{ font-family: inherit; }}
+.board text {{ font-size: 12px; fill: var(--ink); }} .board .faint {{ fill: var(--faint); }}
+.board .label {{ paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }}
+.board .middle {{ text-anchor: middle; }} .board .end {{ text-anchor: end; }}
+.board .grid {{ stroke: var(--rule); stroke-width: .7; }} .board .entry {{ fill: var(--c1); }}
+.board .spread {{ stroke: var(--c1); stroke-width: 1.5; }}
+.board .frontier {{ fill: none; stroke: var(--c1); stroke-width: 1.5; stroke-dasharray: 5 3; opacity: .75; }}
+.board .reference {{ fill: var(--paper); stroke: var(--mark); stroke-width: 1.6; }}
 """

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.checking import Report, check
 from zoo.drawing import waterfall
-from zoo.drawing.page import Block, Code, Details, Facts, Listing, Page, Section, Text
+from zoo.drawing.page import Block, Code, Details, Facts, Grid, Listing, Page, Section, Text
 from zoo.errors import ZooError
 from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry

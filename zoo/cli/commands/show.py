@@ -106,9 +106,9 @@ def _show_run(one: Account, terminal: Terminal) -> None:
     ):
         if value:
             terminal.line(f"{name}: {value}")
+    terminal.line()
     show_splits(one, terminal)
     show_validation(one, terminal)
-    terminal.line()
     terminal.line(f"next: zoo report {one.run.folder}")
 
 

@@ -126,7 +126,6 @@ def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> N
         terminal.line()
     account = Account.of(run, api.Builder(_registry()))
     show_validation(account, terminal)
-    terminal.line()
     terminal.line(f"run:  {run.folder}")
     commands = [f"zoo report {run.folder}"]
     if isinstance(task, GenerativeTask):
