@@ -63,7 +63,12 @@ def everything() -> Page:
         tones=("", "reference"),
     )
     head = [Text("A summary with <i>marks</i> & signs"), Facts([("state", "finished"), ("seed", "0")])]
-    blocks = [grid, table, Listing(["one", "two"], "warning"), Details("More", [Code("zoo: 1\nname: x\n")], opened=True)]
+    blocks = [
+        grid,
+        table,
+        Listing(["one", "two"], "warning"),
+        Details("More", [Code("zoo: 1\nname: x\n")], opened=True),
+    ]
     picture = Picture("A picture", "noise", png(some_answers().images[0]), caption="Noise.", small=True)
     sections = [Section("All", [*blocks, Grid([picture])], name="all"), *answers.sections(some_answers(), "Answers.")]
     return Page("A <title> & more", head, sections, "The foot.")

@@ -82,7 +82,7 @@ def _block(block: Block, drawn: Iterator[str]) -> str:
             shown = " open" if opened else ""
             return f"<details{shown}><summary>{escape(summary)}</summary>{_blocks(blocks, drawn)}</details>"
         case Code(text):
-            return f'<pre>{escape(text)}</pre>'
+            return f"<pre>{escape(text)}</pre>"
 
 
 def _class(*names: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from zoo.builder import Builder
+from zoo.errors import RunError
 from zoo.evaluation.spread import deviation
 from zoo.spec.schema import Spec
 from zoo.sweeps.comparison import figures_of
@@ -145,7 +146,12 @@ def _last(run: Run) -> dict[str, Any]:
 
 
 def runs_in(folder: Path) -> Iterator[Path]:
-    """Yield the folders of runs in and below `folder`, those of several seeds as one, the newest first."""
+    """Yield the folders of runs in and below `folder`, those of several seeds as one, the newest first.
+
+    Raises RunError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such folder; wanted one with runs in it, such as runs")
     found: list[tuple[float, Path]] = []
     waiting = [folder]
     while waiting:

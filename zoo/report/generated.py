@@ -14,7 +14,7 @@ from zoo.generation.film import film
 if TYPE_CHECKING:
     from zoo.evaluation.trained import Trained
 
-WAYS, COLUMNS = 8, 8
+WAYS, COLUMNS = 4, 7
 FILM_ROWS, FRAMES = 8, 8
 
 

@@ -57,7 +57,7 @@ def write(page: Page, path: Path) -> None:
 def need() -> None:
     """Raise ZooError where the package that draws charts is missing."""
     if not vega.available():
-        raise ZooError(f"`zoo report` needs the package vl-convert-python: {vega.EXTRA}")
+        raise ZooError(f"a report needs the package vl-convert-python: {vega.EXTRA}")
 
 
 def leave_report(run: Run, builder: Builder, reporter: Reporter) -> None:

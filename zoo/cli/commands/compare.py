@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
               help="A figure to show, such as validation_top1; can be repeated.")  # fmt: skip
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="Print a table for LaTeX, with booktabs.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write a page with the table and charts; needs zoo[report].")  # fmt: skip
 @options.as_json
-def compare(names: Sequence[str], figures: Sequence[str], form: str | None, as_json: bool) -> None:
+def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html: Path | None, as_json: bool) -> None:
     """Compare runs, entries and studies: what differs, figures, costs.
 
     RUN is the folder of a run or of a study, or an entry of the shelf. Runs that differ in the seed alone are one row:
@@ -34,8 +37,16 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, as_j
     from zoo.cli.terminal import Terminal
 
     found = api.compare(names, figures=figures)
+    if html is not None:
+        from zoo.report.study import comparison_page
+        from zoo.report.write import need, write
+
+        need()
+        write(comparison_page(found), html)
     if as_json:
         options.print_json(found.to_data())
+    elif html is not None:
+        click.echo(str(html))
     elif form == "csv":
         click.echo(_csv(found), nl=False)
     elif form == "latex":
