@@ -90,7 +90,7 @@ def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool 
     legend = {"symbolType": "stroke", "symbolStrokeWidth": 3} if len(names) > 1 else None
     color = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": _colours(names)}, "legend": legend}
     format_ = {"format": ".0%" if percent else ".4~g"}
-    base = {"x": _axis("x", x, format="~s", grid=False), "color": color}
+    base = {"x": _axis("x", x, format="~s", grid=False), "color": color, "description": {"field": "name"}}
     layers: list[dict[str, Any]] = []
     if any(one["low"] < one["high"] for one in values):
         layers.append(
@@ -211,7 +211,7 @@ def reliability(bins: Sequence[Bin]) -> Any:
     }
     diagonal = {
         "data": {"values": [{"start": 0, "accuracy": 0}, {"start": 1, "accuracy": 1}]},
-        "mark": {"type": "line", "stroke": "var(--mark)", "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "mark": {"type": "line", "stroke": "var(--mark)", "strokeDash": [5, 4], "strokeWidth": 1.5, "aria": False},
         "encoding": {"x": x, "y": y},
     }
     return {**_chart([bars, diagonal]), "data": {"values": values}}
@@ -257,6 +257,7 @@ def scatter(marks: Sequence[Mark], *, x: str, y: str, percent: bool = False) -> 
             "stroke": "var(--c2)",
             "strokeDash": [5, 3],
             "strokeWidth": 1.4,
+            "aria": False,
         },
         "encoding": {**place, "order": {"field": "x", "type": "quantitative"}},
     }
@@ -301,8 +302,8 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
     order = [axis.name for axis in axes]
     # The best are drawn last, over the others.
     values = [
-        {"trial": number, "axis": axis.name, "place": place, "quality": thread.quality}
-        for number, thread in enumerate(sorted(threads, key=lambda one: one.quality))
+        {"trial": thread.name, "axis": axis.name, "place": place, "quality": thread.quality}
+        for thread in sorted(threads, key=lambda one: one.quality)
         for axis, place in zip(axes, thread.places, strict=True)
         if place is not None
     ]
@@ -330,6 +331,7 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
             one: along,
             other: value,
             "detail": {"field": "trial", "type": "nominal"},
+            "description": {"field": "trial"},
             "order": {"field": "axis", "type": "nominal", "sort": order},
             "opacity": {
                 "field": "quality",
@@ -374,7 +376,7 @@ def bars(shares: Mapping[str, float], *, x: str) -> Any:
     }
     bar = {
         "mark": {"type": "bar", "fill": "var(--c1)", "height": {"band": 0.65}},
-        "encoding": {"y": y, "x": _axis("share", x, zero=True, format=".0%")},
+        "encoding": {"y": y, "x": _axis("share", x, zero=True, format=".0%"), "description": {"field": "text"}},
     }
     text = {
         "mark": {"type": "text", "align": "left", "dx": 4, "fill": "var(--ink)", "fontSize": 11},
