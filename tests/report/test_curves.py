@@ -46,7 +46,7 @@ def test_one_training_has_no_band() -> None:
 
 def test_a_chart_says_in_words_what_it_shows() -> None:
     found = [one for one in series_of({0: FIRST}) if one.panel == "loss"]
-    assert panel_chart("loss", found).alt == (
+    assert panel_chart("Loss", found).alt == (
         "loss: from 4 at step 10 to 2 at step 20. validation loss: 3.5 at step 10."
     )
 

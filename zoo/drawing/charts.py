@@ -63,7 +63,7 @@ def _chart(layers: Sequence[Mapping[str, Any]], *, width: int = WIDTH, height: i
         "height": height,
         "autosize": {"type": "fit", "contains": "padding"},
         "background": None,
-        "padding": 2,
+        "padding": {"left": 8, "right": 8, "top": 2, "bottom": 2},
         "config": CONFIG,
         "layer": list(layers),
     }
@@ -87,9 +87,11 @@ def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool 
         for one in _thinned(line.points)
     ]
     names = [line.name for line in found]
-    legend = {"symbolType": "stroke", "symbolStrokeWidth": 3} if len(names) > 1 else None
+    single = all(len(line.points) < 2 for line in found)
+    symbol = {} if single else {"symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = symbol if len(names) > 1 else None
     color = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": _colours(names)}, "legend": legend}
-    format_ = {"format": ".0%" if percent else ".4~g"}
+    format_ = {"format": ".1~%" if percent else ".4~g"}
     base = {"x": _axis("x", x, format="~s", grid=False), "color": color, "description": {"field": "name"}}
     layers: list[dict[str, Any]] = []
     if any(one["low"] < one["high"] for one in values):
@@ -99,7 +101,6 @@ def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool 
                 "encoding": {**base, "y": _axis("low", y, log=log, **format_), "y2": {"field": "high"}},
             }
         )
-    single = all(len(line.points) < 2 for line in found)
     mark: dict[str, Any] = {"type": "point", "filled": True} if single else {"type": "line", "clip": True}
     layers.append({"mark": mark, "encoding": {**base, "y": _axis("y", y, log=log, **format_)}})
     return {**_chart(layers), "data": {"values": values}}
@@ -302,9 +303,9 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
     order = [axis.name for axis in axes]
     # The best are drawn last, over the others.
     values = [
-        {"trial": thread.name, "axis": axis.name, "place": place, "quality": thread.quality}
+        {"trial": thread.name, "axis": axis.name, "rank": rank, "place": place, "quality": thread.quality}
         for thread in sorted(threads, key=lambda one: one.quality)
-        for axis, place in zip(axes, thread.places, strict=True)
+        for rank, (axis, place) in enumerate(zip(axes, thread.places, strict=True))
         if place is not None
     ]
     across = {"domain": [0, 1], "nice": False, "zero": False}
@@ -320,19 +321,19 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
             "domain": False,
             "labelColor": "var(--ink)",
             "labelLimit": 200,
-            **({"labelAngle": 0, "orient": "top"} if upright else {"labelLimit": 110}),
+            **({"labelAngle": 0, "orient": "top", "labelPadding": 20} if upright else {"labelLimit": 120}),
         },
     }
     value = {"field": "place", "type": "quantitative", "scale": across, "axis": None}
     one, other = ("x", "y") if upright else ("y", "x")
     line = {
-        "mark": {"type": "line", "stroke": "var(--c1)", "interpolate": "monotone"},
+        "mark": {"type": "line", "stroke": "var(--c1)"},
         "encoding": {
             one: along,
             other: value,
             "detail": {"field": "trial", "type": "nominal"},
             "description": {"field": "trial"},
-            "order": {"field": "axis", "type": "nominal", "sort": order},
+            "order": {"field": "rank", "type": "quantitative"},
             "opacity": {
                 "field": "quality",
                 "type": "quantitative",
@@ -355,7 +356,7 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
     texts = {
         "data": {"values": ends},
         "mark": {"type": "text", "fill": "var(--faint)", "fontSize": 11, **({"dx": 0} if upright else {"dy": -9})},
-        "encoding": {one: along, other: value, "text": {"field": "text"}},
+        "encoding": {one: along, other: value, "text": {"field": "text", "type": "nominal"}},
     }
     if upright:
         texts["mark"]["dy"] = {"expr": "datum.place > 0.5 ? -9 : 11"}

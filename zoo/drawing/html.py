@@ -102,7 +102,8 @@ def _table(table: Table) -> str:
         if table.indents and table.indents[index]:
             cells[0] = cells[0].replace("<td", f'<td style="padding-left:{0.8 * table.indents[index]:.1f}rem"', 1)
         lines.append(f"<tr{_class(table.tones[index] if table.tones else '')}>{''.join(cells)}</tr>")
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    inner = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="scroll" tabindex="0"><table>{inner}</table></div>'
 
 
 def _cell(cell: str | Bar, kind: str) -> str:

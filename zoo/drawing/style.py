@@ -58,7 +58,8 @@ td.bar {{ min-width: 7rem; width: 24%; }}
 tr.reference td {{ color: var(--faint); }} tr.unsound td {{ color: var(--mark); }}
 figure {{ margin: 0; min-width: 0; }}
 figcaption b {{ display: block; color: var(--ink); font-size: 1rem; font-weight: 600; }}
-figure img, figure svg {{ display: block; width: 100%; max-width: 30rem; height: auto; margin: .4rem 0; }}
+figure img, figure svg {{ display: block; width: 100%; max-width: 30rem; height: auto; margin: .4rem 0;
+  overflow: visible; }}
 figure.span svg {{ max-width: 56rem; }}
 figure img {{ width: auto; max-width: 100%; border-radius: 4px; }}
 figure img.small {{ width: 5rem; image-rendering: pixelated; }}

@@ -90,18 +90,20 @@ def section(runs: Mapping[int, Run]) -> Section | None:
     blocks: list[Block] = []
     if len(runs) > 1:
         blocks.append(Text(f"Lines are means over {len(runs)} seeds, bands one sample standard deviation.", "faint"))
-    blocks.append(Grid([panel_chart(name, panels[name]) for name in (*first, *middle, *last)]))
+    titles = {name: name.replace("_", " ").capitalize() for name in (*first, *middle, *last)}
+    blocks.append(Grid([panel_chart(title, panels[name]) for name, title in titles.items()]))
     return Section("Curves", blocks, name="curves")
 
 
-def panel_chart(name: str, found: Sequence[Series]) -> Chart:
-    """Return the chart of the figures of one panel."""
+def panel_chart(title: str, found: Sequence[Series]) -> Chart:
+    """Return the chart of figures that share a panel."""
+    name = found[0].panel
     lines = [one.line for one in found]
     every = [point.y for line in lines for point in line.points]
     log = name in ("loss", "gradient_norm") and min(every) > 0 and max(every) / min(every) > LOG_FROM
     percent = name in PERCENT
     spec = charts.lines(lines, y="images/s" if name == THROUGHPUT else "", percent=percent, log=log)
-    return Chart(name.replace("_", " ").capitalize(), " ".join(_said(line, percent) for line in lines), spec)
+    return Chart(title, " ".join(_said(line, percent) for line in lines), spec)
 
 
 def _said(line: Line, percent: bool) -> str:

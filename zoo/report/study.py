@@ -88,7 +88,13 @@ def _told(folder: Path) -> dict[str, Any]:
 def _study_facts(told: Mapping[str, Any], trials: Comparison, confirmed: Sequence[Row]) -> Facts:
     looks = sum(row.looks for row in trials.rows), sum(row.looks for row in confirmed)
     pairs = [
-        ("judged by", ", ".join(f"{name} ({way})" for name, way in told.get("figures", trials.directions).items())),
+        (
+            "judged by",
+            ", ".join(
+                f"{name} ({way})"
+                for name, way in (told.get("figures") or dict([*trials.directions.items()][:1])).items()
+            ),
+        ),
         ("trials", f"{len(trials.rows):,}"),
         *([("refused by their limits", f"{told['refused']:,}")] if told.get("refused") else []),
         *([("confirmed", f"{len(confirmed):,}")] if confirmed else []),
@@ -114,11 +120,10 @@ def _rank(row: Row, by: str, directions: Mapping[str, str]) -> float:
 def _table_section(title: str, found: Comparison, by: str) -> Section:
     """Return the rows of a comparison as the command shows them, the best first."""
     short = short_names(found.keys)
-    columns = ["run", "best", *found.shown, "n", "parameters", "multiply-adds", *(short[key] for key in found.keys)]
+    columns = ["run", *found.shown, "n", "parameters", "multiply-adds", *(short[key] for key in found.keys)]
     rows = [
         [
-            _label(row) + ("" if row.finished else " (unfinished)"),
-            "*" if row.pareto else "",
+            _label(row) + (" *" if row.pareto else "") + ("" if row.finished else " (unfinished)"),
             *(_spread(row, one) for one in found.shown),
             str(row.seeds),
             *(f"{row.costs[name]:,}" for name in UNITS),
@@ -126,7 +131,7 @@ def _table_section(title: str, found: Comparison, by: str) -> Section:
         ]
         for row in sorted(found.rows, key=lambda row: _rank(row, by, found.directions))
     ]
-    right = ("best", *found.shown, "n", "parameters", "multiply-adds")
+    right = (*found.shown, "n", "parameters", "multiply-adds")
     note = "* marks what no other beats in the first figure, parameters and multiply-adds together."
     minor = ("n", "parameters", "multiply-adds")
     return Section(title, [Text(note, "faint"), Table(columns, rows, right, minor)], name=title.lower())
@@ -256,6 +261,6 @@ def _overlaid(rows: Sequence[Row], which: str) -> list[Section]:
                 found.setdefault(one.name, []).append(one._replace(name=_label(row)))
     if drawn < 2:
         return []
-    charted = [curves.panel_chart(name, series) for name, series in found.items()]
+    charted = [curves.panel_chart(name.capitalize(), series) for name, series in found.items()]
     told = f"Of {drawn} of {which}." if drawn < len(rows) else f"Of all {drawn}."
     return [Section("Curves", [Text(told, "faint"), Grid(charted)], name="curves")]
