@@ -267,7 +267,7 @@ def train(
     begun on. Raises BudgetError when the spec breaks a limit, SpecError,
     DataError, RunError, TrainingError, and Interrupted after Ctrl-C or SIGTERM when the state is saved.
     """
-    from zoo.report.write import leave_report
+    from zoo.reports.write import leave_report
     from zoo.training.loop import train as train_spec
     from zoo.training.reporter import Reporter
 
@@ -331,7 +331,7 @@ def report(names: _Sequence[str | _Path], *, to: str | _Path | None = None, regi
     when there is no such run, and ZooError when the package that draws charts is missing.
     """
     from zoo.plugins import installed
-    from zoo.report.write import report as write_report
+    from zoo.reports.write import report as write_report
 
     path = None if to is None else _Path(to)
     return write_report(names, _builder(registry), installed().spec_folders(), to=path)

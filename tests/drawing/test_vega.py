@@ -29,6 +29,12 @@ def test_charts_come_back_in_order_and_in_the_colours_of_the_page() -> None:
     assert set(re.findall("<title>(.*?)</title>", first)) == {"loss"}
 
 
+@needed
+def test_small_numbers_are_written_whole() -> None:
+    (drawn,) = vega.draw([lines([Line("lr", [Point(step, step * 1e-5, 0, 0) for step in range(9)])])])
+    assert {"0.00002", "0.00004"} <= set(re.findall(r">([\d.]+)</text>", drawn))
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vega, "available", lambda: False)
     with pytest.raises(ZooError, match=r"charts need the package vl-convert-python: pip install 'zoo\[report\]'"):

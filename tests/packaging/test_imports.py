@@ -29,7 +29,7 @@ LAYERS = [
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
     {"zoo.sweeps"},
-    {"zoo.report"},
+    {"zoo.reports"},
     {"zoo.challenges", "zoo.delivery"},
     {"zoo.api"},
     {"zoo.cli", "zoo.__main__"},

@@ -9,7 +9,7 @@ from zoo.challenges.schema import Challenge
 from zoo.drawing.html import html
 from zoo.drawing.page import Block, Code, Details, Drawing, Grid, Listing, Page, Section, Table, Text
 from zoo.publishing import shelf
-from zoo.report.entry import pictures
+from zoo.reports.entry import pictures
 
 FOOTER = (
     "Spec, weights, counts, limits and figures of every entry were held against its certificate when this page was "

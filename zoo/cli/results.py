@@ -12,7 +12,7 @@ from zoo.errors import RunError
 from zoo.training.task import Task
 
 if TYPE_CHECKING:
-    from zoo.report.account import Account
+    from zoo.reports.account import Account
 
 LONG = 20  # letters of a name, from which a figure has a line of its own
 Figures = Mapping[str, Mapping[str, Any]]
@@ -68,7 +68,7 @@ def show_figures(figures: Figures, terminal: Terminal) -> None:
 def show_splits(account: Account, terminal: Terminal) -> None:
     """Print a run's single figures, a column for each split; over several seeds mean and deviation."""
     from zoo.evaluation.spread import deviation
-    from zoo.report.account import mean
+    from zoo.reports.account import mean
 
     def shown(values: Mapping[int, float]) -> str:
         return units.spread(mean(values), deviation(list(values.values()))) if values else ""

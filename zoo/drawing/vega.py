@@ -25,6 +25,7 @@ json.dump([vl_convert.vegalite_to_svg(one, vl_version="5.20") for one in json.lo
 _HIDDEN = re.compile(
     r'<path class="(?:fore|back)ground" aria-hidden="true"[^>]*(?:display="none"|d="M0,0h0v0h0Z")[^>]*/>'
 )
+_TAG = re.compile(r"<[^>]+>")
 _NUMBER = re.compile(r"(\d+\.\d{2})\d+")
 _ROLE = re.compile(r' (?:aria-roledescription="[^"]*"|role="graphics-[a-z]+"|aria-hidden="true"|pointer-events="none")')
 _TITLED = re.compile(r'<path aria-label="([^"]*)"([^>]*)/>')
@@ -53,6 +54,7 @@ def draw(specs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _plain(svg: str) -> str:
     """Return a drawn chart without what no reader gets, and with its marks' descriptions as tips."""
-    svg = _NUMBER.sub(r"\1", _HIDDEN.sub("", svg))
-    svg = _TITLED.sub(r"<path\2><title>\1</title></path>", svg)
-    return _LABEL.sub("", _ROLE.sub("", svg)).replace(' font-family="sans-serif"', "")
+    svg = _TITLED.sub(r"<path\2><title>\1</title></path>", _HIDDEN.sub("", svg))
+    svg = _LABEL.sub("", _ROLE.sub("", svg)).replace(' font-family="sans-serif"', "")
+    # A hundredth of a pixel is enough for a place; what is written there is not touched.
+    return _TAG.sub(lambda tag: _NUMBER.sub(r"\1", tag[0]), svg)

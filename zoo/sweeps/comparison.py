@@ -70,6 +70,11 @@ class Comparison:
     directions: dict[str, str]
 
     @property
+    def by(self) -> str:
+        """The figure that is set against the costs: the first that every row has; "" where there is none."""
+        return next(iter(self.directions), "")
+
+    @property
     def keys(self) -> list[str]:
         """The keys of the spec in which the rows differ."""
         return list(dict.fromkeys(key for row in self.rows for key in row.changes))
@@ -138,7 +143,8 @@ def compare(
         for split in SPLITS
     }
     shown = list(figures) or _main_figures(known, found, builder)
-    by = next((one for one in shown if directions.get(one)), "")
+    judging = [one for one in shown if directions.get(one)]
+    by = next((one for one in judging if all(one in row.figures for row in found)), judging[0] if judging else "")
     axes = {by: directions[by], **dict.fromkeys(COSTS, "minimize")} if by else {}
     for confirmed in (True, False):
         _mark([row for row in found if (row.group == CONFIRMED) == confirmed], axes, by)

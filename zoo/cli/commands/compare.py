@@ -30,16 +30,16 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html
 
     RUN is the folder of a run or of a study, or an entry of the shelf. Runs that differ in the seed alone are one row:
     mean ± sample standard deviation over n seeds. A column stands for each key in which the specs differ. `*` marks
-    rows that no other beats in the first figure, parameters and MACs together. The difference from the first row is
-    paired: over the seeds that both have.
+    rows that no other beats in the first figure that all have, parameters and MACs together. The difference from the
+    first row is paired: over the seeds that both have.
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
 
     found = api.compare(names, figures=figures)
     if html is not None:
-        from zoo.report.study import comparison_page
-        from zoo.report.write import need, write
+        from zoo.reports.study import comparison_page
+        from zoo.reports.write import need, write
 
         need()
         write(comparison_page(found), html)

@@ -16,7 +16,7 @@ from zoo.plugins import installed
 from zoo.registry import KINDS
 
 if TYPE_CHECKING:
-    from zoo.report.account import Account
+    from zoo.reports.account import Account
 
 #: What ships, by the heading that it is listed under.
 SHIPPED: dict[str, tuple[str, str, Callable[[], list[dict[str, str]]]]] = {
@@ -82,7 +82,7 @@ def list_components(kind: str | None, folder: Path | None, as_json: bool) -> Non
 def _list_runs(folder: Path, as_json: bool) -> None:
     """Print the runs in a folder: how far each is, its figure, and what it took."""
     from zoo.builder import Builder
-    from zoo.report.account import Account, runs_in
+    from zoo.reports.account import Account, runs_in
     from zoo.training.run import Run
 
     builder = Builder(installed().registry)

@@ -24,7 +24,7 @@ from zoo.spec.schema import ComponentSpec
 from zoo.spec.writer import write_yaml
 
 if TYPE_CHECKING:
-    from zoo.report.account import Account
+    from zoo.reports.account import Account
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -82,7 +82,7 @@ def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: boo
 
 
 def _account(name: str, registry: Registry) -> Account:
-    from zoo.report.account import Account
+    from zoo.reports.account import Account
     from zoo.training.run import Run
 
     return Account.of(Run.open(Path(name)), api.Builder(registry))

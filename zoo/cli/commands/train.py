@@ -108,7 +108,7 @@ def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> N
     from zoo import api
     from zoo.cli import units
     from zoo.cli.results import headline, show_figures, show_seeds, show_validation
-    from zoo.report.account import Account
+    from zoo.reports.account import Account
     from zoo.training.task import GenerativeTask
 
     steps, seconds = units.count(result["steps"]), units.duration(result["seconds"])

@@ -20,8 +20,8 @@ from zoo.drawing.page import (
     Table,
     Text,
 )
-from zoo.report import answers
-from zoo.report.answers import Answers, png
+from zoo.reports import answers
+from zoo.reports.answers import Answers, png
 
 NAMES = ("maple_tree", "<b>oak</b> & elm", "a class with a name that is longer than any column", "bear")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.drawing.charts import MOST_POINTS, Line, Point, lines
-from zoo.report.curves import panel_chart, remarks, series_of
+from zoo.reports.curves import panel_chart, remarks, series_of
 
 FIRST = [
     {"step": 10, "loss": 4.0, "lr": {"classifier": 0.1}, "images": 100, "seconds": 2.0, "updates": {"classifier": 10}},

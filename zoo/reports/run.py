@@ -12,9 +12,9 @@ from zoo.drawing.page import Block, Code, Details, Facts, Grid, Listing, Page, S
 from zoo.errors import ZooError
 from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry
-from zoo.report import curves, entry, generated
-from zoo.report.account import Account, mean
-from zoo.report.tables import TEST, class_table, duration, figure_table, spread
+from zoo.reports import curves, entry, generated
+from zoo.reports.account import Account, mean
+from zoo.reports.tables import TEST, class_table, duration, figure_table, spread
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_yaml
 from zoo.training.run import Run
@@ -133,7 +133,7 @@ def _images(source: Run | Entry, report: Report, builder: Builder, *, look: bool
 def _answers(source: Run | Entry, spec: Spec, builder: Builder) -> Sequence[Section]:
     """Return what a classifier says of single images; why not, where it cannot be asked."""
     from zoo.evaluation.trained import Trained
-    from zoo.report import answers
+    from zoo.reports import answers
 
     if not spec.train.validation:
         told = (
@@ -160,7 +160,7 @@ def held_out(trained: Any) -> Any:
     import torch
 
     from zoo.data.sampler import validation_split
-    from zoo.report.answers import Answers
+    from zoo.reports.answers import Answers
 
     dataset, train = trained.dataset(), trained.spec.train
     _, chosen = validation_split(dataset.train.labels, train.validation, train.seed)

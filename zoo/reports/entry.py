@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zoo.checking import Report
 from zoo.drawing.page import Block, Facts, Grid, Picture, Section, Text
 from zoo.publishing.shelf import PICTURES, Entry
-from zoo.report.tables import TEST, class_table, duration, figure_table, spread
+from zoo.reports.tables import TEST, class_table, duration, figure_table, spread
 
 MOST_BYTES = 2**20  # of one picture; a larger one would make the page slow to open
 

@@ -13,7 +13,7 @@ from zoo.drawing.page import Page
 from zoo.errors import ZooError
 from zoo.files import write_text
 from zoo.publishing.shelf import Entry, find
-from zoo.report.run import run_page
+from zoo.reports.run import run_page
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 
@@ -38,7 +38,7 @@ def report(
 
 def page_of(sources: Sequence[str | Path], builder: Builder, folders: Sequence[Path] = ()) -> tuple[Page, Path | None]:
     """Return the page of what is named, and the folder that it belongs into, if there is one."""
-    from zoo.report.study import compared_page, is_study, study_page
+    from zoo.reports.study import compared_page, is_study, study_page
 
     if len(sources) > 1:
         return compared_page(sources, builder, folders), None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from report_support import some_answers
 
 from zoo.drawing.page import Chart, Grid, Picture, Table
-from zoo.report.answers import Answers, calibration, confusion, sections
+from zoo.reports.answers import Answers, calibration, confusion, sections
 
 SHARES = st.lists(st.tuples(st.floats(0.01, 1.0), st.booleans()), min_size=1, max_size=60)
 

@@ -14,7 +14,7 @@ from zoo.drawing import charts
 from zoo.drawing.charts import Axis, Mark, Thread
 from zoo.drawing.page import Block, Chart, Facts, Grid, Listing, Page, Section, Table, Text
 from zoo.errors import ZooError
-from zoo.report import curves
+from zoo.reports import curves
 from zoo.sweeps.comparison import CONFIRMED, STUDY, Comparison, Row, compare, value_text
 from zoo.sweeps.plan import number, short_names
 from zoo.sweeps.storage import FILE
@@ -42,7 +42,7 @@ def study_page(folder: Path, builder: Builder, folders: Sequence[Path] = ()) -> 
     told = _told(folder)
     trials = Comparison([row for row in found.rows if row.group != CONFIRMED], found.shown, found.directions)
     confirmed = [row for row in found.rows if row.group == CONFIRMED]
-    by = found.shown[0] if found.shown else ""
+    by = found.by
     head: list[Block] = [_study_facts(told, trials, confirmed)]
     space: list[Block] = []
     if by:
@@ -67,7 +67,7 @@ def compared_page(sources: Sequence[str | Path], builder: Builder, folders: Sequ
 
 def comparison_page(found: Comparison) -> Page:
     """Return a comparison as a page: its table, figures against costs, and curves over each other."""
-    by = found.shown[0] if found.shown else ""
+    by = found.by
     blocks = [Grid(costs)] if by and (costs := _costs(found, by)) else []
     names = {row.spec.name for row in found.rows}
     title = names.pop() if len(names) == 1 else f"{len(found.rows)} trainings compared"
@@ -87,14 +87,9 @@ def _told(folder: Path) -> dict[str, Any]:
 
 def _study_facts(told: Mapping[str, Any], trials: Comparison, confirmed: Sequence[Row]) -> Facts:
     looks = sum(row.looks for row in trials.rows), sum(row.looks for row in confirmed)
+    judged = told.get("figures") or dict([*trials.directions.items()][:1])
     pairs = [
-        (
-            "judged by",
-            ", ".join(
-                f"{name} ({way})"
-                for name, way in (told.get("figures") or dict([*trials.directions.items()][:1])).items()
-            ),
-        ),
+        ("judged by", ", ".join(f"{name} ({way})" for name, way in judged.items())),
         ("trials", f"{len(trials.rows):,}"),
         *([("refused by their limits", f"{told['refused']:,}")] if told.get("refused") else []),
         *([("confirmed", f"{len(confirmed):,}")] if confirmed else []),
@@ -132,7 +127,7 @@ def _table_section(title: str, found: Comparison, by: str) -> Section:
         for row in sorted(found.rows, key=lambda row: _rank(row, by, found.directions))
     ]
     right = (*found.shown, "n", "parameters", "multiply-adds")
-    note = "* marks what no other beats in the first figure, parameters and multiply-adds together."
+    note = f"* marks what no other beats in {by}, parameters and multiply-adds together."
     minor = ("n", "parameters", "multiply-adds")
     return Section(title, [Text(note, "faint"), Table(columns, rows, right, minor)], name=title.lower())
 
