@@ -28,9 +28,11 @@ def draw_pictures(trained: Trained, dataset: Dataset, checked: SpotCheck, folder
     rows = []
     for probabilities, label in zip(trained.probabilities(images), labels, strict=True):
         share, said = (one.item() for one in probabilities.max(0))
-        rows.append(f"{dataset.class_names[label]}: {dataset.class_names[int(said)]}, {share:.0%}")
+        truth, answer = dataset.class_names[label], dataset.class_names[int(said)]
+        rows.append(f"{truth}, {share:.0%}" if truth == answer else f"{truth}, taken for {answer}, {share:.0%}")
     save_picture(grid(images, 1, rows=rows), folder / "predictions.png")
-    shown = f"{SHOWN} test images, chosen by a hash of their pixels: the class, what the network says, and how surely"
+    said = "the class, what a wrong answer takes it for, and how sure the answer is"
+    shown = f"{SHOWN} test images, chosen by a hash of their pixels: {said}"
     return {"predictions.png": shown}
 
 
