@@ -14,7 +14,7 @@ from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
-from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
+from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet, Items, Target
 from zoo.data.importer import make_dataset
 from zoo.errors import (
     BudgetError,
@@ -31,7 +31,7 @@ from zoo.errors import (
     TrainingError,
     ZooError,
 )
-from zoo.evaluation.metric import Evidence, Measurement, content_hash
+from zoo.evaluation.metric import Evidence, Measurement, PredictionMetric, content_hash
 from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
@@ -59,6 +59,7 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
+from zoo.training.predictive import PredictiveTask, statistics
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
 
 if TYPE_CHECKING:
@@ -469,6 +470,7 @@ __all__ = [
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Items",
     "Later",
     "Layer",
     "LayerOption",
@@ -482,6 +484,8 @@ __all__ = [
     "OptimizerOption",
     "PluginError",
     "Position",
+    "PredictionMetric",
+    "PredictiveTask",
     "Problem",
     "Registry",
     "Repeat",
@@ -497,6 +501,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "Staged",
+    "Target",
     "Task",
     "Terminals",
     "TrainingError",
@@ -531,6 +536,7 @@ __all__ = [
     "requires",
     "source",
     "spatial",
+    "statistics",
     "store",
     "sweep",
     "train",

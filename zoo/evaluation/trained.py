@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.data.dataset import DataInfo, Dataset, DataSource, load_sound
+from zoo.data.device import as_input
 from zoo.data.identity import PURPOSE, Identity
 from zoo.errors import DataError, RunError
 from zoo.generation.draw import generate, latents
@@ -103,7 +104,7 @@ class Trained:
         dataset = load_sound(self.builder.bind(self.spec.data), self.spec.data.name)
         if self.data is not None and not self.other_data:
             self.data.require(dataset, self.source.label, self.spec.data.written())
-        for what in ("image", "classes"):
+        for what in ("image", "classes", "target", "target_shape"):
             found, wanted = getattr(dataset.info, what), getattr(self.info, what)
             if found != wanted:
                 name = self.spec.data.written()
@@ -133,20 +134,31 @@ class Trained:
         )
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the probability of each class for images (N, C, H, W) uint8: (N, classes) float32 on the CPU.
+        """Return the probability of each class for items (N, ...) as a data set holds them: (N, classes) float32 on
+        the CPU.
 
         Raises RunError when the task does not classify.
         """
-        found = []
+        if self.classifying.predicts not in ("class", "classes"):
+            raise RunError(f"{self.source.label}: its task, {self.spec.task.name}, names no classes; use answers()")
+        return self.answers(images)
+
+    def answers(self, items: Tensor) -> Tensor:
+        """Return what is said of items (N, ...), as a data set holds them: probabilities of classes (N, classes),
+        numbers (N, ...) in their own units, or items again; float32 on the CPU.
+
+        Raises RunError when the task makes images instead.
+        """
+        task, found = self.classifying, []
         with torch.inference_mode(), precision(self.device, "fp32"):
-            for part in images.split(256):
-                logits = self.classifying.predict(self.networks, part.to(self.device).float() / 255, self.info)
-                found.append(logits.float().softmax(1).cpu())
+            for part in items.split(256):
+                outputs = task.predict(self.networks, as_input(part.to(self.device)), self.info)
+                found.append(task.answers(outputs.float()).cpu())
         return torch.cat(found)
 
     @property
     def classifying(self) -> Task:
-        """The task as one that names classes. Raises RunError when it makes images instead."""
+        """The task as one that says something of items. Raises RunError when it makes images instead."""
         if not isinstance(self.task, GenerativeTask):
             return self.task
         raise RunError(

@@ -23,6 +23,7 @@ from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
+from zoo.evaluation.metric import over_predictions
 from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.spec.schema import Spec
@@ -114,6 +115,7 @@ class Training:
         self.engine: Engine = choose(spec.train, len(report.networks))
         self.material = material or Material.load(spec, builder, self.engine.device)
         self.info: DataInfo = self.material.dataset.info
+        self.metrics = over_predictions(spec, builder)
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.images, self.validation = self._split()
         augment = [builder.bind(one) for one in spec.augment]
@@ -316,7 +318,8 @@ class Training:
         networks = {role: one.best for role, one in self.trainees.items()}
         try:
             return {
-                name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()
+                name: _known(one)
+                for name, one in evaluate_networks(self.task, networks, images, self.info, self.metrics).items()
             }
         finally:
             for trainee in self.trainees.values():

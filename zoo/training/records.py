@@ -17,7 +17,7 @@ class Dataset(TypedDict):
 
     fingerprint: str
     class_names: list[str]
-    info: dict[str, int | list[float]]
+    info: dict[str, int | str | list[float] | list[str]]
     parts: dict[str, str]
 
 
