@@ -14,7 +14,7 @@ from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
-from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet, Items, Target
+from zoo.data.dataset import TARGETS, DataInfo, Dataset, DataSource, ImageSet, Items, Target
 from zoo.data.importer import make_dataset
 from zoo.errors import (
     BudgetError,
@@ -437,6 +437,7 @@ def _builder(registry: Registry | None) -> Builder:
 
 __all__ = [
     "AXES",
+    "TARGETS",
     "Activation",
     "AdversarialLossOption",
     "Architecture",

@@ -234,7 +234,7 @@ def require_arrays(
 
 
 #: Of the values of items and of targets: what else is wanted of their arrays, in words.
-_MEANING = {"pixels": "from 0 for black to 255 for white", "numbers": "which are taken as they are"}
+_MEANING = {"pixels": "from 0 for black to 255 for white", "numbers": "taken as they are"}
 _MEANING |= {"tokens": "the number of each token"}
 _KNOWN = {"class": "the index of each image's class", "classes": "whether each class is there"}
 _KNOWN |= {"numbers": "the numbers of each item", "none": "an empty row for each item"}

@@ -116,8 +116,7 @@ def _fill(folder: Path, runs: Sequence[Finished], builder: Builder, name: str, n
     certificate = _certificate(folder, runs, name, dataset, checked, builder, notes)
     certificate.write(folder)
     pictures = draw_pictures(trained, dataset, checked, folder)
-    kind = "generator" if isinstance(trained.task, GenerativeTask) else "classifier"
-    write_text(folder / CARD, card(certificate, kind, trained.info.image, pictures))
+    write_text(folder / CARD, card(certificate, trained.task.predicts or "images", trained.info, pictures))
     if problems := verify(folder, builder):
         raise RunError(f"{first.run.folder}: it cannot be published: {'; '.join(problems)}")
 
