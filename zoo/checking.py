@@ -128,6 +128,7 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     task, source = builder.bind(spec.task), builder.bind(spec.data)
     info = info or source.info()
     problems = list(_role_problems(spec, task.roles))
+    fits = info.items in task.items and info.target in task.targets
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -138,7 +139,8 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             graph = network.graph(terminals.input)
             cost = graph.counts._replace(peak=graph.alone)
         except ShapeError as error:
-            problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
+            # What a task wants of data that it does not take, which is told, says nothing about a network.
+            problems += [_shape_problem(one, spec, role) for one in _each_once(error)] if fits else []
             continue
         if not cost.parameters:
             path = f"networks.{role}.architecture"

@@ -76,9 +76,9 @@ class _Asked:
         if check is not None:
             own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **one.options)
             self.told(path, one.at, _answer(own, setting))
-        predicts, of = setting.task.predicts, getattr(target, "of", None)
-        if of is not None and predicts not in of:
-            self.told(path.rpartition(".")[0], one.at, _about(one, of, setting))
+        about = getattr(target, "about", None) if one.component.kind in ("loss", "metric") else None
+        if about is not None and setting.task.predicts not in about:
+            self.told(path.rpartition(".")[0], one.at, _not_about(one, about, setting))
         if isinstance(target, type) and issubclass(target, Mixing) and not setting.task.soft_labels:
             self.told(path.rpartition(".")[0], one.at, _mixed(one.name, setting.spec.task.name))
         if isinstance(target, type) and issubclass(target, Staged) and not path.startswith("augment."):
@@ -237,10 +237,10 @@ def _not_changed(name: str, takes: Iterable[str], setting: Setting) -> Iterator[
     )
 
 
-def _about(one: ComponentSpec, of: Iterable[str], setting: Setting) -> Iterator[Finding]:
+def _not_about(one: ComponentSpec, about: Iterable[str], setting: Setting) -> Iterator[Finding]:
     predicts = setting.task.predicts
     yield Finding(
-        f"found {one.name}, which is about {' or '.join(_PREDICTED[each] for each in of)}",
+        f"found {one.name}, which is about {' or '.join(_PREDICTED[each] for each in about)}",
         f"a {one.component.kind} about {_PREDICTED[predicts]}, which {setting.spec.task.name} predicts"
         if predicts
         else f"none: {setting.spec.task.name} predicts nothing",

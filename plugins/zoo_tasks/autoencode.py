@@ -62,7 +62,7 @@ class Autoencode(PredictiveTask):
         return (networks["decoder"](mean),)
 
     def said(self, outputs: Tensor, info: DataInfo) -> Tensor:
-        logits = "numbers" not in getattr(self.loss, "of", ("numbers",))
+        logits = "numbers" not in getattr(self.loss, "about", ("numbers",))
         return outputs.sigmoid() if logits else outputs
 
     def observe(

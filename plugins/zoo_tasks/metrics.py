@@ -74,7 +74,7 @@ class MacroF1(PredictionMetric):
     """
 
     threshold: Annotated[float, Field(gt=0, lt=1, description="Of items with any number of classes.")] = 0.5
-    of: ClassVar[tuple[str, ...]] = ("class", "classes")
+    about: ClassVar[tuple[str, ...]] = ("class", "classes")
 
     def __call__(self, answers: Tensor, targets: Tensor, /) -> dict[str, Any]:
         from torch.nn.functional import one_hot
@@ -93,7 +93,7 @@ class MacroF1(PredictionMetric):
 class MeanAbsoluteError(PredictionMetric):
     """The mean distance between what is said and what is true."""
 
-    of: ClassVar[tuple[str, ...]] = ("numbers", "items")
+    about: ClassVar[tuple[str, ...]] = ("numbers", "items")
 
     def __call__(self, answers: Tensor, targets: Tensor, /) -> dict[str, Any]:
         return {"mean_absolute_error": float((answers.double() - targets).abs().mean())}
@@ -106,7 +106,7 @@ class MeanAbsoluteError(PredictionMetric):
 class RootMeanSquareError(PredictionMetric):
     """The root of the mean square of the distances."""
 
-    of: ClassVar[tuple[str, ...]] = ("numbers", "items")
+    about: ClassVar[tuple[str, ...]] = ("numbers", "items")
 
     def __call__(self, answers: Tensor, targets: Tensor, /) -> dict[str, Any]:
         return {"root_mean_square_error": float((answers.double() - targets).square().mean().sqrt())}
@@ -122,7 +122,7 @@ class R2(PredictionMetric):
     Of numbers that never change it is not known: then there is none.
     """
 
-    of: ClassVar[tuple[str, ...]] = ("numbers",)
+    about: ClassVar[tuple[str, ...]] = ("numbers",)
 
     def __call__(self, answers: Tensor, targets: Tensor, /) -> dict[str, Any]:
         true = targets.double().flatten(1)

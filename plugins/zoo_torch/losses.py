@@ -1,4 +1,4 @@
-"""torch's losses, each the mean over the batch; `of` says what a task predicts that they are for.
+"""torch's losses, each the mean over the batch; `about` says what a task predicts that they are for.
 
 Of one class they take logits (N, classes) and labels, (N,) int64 or (N, classes) float32: the share of each class. Of
 any number of classes they take logits (N, classes) and 0 or 1 for each; of numbers, two tensors of one shape.
@@ -23,7 +23,7 @@ class CrossEntropy:
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
-    of: ClassVar[tuple[str, ...]] = ("class",)
+    about: ClassVar[tuple[str, ...]] = ("class",)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         from torch.nn import functional
@@ -43,7 +43,7 @@ class CrossEntropy:
         return CrossEntropy() if self.label_smoothing else self
 
 
-@requires(of=("class",))
+@requires(about=("class",))
 def multi_margin(
     logits: Tensor, labels: Tensor, /, *, p: Literal[1, 2] = 1, margin: Annotated[float, Field(gt=0)] = 1.0
 ) -> Tensor:
@@ -63,7 +63,7 @@ def multi_margin(
     return (losses.view(count, classes) * labels).sum(1).mean()
 
 
-@requires(of=("classes", "items"))
+@requires(about=("classes", "items"))
 def binary_cross_entropy(
     logits: Tensor,
     targets: Tensor,
@@ -78,7 +78,7 @@ def binary_cross_entropy(
     return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
 
 
-@requires(of=("numbers", "items"))
+@requires(about=("numbers", "items"))
 def mean_squared_error(outputs: Tensor, targets: Tensor, /) -> Tensor:
     """Return the mean squared difference; torch.nn.MSELoss."""
     from torch.nn import functional
@@ -86,7 +86,7 @@ def mean_squared_error(outputs: Tensor, targets: Tensor, /) -> Tensor:
     return functional.mse_loss(outputs, targets)
 
 
-@requires(of=("numbers", "items"))
+@requires(about=("numbers", "items"))
 def mean_absolute_error(outputs: Tensor, targets: Tensor, /) -> Tensor:
     """Return the mean absolute difference; torch.nn.L1Loss."""
     from torch.nn import functional
@@ -94,7 +94,7 @@ def mean_absolute_error(outputs: Tensor, targets: Tensor, /) -> Tensor:
     return functional.l1_loss(outputs, targets)
 
 
-@requires(of=("numbers", "items"))
+@requires(about=("numbers", "items"))
 def huber(
     outputs: Tensor,
     targets: Tensor,

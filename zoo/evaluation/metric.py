@@ -88,11 +88,11 @@ class Evidence:
 class PredictionMetric:
     """Base of the metrics that hold what a task says of items against what is true of them.
 
-    A subclass is a keyword-only frozen dataclass: its fields are its options. `of` are the predictions that it is for,
+    A subclass is a keyword-only frozen dataclass: its fields are its options. `about` are the predictions it is for,
     as a task names its own (`Task.predicts`).
     """
 
-    of: ClassVar[tuple[str, ...]] = ("class",)
+    about: ClassVar[tuple[str, ...]] = ("class",)
 
     def __call__(self, answers: Tensor, targets: Tensor, /) -> Mapping[str, Any]:
         """Return figures by name.
