@@ -49,13 +49,12 @@ def import_arrays(
     kind, values = _targets(train, chosen)
     names = _names(train, chosen, kind, values)
     features = _features(train, chosen)
-    items, labels = _items(train, chosen, features), _labels(train, kind, values, names)
+    items, labels = _items(train, chosen, features), _labels(train, chosen, kind, names)
     if held is None:
         kept, cut = _cut(labels, test_fraction or 0.0, path)
         parts = ImageSet(items[kept], labels[kept]), ImageSet(items[cut], labels[cut])
     else:
-        _, others = _targets(held, replace(chosen, kind=kind))
-        parts = ImageSet(items, labels), ImageSet(_items(held, chosen, features), _labels(held, kind, others, names))
+        parts = ImageSet(items, labels), ImageSet(_items(held, chosen, features), _labels(held, chosen, kind, names))
     made = make_dataset(*parts, names, source=path.name, target=kind, tokens=chosen.tokens, features=features)
     facts = {"targets": list(chosen.targets), "without": list(chosen.without), "test_fraction": test_fraction}
     return replace(made, imported=facts)
@@ -168,10 +167,11 @@ def _called(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _labels(source: Source, kind: Target, values: list[np.ndarray], names: tuple[str, ...]) -> np.ndarray:
+def _labels(source: Source, chosen: Chosen, kind: Target, names: tuple[str, ...]) -> np.ndarray:
     """Return targets as a data set holds them."""
     import numpy as np
 
+    values = [source.array(name) for name in chosen.targets]
     if kind == "none":
         return np.zeros((len(next(iter(source.arrays.values()))), 0), dtype=np.float32)
     if kind == "class":
@@ -182,10 +182,10 @@ def _labels(source: Source, kind: Target, values: list[np.ndarray], names: tuple
             shown = f"the class {called[unknown]!r}, which no training item has" if called[unknown] else "no class"
             raise DataError(f"{source.label}: {source.place(unknown)}: found {shown}")
         return np.array([index[one] for one in called], dtype=np.int64)
-    whole = values[0] if len(values) == 1 and values[0].ndim > 1 else np.stack(values, 1)
     if kind == "numbers":
-        columns = names if len(names) == len(values) else (source.label,)
-        return source.numbers(columns[0], whole) if len(columns) == 1 else _columns(source, columns)
+        columns = [source.numbers(name) for name in chosen.targets]
+        return columns[0] if columns[0].ndim > 1 and len(columns) == 1 else np.stack(columns, 1)
+    whole = values[0] if len(values) == 1 and values[0].ndim > 1 else np.stack(values, 1)
     wrong = np.argwhere((whole != 0) & (whole != 1))
     if len(wrong):
         row, column = map(int, wrong[0])
@@ -193,12 +193,6 @@ def _labels(source: Source, kind: Target, values: list[np.ndarray], names: tuple
             f"{source.label}: {source.place(row)}, class {names[column]!r}: found {whole[row, column]}; wanted 0 or 1"
         )
     return whole.astype(bool)
-
-
-def _columns(source: Source, names: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
-    return np.stack([source.numbers(name) for name in names], 1)
 
 
 def _cut(labels: np.ndarray, fraction: float, path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -112,6 +112,16 @@ def over_predictions(spec: Spec, builder: Builder) -> list[PredictionMetric]:
     return [builder.bind(one) for one in spec.metrics if is_over_predictions(one, builder)]
 
 
+def figures_of(spec: Spec, builder: Builder) -> dict[str, str]:
+    """Return the single numbers that evaluation finds for a spec, each with its better direction: its task's own, then
+    those of its metrics.
+    """
+    found: dict[str, str] = dict(builder.bind(spec.task).figures())
+    for metric in over_predictions(spec, builder):
+        found |= metric.figures()
+    return found
+
+
 def is_over_predictions(metric: ComponentSpec, builder: Builder) -> bool:
     """Whether a metric is over predictions, and not over images that were made."""
     target = builder.resolver.options(metric.component).target

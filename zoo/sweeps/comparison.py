@@ -12,10 +12,11 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.errors import RunError, closest, listing
+from zoo.evaluation.metric import figures_of
 from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry, find
 from zoo.spec.difference import MISSING, differences
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Spec
 from zoo.sweeps.pareto import front
 from zoo.training.run import Run
 
@@ -252,8 +253,7 @@ def _at(data: Any, keys: Sequence[str]) -> Any:
 
 
 def _task_figures(spec: Spec, builder: Builder) -> dict[str, str]:
-    task: ComponentSpec = spec.task
-    return dict(builder.bind(task).figures())
+    return figures_of(spec, builder)
 
 
 def _main_figures(known: Sequence[str], rows: Sequence[Row], builder: Builder) -> list[str]:
