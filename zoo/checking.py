@@ -31,6 +31,7 @@ class NetworkReport:
     output: Shape
     cost: Cost
     figures: Figures
+    frozen: bool = False  # used, and never trained
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,6 +95,7 @@ class Report:
                     "input": list(one.input),
                     "output": list(one.output),
                     "buffers": one.cost.buffers,
+                    **({"frozen": True} if one.frozen else {}),
                     **one.figures._asdict(),
                 }
                 for role, one in self.networks.items()
@@ -142,17 +144,18 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             # What a task wants of data that it does not take, which is told, says nothing about a network.
             problems += [_shape_problem(one, spec, role) for one in _each_once(error)] if fits else []
             continue
-        if not cost.parameters:
+        frozen = role in task.frozen
+        if not cost.parameters and not frozen:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         shapes = partial(_shapes, network, terminals.input)
-        figures = Figures.of(cost, spec.train.steps * task.updates(role), shapes)
-        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
+        figures = Figures.of(cost, 0 if frozen else spec.train.steps * task.updates(role), shapes)
+        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures, frozen)
     built = {role: (one.network, one.input) for role, one in networks.items()}
     refused, warnings = unfit(spec, builder, built, info)
     if problems or refused:
         raise SpecError([*problems, *refused])
-    total = Figures.total([one.figures for one in networks.values()])
+    total = Figures.total([one.figures for one in networks.values() if not one.frozen])
     return Report(
         spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
     )

@@ -108,6 +108,10 @@ class _Asked:
         if setting.info.tokens:
             for at, finding in _tokens(network, input, setting):
                 self.told(f"{path}.architecture", at, iter([finding]))
+        if role in setting.task.frozen:
+            self.component(section.init, f"{path}.init", setting)
+            self.told(f"{path}.init", section.init.at, _frozen(section.init, role, setting))
+            return
         self.told(path, None, _section(section.ema, updates))
         for key in ("init", "optimizer", "schedule"):
             self.component(getattr(section, key), f"{path}.{key}", setting)
@@ -158,10 +162,9 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
         found = f"found {setting.batch} images a step, so that some come twice"
         yield Finding(found, f"at most the {left} images that there are to train on", "batch_size", True)
     often = max((setting.task.updates(role) for role in setting.task.roles), default=1)
-    if train.accumulate > 1 and (len(setting.spec.networks) > 1 or often > 1):
-        what = (
-            "networks that are updated in turn" if len(setting.spec.networks) > 1 else "updates that follow each other"
-        )
+    several = len(setting.spec.networks.keys() - set(setting.task.frozen)) > 1
+    if train.accumulate > 1 and (several or often > 1):
+        what = "networks that are updated in turn" if several else "updates that follow each other"
         wanted = f"1: {what} cannot each wait for the last part of a batch"
         yield Finding(f"found {train.accumulate}", wanted, "accumulate")
     if train.accumulate > train.batch_size:
@@ -200,6 +203,12 @@ def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:
             "ema",
             True,
         )
+
+
+def _frozen(init: ComponentSpec, role: str, setting: Setting) -> Iterator[Finding]:
+    if init.name == "default":
+        found = f"found weights that are drawn, and {setting.spec.task.name} does not train {role}"
+        yield Finding(found, "init: {trained: {source: ...}}, an entry of the shelf or a run", warning=True)
 
 
 def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> Iterator[Finding]:

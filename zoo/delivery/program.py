@@ -144,7 +144,8 @@ def program(
 
 def _networks(trained: Trained, report: Report) -> nn.ModuleDict:
     made = make_networks(trained.spec, report, trained.builder)
-    checkpoint.load_networks(trained.checkpoint, made)
+    held = {role: one for role, one in made.items() if not report.networks[role].frozen}
+    checkpoint.load_networks(trained.checkpoint, held)
     for network in made.values():
         network.eval().requires_grad_(False)
         for one in [*network.modules()]:

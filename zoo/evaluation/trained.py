@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from zoo.training import checkpoint
 from zoo.training.devices import precision
 from zoo.training.engine import choose
 from zoo.training.task import GenerativeTask, Task
-from zoo.training.trainee import make_networks
+from zoo.training.trainee import make_networks, require_frozen
 
 
 class Source(Protocol):
@@ -41,6 +41,10 @@ class Source(Protocol):
     @property
     def data(self) -> Identity | None:
         """The data that it was trained on, as far as they are known."""
+
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        """The networks that it uses and did not train: the hash of each one's weights."""
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         """Return the resolved spec, changed by `overrides`."""
@@ -88,8 +92,11 @@ class Trained:
             # An earlier version made it, and did not write down what a network must know.
             require_same_here(source, spec, builder)
         info = info or builder.bind(spec.data).info()
-        networks = make_networks(spec, check(spec, builder, info), builder)
-        step = checkpoint.load_networks(last, networks)
+        report = check(spec, builder, info)
+        networks = make_networks(spec, report, builder)
+        trained = {role: one for role, one in networks.items() if not report.networks[role].frozen}
+        require_frozen({"frozen": source.frozen}, spec, {role: networks[role] for role in source.frozen}, source.label)
+        step = checkpoint.load_networks(last, trained)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
         task = builder.bind(spec.task)
         return cls(

@@ -140,6 +140,8 @@ def _cost(certificate: Certificate) -> str:
         for one in certificate.budget
     )
     size = f"`{certificate.weights.file}`: {certificate.weights.bytes:,} bytes."
+    for role, one in certificate.frozen.items():
+        lines.append(f"\n{role} is not trained and not counted: {one['init']}, SHA-256 `{one['sha256'][:16]}`.")
     return "\n".join(lines) + f"\n\nBudget, counted again when this was published: {limits or 'none'}.\n\n{size}"
 
 

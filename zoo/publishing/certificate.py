@@ -186,7 +186,8 @@ class Certificate:
     macs: dict[str, Count]  # of one forward pass for one input: total, then by role
     budget: list[LimitRecord]
     steps: Count
-    updates: dict[str, Count]  # of each network
+    updates: dict[str, Count]  # of each network that was trained
+    frozen: dict[str, dict[str, str]] = Field(default_factory=dict)  # used, not trained and not in the total: of what
     images_seen: Count  # training images, each as often as it was
     seeds: list[Count]
     shipped_seed: Count
@@ -395,7 +396,8 @@ def _size_problems(path: Path, report: Report) -> Iterator[str]:
         yield f"{path.name} cannot be read: {error}"
         return
     for role, size in sizes.items():
-        cost = report.networks[role].cost if role in report.networks else None
+        known = report.networks.get(role)
+        cost = known.cost if known and not known.frozen else None
         wanted = cost.parameters + cost.buffers if cost else 0
         if size != wanted:
             yield f"{path.name} holds {size:,} values of {role}; its parameters and buffers are {wanted:,}"

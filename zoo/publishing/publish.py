@@ -145,6 +145,7 @@ def _certificate(
         budget=limits(report),
         steps=first.result["steps"],
         updates=first.held["updates"],
+        frozen=facts.get("frozen", {}),
         images_seen=first.result["images"],
         seeds=[one.seed for one in runs],
         shipped_seed=first.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -42,6 +42,10 @@ class Entry:
     def data(self) -> Identity | None:
         # Before the certificate is written, the entry is only being made.
         return self.certificate.data.identity() if shipped.is_entry(self.folder) else None
+
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        return self.certificate.frozen if shipped.is_entry(self.folder) else {}
 
     @property
     def spec_path(self) -> Path:

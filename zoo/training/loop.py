@@ -36,7 +36,7 @@ from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
 from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
-from zoo.training.trainee import make_trainees
+from zoo.training.trainee import frozen_facts, make_frozen, make_trainees, require_frozen
 
 WATCHED = 64  # pictures at fixed latents
 
@@ -119,7 +119,10 @@ class Training:
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.images, self.validation = self._split()
         augment = [builder.bind(one) for one in spec.augment]
-        self.stepper = Stepper(spec, self.task, self.engine, self.trainees, self.images, self.info, augment)
+        self.frozen = make_frozen(spec, report, builder, self.engine)
+        self.stepper = Stepper(
+            spec, self.task, self.engine, self.trainees, self.images, self.info, augment, self.frozen
+        )
         self.stepper.graphs = self._recorder()
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
@@ -132,10 +135,12 @@ class Training:
                 **data_facts(self.material.dataset),
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
+                **frozen_facts(spec, self.frozen),
             }
             run.begin(spec, facts)
         else:
             run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
+            require_frozen(run.facts(), spec, self.frozen, run.label)
 
     def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
         """Return the images to train on, and those to validate on, if any are held out."""
@@ -315,7 +320,7 @@ class Training:
 
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
         """Return the task's figures, None in place of what is not finite."""
-        networks = {role: one.best for role, one in self.trainees.items()}
+        networks = {role: one.best for role, one in self.trainees.items()} | self.frozen
         try:
             return {
                 name: _known(one)

@@ -35,6 +35,7 @@ class Facts(TypedDict):
     data: NotRequired[str]
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
+    frozen: NotRequired[dict[str, dict[str, str]]]
 
 
 class Result(TypedDict):

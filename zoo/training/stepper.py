@@ -42,6 +42,7 @@ class Stepper:
         images: DeviceSet,
         info: DataInfo,
         augment: list[Any],
+        frozen: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self.spec, self.task, self.engine, self.trainees = spec, task, engine, trainees
         self._roles = Roles(spec.task.component, trainees)
@@ -52,7 +53,8 @@ class Stepper:
         self._step = 0
         self._norms: list[Tensor] = []  # that the step's updates gave
         self._stages: dict[Staged, Hashable] = {}  # what the staged augmentations do in this step
-        self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
+        self._frozen = dict(frozen or {})
+        self._networks = self._named({role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
         self._random = {purpose: torch.Generator(engine.device) for purpose in purposes}
@@ -108,11 +110,14 @@ class Stepper:
         before = self.graphs, self._networks
         self.graphs = None
         if networks is not None:
-            self._networks = Roles(self.spec.task.component, networks)
+            self._networks = self._named(networks)
         try:
             yield
         finally:
             self.graphs, self._networks = before
+
+    def _named(self, networks: Mapping[str, nn.Module]) -> Roles:
+        return Roles(self.spec.task.component, {**self._frozen, **networks})
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Figures:
         images, labels = self._batch(fetch)

@@ -73,6 +73,7 @@ class Task:
     """
 
     roles: ClassVar[tuple[str, ...]] = ()
+    frozen: ClassVar[tuple[str, ...]] = ()  # those among them whose networks are used, and never trained
     items: ClassVar[tuple[Items, ...]] = ITEMS
     targets: ClassVar[tuple[Target, ...]] = ("class",)
     predicts: ClassVar[Predicted] = "class"

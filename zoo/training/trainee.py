@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import Report
+from zoo.errors import RunError
 from zoo.random import derive_seed
 from zoo.spec.schema import Averaging, NetworkSpec, Spec
 from zoo.training import optimizer_state
@@ -161,23 +162,64 @@ class Trainee:
 def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
     """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
     trainees = {}
-    for role, module in make_networks(spec, report, builder).items():
+    for role, module in make_networks(spec, report, builder, frozen=False).items():
         trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
         trainee.compiled = engine.compile(trainee.module)
         trainees[role] = trainee
     return trainees
 
 
-def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.Module]:
-    """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
+def make_frozen(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, nn.Module]:
+    """Return the networks that the task of `spec` uses and never trains, placed, as they are evaluated."""
+    networks = make_networks(spec, report, builder, frozen=True)
+    return {role: engine.place(module).eval().requires_grad_(False) for role, module in networks.items()}
+
+
+def make_networks(spec: Spec, report: Report, builder: Builder, *, frozen: bool | None = None) -> dict[str, nn.Module]:
+    """Return the networks of `spec` by role, on the CPU, initialised from its seed.
+
+    frozen: only those that are never trained, or only the others.
+    """
     networks = {}
     for role, one in report.networks.items():
+        if frozen not in (None, one.frozen):
+            continue
         # Layers draw from torch's default generator, which is the program's: it gets back the state that it had.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
             networks[role] = one.network.module(one.input)
             builder.bind(spec.networks[role].init)(networks[role])
     return networks
+
+
+def frozen_facts(spec: Spec, frozen: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Return what a run keeps of the networks that it uses and does not train: where each comes from, and its hash."""
+    found = {
+        role: {"init": spec.networks[role].init.written(), "sha256": weights_hash(module)}
+        for role, module in frozen.items()
+    }
+    return {"frozen": found} if found else {}
+
+
+def require_frozen(facts: Mapping[str, Any], spec: Spec, frozen: Mapping[str, nn.Module], label: str) -> None:
+    """Raise RunError where a network that is not trained has other weights than those that a run was begun with."""
+    known = facts.get("frozen", {})
+    for role, one in frozen_facts(spec, frozen).get("frozen", {}).items():
+        if role in known and known[role]["sha256"] != one["sha256"]:
+            raise RunError(
+                f"{label}: it was trained with other weights of {role} than {one['init']} gives now "
+                f"({one['sha256'][:8]}, were {known[role]['sha256'][:8]}); bring those back, or train anew"
+            )
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Return the SHA-256 of a module's parameters and buffers, in their order."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for tensor in state(module).values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:
