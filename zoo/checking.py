@@ -149,7 +149,8 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         shapes = partial(_shapes, network, terminals.input)
-        figures = Figures.of(cost, 0 if frozen else spec.train.steps * task.updates(role), shapes)
+        steps = 0 if frozen else spec.train.steps * task.updates(role)
+        figures = Figures.of(cost, steps, shapes, partial(_graphs, graph))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures, frozen)
     built = {role: (one.network, one.input) for role, one in networks.items()}
     refused, warnings = unfit(spec, builder, built, info)
@@ -159,6 +160,10 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     return Report(
         spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
     )
+
+
+def _graphs(graph: Graph) -> list[Graph]:
+    return [graph]
 
 
 def _shapes(network: Composite, input: Shape) -> list[Shape]:

@@ -117,6 +117,11 @@ def program(
     DeliveryError where the task does not give that.
     """
     generates = isinstance(trained.task, GenerativeTask)
+    if not generates and (trained.task.predicts != "class" or trained.info.items != "images"):
+        raise DeliveryError(
+            f"{trained.source.label}: {trained.spec.task.name} over {trained.info.items} is not delivered yet; wanted a "
+            "classifier of images, or a generator"
+        )
     known: Sequence[str] = GENERATING if generates else CLASSIFYING
     outputs = outputs or known[0]
     if outputs not in known:
