@@ -36,6 +36,7 @@ from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
+from zoo.network.graph import Graph, operations
 from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
@@ -468,6 +469,7 @@ __all__ = [
     "Formula",
     "FromModule",
     "GenerativeTask",
+    "Graph",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
@@ -532,6 +534,7 @@ __all__ = [
     "load_challenge",
     "load_spec",
     "make_dataset",
+    "operations",
     "publish",
     "reproduce",
     "requires",

@@ -8,8 +8,7 @@ import pytest
 from support import builtin_registry
 
 from zoo import api
-from zoo.api import Component, Field, Figures, Verdict
-from zoo.network.graph import Graph, operations
+from zoo.api import Component, Field, Figures, Graph, Verdict, operations
 from zoo.registry import Provider, Registry
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from zoo.builder import Builder
-from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet, load_sound
+from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
 from zoo.data.importer import make_dataset
+from zoo.data.soundness import load_sound
 from zoo.errors import DataError
 from zoo.spec.load import load_spec
 from zoo.training.loop import train

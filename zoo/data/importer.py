@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet, Target, Values, require_arrays
+from zoo.data.dataset import DataInfo, Dataset, ImageSet, Target, Values
 from zoo.data.decoding import Progress, decode_all
 from zoo.data.files import open_files
 from zoo.data.identity import fingerprint
 from zoo.data.layout import Layout, LeftOut, sort_out, summary
 from zoo.data.pixels import Reading
+from zoo.data.soundness import require_arrays
 from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:

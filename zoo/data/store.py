@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, ImageSet, of_classes, require_sound
+from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, ImageSet, of_classes
 from zoo.data.identity import parts_of
+from zoo.data.soundness import require_sound
 from zoo.errors import DataError
 from zoo.files import clear_leftovers, json_text, write_atomically
 from zoo.registry import NAME

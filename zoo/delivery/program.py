@@ -119,7 +119,7 @@ def program(
     generates = isinstance(trained.task, GenerativeTask)
     if not generates and (trained.task.predicts != "class" or trained.info.items != "images"):
         raise DeliveryError(
-            f"{trained.source.label}: {trained.spec.task.name} over {trained.info.items} is not delivered yet; wanted a "
+            f"{trained.source.label}: {trained.spec.task.name} over {trained.info.items} cannot be delivered; wanted a "
             "classifier of images, or a generator"
         )
     known: Sequence[str] = GENERATING if generates else CLASSIFYING

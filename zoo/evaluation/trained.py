@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import check
-from zoo.data.dataset import DataInfo, Dataset, DataSource, load_sound
+from zoo.data.dataset import DataInfo, Dataset, DataSource
 from zoo.data.device import as_input
 from zoo.data.identity import PURPOSE, Identity
+from zoo.data.soundness import load_sound
 from zoo.errors import DataError, RunError
 from zoo.generation.draw import generate, latents
 from zoo.registry import Registry

@@ -18,9 +18,10 @@ import torch
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset, load_sound
+from zoo.data.dataset import DataInfo, Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
+from zoo.data.soundness import load_sound
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
 from zoo.evaluation.metric import over_predictions
