@@ -16,6 +16,7 @@ from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
 from zoo.data.dataset import TARGETS, DataInfo, Dataset, DataSource, ImageSet, Items, Target
 from zoo.data.importer import make_dataset
+from zoo.distribution import install_command
 from zoo.errors import (
     BudgetError,
     DataError,
@@ -38,6 +39,7 @@ from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph, operations
 from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
+from zoo.network.parts import innermost
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -62,6 +64,7 @@ from zoo.spec.schema import (
 )
 from zoo.training.predictive import PredictiveTask, statistics
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.watching import Callback, Moment, Tracked, Tracker
 
 if TYPE_CHECKING:
     from torch import nn
@@ -449,6 +452,7 @@ __all__ = [
     "Branches",
     "BudgetError",
     "Builder",
+    "Callback",
     "Candidate",
     "Component",
     "Condition",
@@ -481,6 +485,7 @@ __all__ = [
     "Measurement",
     "MetricOption",
     "Mixing",
+    "Moment",
     "Nested",
     "NetworkReport",
     "Norm",
@@ -507,6 +512,8 @@ __all__ = [
     "Target",
     "Task",
     "Terminals",
+    "Tracked",
+    "Tracker",
     "TrainingError",
     "Turn",
     "Update",
@@ -527,6 +534,8 @@ __all__ = [
     "fit",
     "hookimpl",
     "image",
+    "innermost",
+    "install_command",
     "judge",
     "judge_submission",
     "leaderboard",

@@ -21,7 +21,7 @@ from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.forms import Scope as Names
 from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
-from zoo.spec.schema import SCALARS, ComponentSpec
+from zoo.spec.schema import SCALARS, ComponentSpec, copied
 
 #: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
@@ -62,9 +62,9 @@ class Builder:
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
                 return _placed(self._made(target, options, spec), spec)
-            return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
+            return _placed(Expanded(self, _calling(target, options), supplied, self._output), spec)
         if supplied:
-            return keeping(spec.component, partial(target, **options))
+            return keeping(spec.component, _calling(target, options))
         return kept(spec.component, self._made(target, options, spec))
 
     def verdict(self, limit: ComponentSpec, figures: Figures) -> Verdict:
@@ -162,7 +162,7 @@ class Builder:
 
     def _made(self, target: Callable[..., Any], options: dict[str, Any], spec: ComponentSpec) -> Any:
         try:
-            return target(**options)
+            return _calling(target, options)()
         except ZooError:
             raise
         except (ValueError, TypeError) as error:
@@ -225,6 +225,15 @@ class Expanded(Composite):
             return self._make(input)
         with torch.device("meta"):
             return self._make(input)
+
+
+def _calling(target: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what calls `target` with its options, with lists of its own each time: whoever appends to one changes
+    neither the spec nor the next call.
+    """
+    if all(type(one) in SCALARS for one in options.values()):
+        return partial(target, **options)
+    return lambda *given: target(*given, **{name: copied(one) for name, one in options.items()})
 
 
 def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tuple[str, Shape], ...]) -> None:

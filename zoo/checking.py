@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.data.dataset import DataInfo
-from zoo.errors import Position, Problem, ShapeError, SpecError, closest, ordered
+from zoo.errors import Position, Problem, ShapeError, SpecError, closest, listing, ordered
 from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.network.operations import Operator
+from zoo.network.parts import innermost
 from zoo.options import canonical
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_line
@@ -144,6 +145,7 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             # What a task wants of data that it does not take, which is told, says nothing about a network.
             problems += [_shape_problem(one, spec, role) for one in _each_once(error)] if fits else []
             continue
+        problems += _part_problems(spec, role, network, terminals.input)
         frozen = role in task.frozen
         if not cost.parameters and not frozen:
             path = f"networks.{role}.architecture"
@@ -238,6 +240,27 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in roles:
         if role not in spec.networks:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
+
+
+def _part_problems(spec: Spec, role: str, network: Composite, input: Shape) -> Iterator[Problem]:
+    """Yield where a network is told of parts that it has not, or that all of it stays as it is."""
+    section = spec.networks[role]
+    told = {"freeze": section.freeze, "rates": section.rates}
+    if not any(told.values()):
+        return
+    names = list(network.weights(input))
+    parts = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+    top = listing(dict.fromkeys(name.partition(".")[0] for name in names), 12)
+    for key, paths in told.items():
+        for path in paths:
+            if path not in parts:
+                at = _place(spec, f"networks.{role}.{key}")
+                wanted = f"the name of a weight, or of a part that holds some: {top}, or one inside"
+                yield Problem(at, f"networks.{role}.{key}", f"found no part {path!r}", wanted, closest(path, parts))
+    if names and all(innermost(name, section.freeze) is not None for name in names):
+        yield Problem(
+            _place(spec, f"networks.{role}.freeze"), f"networks.{role}.freeze", "found all of it", "something to train"
+        )
 
 
 def _each_once(error: ShapeError) -> Iterator[ShapeError]:

@@ -19,7 +19,7 @@ from zoo.network.layer import Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.registry import LAYER_FAMILY
 from zoo.requirements import Finding, Setting, Weight
-from zoo.spec.schema import Averaging, ComponentSpec, Spec
+from zoo.spec.schema import Averaging, ComponentSpec, Spec, copied
 
 Network = tuple[Composite, Shape]
 VANISHED = 1e-6  # a rate of which this share is left changes no weight
@@ -52,8 +52,9 @@ def unfit(
             asked.component(one, f"augment.{index}", setting)
         else:
             asked.told(f"augment.{index}", one.at, _not_changed(one.name, takes, setting))
-    for index, one in enumerate(spec.metrics):
-        asked.component(one, f"metrics.{index}", setting)
+    for key in ("metrics", "callbacks", "trackers"):
+        for index, one in enumerate(getattr(spec, key)):
+            asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
         asked.network(role, network, input, setting)
     return asked.problems, asked.warnings
@@ -74,7 +75,7 @@ class _Asked:
         target, path = self.builder.resolver.options(one.component).target, f"{path}.{one.name}"
         check = getattr(target, "check", None)
         if check is not None:
-            own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **one.options)
+            own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **copied(one.options))
             self.told(path, one.at, _answer(own, setting))
         about = getattr(target, "about", None) if one.component.kind in ("loss", "metric") else None
         if about is not None and setting.task.predicts not in about:
@@ -87,7 +88,7 @@ class _Asked:
         for name, value in one.options.items():
             inside = getattr(target, "inside", None)
             for key, inner in _components(value, f"{path}.{name}"):
-                self.component(inner, key, inside(name, setting, **one.options) if inside else setting)
+                self.component(inner, key, inside(name, setting, **copied(one.options)) if inside else setting)
 
     def network(self, role: str, network: Composite, input: Shape, setting: Setting) -> None:
         """Ask a network's layers, and what trains it."""

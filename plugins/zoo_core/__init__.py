@@ -29,10 +29,6 @@ FORMS = {
     "let": ("let", "Names for values, in the layers inside."),
     "when": ("when", "Layers that stand there where a condition holds."),
 }
-TRAINED = {
-    "architecture": "The layers of a network that was trained before.",
-    "initializer": "The weights of a network that was trained before.",
-}
 LIMITS = {
     "parameters": "Trainable parameters; shared ones count once.",
     "macs": "Multiply-adds of one forward pass for one input.",
@@ -54,7 +50,6 @@ def zoo_components() -> Iterator[Component]:
     for name, (target, summary) in FORMS.items():
         yield Component("layer", name, f"zoo_core.forms:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
-    for kind, summary in TRAINED.items():
-        yield Component(kind, "trained", f"zoo_core.trained:{kind}", summary)
+    yield Component("architecture", "trained", "zoo_core.trained:architecture", "A network that was trained before.")
     for name, summary in LIMITS.items():
         yield Component("limit", name, f"zoo_core.limits:{name}", summary)

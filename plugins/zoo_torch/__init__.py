@@ -93,6 +93,7 @@ INITIALIZERS = {
     "default": "torch's own, of each layer.",
     "normal": "Weights from a normal distribution, as of DCGAN.",
     "orthogonal": "Weights that are orthogonal matrices.",
+    "trained": "Weights of a network that was trained before.",
 }
 LOSSES = {
     "cross_entropy": ("CrossEntropy", "Cross entropy of logits and labels."),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.distribution import install_command
 from zoo.errors import DataError, closest, listing
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _read_parquet(path: Path) -> Source:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise DataError(f"{path}: a .parquet file is read with pyarrow; run `pip install 'zoo[parquet]'`") from error
+        raise DataError(f"{path}: a .parquet file is read with pyarrow; {install_command('parquet')}") from error
     try:
         table = parquet.read_table(path)
     except pyarrow.ArrowException as error:

@@ -148,7 +148,7 @@ def program(
 
 
 def _networks(trained: Trained, report: Report) -> nn.ModuleDict:
-    made = make_networks(trained.spec, report, trained.builder)
+    made = make_networks(trained.spec, report, trained.builder, begin=False)
     held = {role: one for role, one in made.items() if not report.networks[role].frozen}
     checkpoint.load_networks(trained.checkpoint, held)
     for network in made.values():

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,10 @@ class Source(Protocol):
     @property
     def frozen(self) -> Mapping[str, Mapping[str, str]]:
         """The networks that it uses and did not train: the hash of each one's weights."""
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         """Return the resolved spec, changed by `overrides`."""
@@ -94,7 +98,7 @@ class Trained:
             require_same_here(source, spec, builder)
         info = info or builder.bind(spec.data).info()
         report = check(spec, builder, info)
-        networks = make_networks(spec, report, builder)
+        networks = make_networks(spec, report, builder, begin=False)
         trained = {role: one for role, one in networks.items() if not report.networks[role].frozen}
         require_frozen({"frozen": source.frozen}, spec, {role: networks[role] for role in source.frozen}, source.label)
         step = checkpoint.load_networks(last, trained)
@@ -125,6 +129,19 @@ class Trained:
         how: to use it all the same.
         """
         require_same_here(self.source, self.spec, self.builder, how)
+
+    def origin(self, role: str) -> dict[str, Any]:
+        """Return what is to be known of a network wherever its weights are used again, as plain data."""
+        facts = self.source.began_from.get(role)
+        return {
+            "source": self.spec.name,
+            "role": role,
+            "sha256": self.sha256,
+            "spec_hash": self.spec.hash,
+            "data": self.spec.data.written(),
+            **({"fingerprint": self.data.fingerprint} if self.data else {}),
+            **({"began_from": facts} if facts else {}),
+        }
 
     @property
     def class_names(self) -> tuple[str, ...]:

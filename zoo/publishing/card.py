@@ -182,10 +182,21 @@ def _training(certificate: Certificate) -> str:
     return (
         f"{certificate.steps:,} steps, {certificate.images_seen:,} images seen, on {certificate.engine} ({seconds}). "
         f"Machine: {machine}. Versions: {versions}{commit}. Spec `{certificate.spec_hash[:16]}`.\n\n"
-        f"It was trained by\n\n```\n{certificate.command}\n```\n\nand `spec.yaml` here holds the same recipe with "
-        f"every default filled in: `zoo train` of that file repeats it.\n\n"
+        f"{_origins(certificate)}It was trained by\n\n```\n{certificate.command}\n```\n\n"
+        "and `spec.yaml` here holds the same recipe with every default filled in: `zoo train` of that file repeats "
+        "it.\n\n"
         f"Spot check: {_spot_check(certificate)}"
     )
+
+
+def _origins(certificate: Certificate) -> str:
+    """Say of which networks weights began with those of another training, and what that had seen."""
+    told = []
+    for role, one in certificate.began_from.items():
+        left = f", all but {', '.join(one['left'])}" if one["left"] else ""
+        weights = f"weights `{one['sha256'][:16]}`{left}"
+        told.append(f"The {role} began from {one['source']} ({weights}), which had seen {one['data']}.")
+    return "".join(f"{one}\n\n" for one in told)
 
 
 def _spot_check(certificate: Certificate) -> str:

@@ -128,6 +128,23 @@ class InfoRecord:
     target_std: list[float] = Field(default_factory=list)
 
 
+class Origin(TypedDict):
+    """Weights that a training began from: whose, of which file and spec, what they had seen, and which were taken.
+
+    `began_from` is where those came from in their turn.
+    """
+
+    source: str
+    role: str
+    sha256: Digest
+    spec_hash: Digest
+    data: str
+    fingerprint: NotRequired[str]
+    taken: Count
+    left: list[str]
+    began_from: NotRequired[dict[str, Any]]
+
+
 @dataclass(frozen=True, config=_STRICT)
 class DataRecord:
     """The data set: the spec's component, the SHA-256 of the content, the names of its classes or of the numbers that
@@ -209,6 +226,7 @@ class Certificate:
     command: str
     published: str
     notes: list[str]
+    began_from: dict[str, Origin] = Field(default_factory=dict)  # by role: weights that were trained before
 
     @classmethod
     def read(cls, folder: Path) -> Certificate:
@@ -232,7 +250,11 @@ class Certificate:
 
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
-        write_text(folder / CERTIFICATE, json_text(asdict(self)) + "\n")
+        data = asdict(self)
+        for key in ("began_from", "frozen"):
+            if not data[key]:
+                del data[key]  # as certificates were before there was any
+        write_text(folder / CERTIFICATE, json_text(data) + "\n")
 
     def figure(self, split: str, name: str) -> Figure | None:
         """Return a figure, or None where it was not measured."""

@@ -168,6 +168,7 @@ def _certificate(
         data=DataRecord.of(dataset, spec.data.data(), builder.bind(spec.data).terms),
         command=_command(facts["command"]),
         published=now(),
+        began_from=facts.get("began_from", {}),
         notes=[*notes, *(OLD_RUN.format(seed=one.seed) for one in runs if not one.run.counts_looks)],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from zoo.data.identity import Identity
 from zoo.errors import RunError, ShelfError, SpecError, closest
@@ -46,6 +47,10 @@ class Entry:
     @property
     def frozen(self) -> Mapping[str, Mapping[str, str]]:
         return self.certificate.frozen if shipped.is_entry(self.folder) else {}
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.certificate.began_from if shipped.is_entry(self.folder) else {}
 
     @property
     def spec_path(self) -> Path:

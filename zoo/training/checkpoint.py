@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from zoo.errors import RunError
 from zoo.files import json_text, write_atomically
 from zoo.training import records
+from zoo.training.callbacks import Callbacks
 from zoo.training.trainee import Trainee, load_state, under
 
 KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
@@ -28,17 +29,18 @@ def save(
     spec_hash: str,
     seconds: float,
     figures: Mapping[str, Any] | None = None,
+    callbacks: tuple[list[Any], dict[str, Tensor]] = ([], {}),
 ) -> Path:
     """Write the state after `step` steps and remove all but the newest checkpoints.
 
-    figures: those that are in no line of metrics yet. Raises RunError on a full disk, TrainingError when an optimizer
-    keeps what no checkpoint can hold.
+    figures: those that are in no line of metrics yet; callbacks: their state, and its tensors. Raises RunError on a
+    full disk, TrainingError when an optimizer keeps what no checkpoint can hold.
     """
     tensors = {
         f"{role}.{name}": tensor.contiguous()
         for role, trainee in trainees.items()
         for name, tensor in trainee.tensors().items()
-    }
+    } | callbacks[1]
     facts: dict[str, Any] = {
         "step": step,
         "spec": spec_hash,
@@ -46,6 +48,7 @@ def save(
         "seconds": seconds,
         "figures": figures or {},
         "state": {role: one.facts() for role, one in trainees.items()},
+        **({"callbacks": callbacks[0]} if callbacks[0] else {}),
     }
     path = folder / f"step-{step:08d}.safetensors"
     try:
@@ -97,8 +100,12 @@ def prune(folder: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict[str, Any]:
-    """Load a checkpoint into `trainees` and return its facts: step, seconds trained until then, figures in no line yet.
+def restore(
+    path: Path, trainees: Mapping[str, Trainee], spec_hash: str, callbacks: Callbacks | None = None
+) -> dict[str, Any]:
+    """Load a checkpoint into `trainees` and `callbacks`, and return its facts.
+
+    Those are the step, the seconds trained until then, and the figures that are in no line yet.
 
     Raises RunError when it belongs to another spec, or does not hold what these networks and optimizers want.
     """
@@ -111,6 +118,11 @@ def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict
             trainee.load(under(tensors, f"{role}."), facts["updates"][role], known[role] if known else None)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise RunError(f"{path}: it does not fit the network {role!r}: {error}") from error
+    if callbacks is not None:
+        try:
+            callbacks.load(facts.get("callbacks", []), tensors)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise RunError(f"{path}: it does not fit the callbacks: {error}") from error
     return facts
 
 

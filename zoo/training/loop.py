@@ -29,6 +29,7 @@ from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.callbacks import Callbacks, Log
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.norms import cumulative_norms
@@ -37,7 +38,9 @@ from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
 from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
+from zoo.training.trackers import Trackers
 from zoo.training.trainee import frozen_facts, make_frozen, make_trainees, require_frozen
+from zoo.training.watching import Moment
 
 WATCHED = 64  # pictures at fixed latents
 
@@ -120,11 +123,14 @@ class Training:
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.images, self.validation = self._split()
         augment = [builder.bind(one) for one in spec.augment]
-        self.frozen = make_frozen(spec, report, builder, self.engine)
+        self.frozen, origins = make_frozen(spec, report, builder, self.engine)
         self.stepper = Stepper(
             spec, self.task, self.engine, self.trainees, self.images, self.info, augment, self.frozen
         )
         self.stepper.graphs = self._recorder()
+        self.callbacks = Callbacks(spec, builder)
+        self.trackers = Trackers(spec, builder, reporter)
+        self._last: dict[str, Any] = {}  # line of metrics
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._tally = Tally()  # since the last line of metrics
@@ -138,6 +144,8 @@ class Training:
                 "engine_reasons": self.engine.reasons,
                 **frozen_facts(spec, self.frozen),
             }
+            if origins := origins | {role: one.origin for role, one in self.trainees.items() if one.origin}:
+                facts["began_from"] = origins
             run.begin(spec, facts)
         else:
             run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
@@ -169,6 +177,7 @@ class Training:
                     self._stop(stopped())
             self.finish()
         finally:
+            self.close()
             self.reporter.end()
 
     @property
@@ -181,12 +190,14 @@ class Training:
         checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
         last = checkpoint.newest(self.run.checkpoints)
         if last is not None:
-            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash)
+            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash, self.callbacks)
             self.step, self._before = int(facts["step"]), float(facts["seconds"])
             self._tally.resume(facts.get("figures", {}))
             self.reporter.message(f"going on at step {self.step} from {last}")
         lines = [line for line in self.run.rewind(self.step) if "lr" in line]
-        self._remarks = set(lines[-1].get("remarks", {})) if lines else set()
+        self._last = lines[-1] if lines else {}
+        self._remarks = set(self._last.get("remarks", {}))
+        self.trackers.open(self.run, self.step)
 
     def advance(self) -> None:
         """Do one step, and what is due after it."""
@@ -229,6 +240,8 @@ class Training:
             self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
         if train.sample_every and (step % train.sample_every == 0 or due):
             self._sample()
+        if self.callbacks.due(step):
+            self._call_back()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self.save()
 
@@ -255,7 +268,7 @@ class Training:
         rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
         ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
         remarks = self.task.remarks(means)
-        record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
+        record = self._last = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
         self._write(record | ({"remarks": remarks} if remarks else {}))
         for topic in sorted(remarks.keys() - self._remarks):
             self.reporter.message(f"step {self.step}: {remarks[topic]}")
@@ -286,7 +299,29 @@ class Training:
 
     def _write(self, record: dict[str, Any]) -> None:
         self.run.log(record)
+        self.trackers.log(record, self.step)
         self.reporter.metrics(record)
+
+    def _call_back(self) -> None:
+        """Call the callbacks that are due, and leave the networks as they were."""
+        figures = {name: one for name, one in self._last.items() if name not in ("seconds", "remarks")}
+
+        def moment(log: Log) -> Moment:
+            networks = {role: one.module for role, one in self.trainees.items()}
+            evaluated = {role: one.best for role, one in self.trainees.items()}
+            facts = (self.info, self.run.folder)
+            return Moment(self.step, self.spec.train.steps, networks, evaluated, figures, *facts, log)
+
+        def log(found: Mapping[str, float]) -> None:
+            record = {"step": self.step, **found}
+            self.run.log(record)
+            self.trackers.log(record, self.step)
+
+        self.callbacks.call(self.step, moment, log)
+        for trainee in self.trainees.values():
+            trainee.module.train()
+            for parameter in trainee.parameters:
+                parameter.grad = None  # of a callback's own backward pass
 
     def save(self) -> Path:
         """Write a checkpoint, but never one that training could not go on from."""
@@ -299,7 +334,15 @@ class Training:
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
                 raise TrainingError(self._not_finite(self.step, shown))
         seconds, figures = self._seconds(), self._tally.facts()
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.run.spec_hash, seconds, figures)
+        return checkpoint.save(
+            self.run.checkpoints,
+            self.step,
+            self.trainees,
+            self.run.spec_hash,
+            seconds,
+            figures,
+            self.callbacks.state(),
+        )
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
@@ -315,7 +358,9 @@ class Training:
             return
         networks = {role: one.best for role, one in self.trainees.items()}
         images = draw(self.task, networks, self.info, range(WATCHED), self.spec.train.seed, self.engine.device)
-        save_picture(grid(images), self.run.samples / f"step-{self.step:08d}.png")
+        path = self.run.samples / f"step-{self.step:08d}.png"
+        save_picture(grid(images), path)
+        self.trackers.picture(self.step, "samples", path)
         for trainee in self.trainees.values():
             trainee.module.train()
 
@@ -354,6 +399,12 @@ class Training:
             self.run.looked("train")
             result["test"] = self._evaluate(self.material.test)
         self.run.write_result(result)
+        self.trackers.log({"test": result.get("test", {})}, self.step)
+        self.close(finished=True)
+
+    def close(self, *, finished: bool = False) -> None:
+        """Let the trackers end; what is closed stays so."""
+        self.trackers.close(finished=finished)
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Facts(TypedDict):
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
     frozen: NotRequired[dict[str, dict[str, str]]]
+    began_from: NotRequired[dict[str, dict[str, Any]]]
 
 
 class Result(TypedDict):

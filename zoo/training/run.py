@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
-from zoo.errors import RunError, ZooError, listing
+from zoo.errors import BusyError, RunError, ZooError, listing
 from zoo.files import clear_leftovers, is_leftover, json_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
@@ -38,7 +38,7 @@ LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
 BEGINNING = (LOCK, FACTS, LOOKS)  # all that a command leaves which is killed before the run has begun
-PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors")
 
 
 class Run:
@@ -93,7 +93,14 @@ class Run:
     @property
     def frozen(self) -> Mapping[str, Mapping[str, str]]:
         """The networks that it uses and does not train: where each comes from, and the hash of its weights."""
-        return self.facts().get("frozen", {}) if (self.folder / FACTS).exists() else {}
+        found: dict[str, dict[str, str]] = self.facts().get("frozen", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
+    @property
+    def began_from(self) -> dict[str, dict[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
+        found: dict[str, dict[str, Any]] = self.facts().get("began_from", {}) if (self.folder / FACTS).exists() else {}
+        return found
 
     def go_on_with(self, dataset: Dataset, what: str, *, other: bool = False) -> None:
         """Raise DataError when this is not what the run was begun on; where `other` is wanted, it becomes that.
@@ -265,12 +272,12 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises RunError when another process trains in it."""
+        """Hold the run for this process. Raises BusyError when another process trains in it."""
         lock = FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 f"{self.folder}: another process is training in it; wait for it, or choose another --run"
             ) from None
         try:
@@ -306,12 +313,12 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return versions and machine, for the record."""
-    versions = {}
+    versions = {"zoo": zoo.__version__}  # what runs, whatever is installed
     for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = zoo.__version__ if package == "zoo" else "missing"
+            versions[package] = "missing"
     return {
         "versions": versions,
         "python": platform.python_version(),
