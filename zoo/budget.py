@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from zoo.annotations import Field, Wanted
 from zoo.network.layer import BYTES, Cost, Shape, elements
+
+if TYPE_CHECKING:
+    from zoo.network.graph import Graph
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?) ?(k|M|G|KiB|MiB|GiB)?$"
@@ -37,12 +40,20 @@ class Figures(Counts):
 
     #: Returns the shapes of the trainable tensors; what asks for none of them does not wait for them.
     shapes: Callable[[], Iterable[Shape]] = tuple
+    #: Returns the networks' graphs, for a limit that no sum can tell, such as a receptive field.
+    graphs: Callable[[], Iterable[Graph]] = tuple
 
     @classmethod
-    def of(cls, cost: Cost, steps: int, shapes: Callable[[], Iterable[Shape]] = tuple) -> Figures:
+    def of(
+        cls,
+        cost: Cost,
+        steps: int,
+        shapes: Callable[[], Iterable[Shape]] = tuple,
+        graphs: Callable[[], Iterable[Graph]] = tuple,
+    ) -> Figures:
         """Return the figures of one network."""
         made = cls(cost.parameters, cost.macs, cost.peak_bytes, cost.file_bytes, steps)
-        made.shapes = shapes
+        made.shapes, made.graphs = shapes, graphs
         return made
 
     def weight_bytes(self, precision: str) -> int:
@@ -70,6 +81,7 @@ class Figures(Counts):
             max((part.steps for part in parts), default=0),
         )
         made.shapes = lambda: (shape for part in parts for shape in part.shapes())
+        made.graphs = lambda: (graph for part in parts for graph in part.graphs())
         return made
 
 

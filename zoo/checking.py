@@ -32,6 +32,7 @@ class NetworkReport:
     output: Shape
     cost: Cost
     figures: Figures
+    frozen: bool = False  # used, and never trained
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,6 +96,7 @@ class Report:
                     "input": list(one.input),
                     "output": list(one.output),
                     "buffers": one.cost.buffers,
+                    **({"frozen": True} if one.frozen else {}),
                     **one.figures._asdict(),
                 }
                 for role, one in self.networks.items()
@@ -129,6 +131,7 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     task, source = builder.bind(spec.task), builder.bind(spec.data)
     info = info or source.info()
     problems = list(_role_problems(spec, task.roles))
+    fits = info.items in task.items and info.target in task.targets
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -139,23 +142,30 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             graph = network.graph(terminals.input)
             cost = graph.counts._replace(peak=graph.alone)
         except ShapeError as error:
-            problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
+            # What a task wants of data that it does not take, which is told, says nothing about a network.
+            problems += [_shape_problem(one, spec, role) for one in _each_once(error)] if fits else []
             continue
         problems += _part_problems(spec, role, network, terminals.input)
-        if not cost.parameters:
+        frozen = role in task.frozen
+        if not cost.parameters and not frozen:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         shapes = partial(_shapes, network, terminals.input)
-        figures = Figures.of(cost, spec.train.steps * task.updates(role), shapes)
-        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
+        steps = 0 if frozen else spec.train.steps * task.updates(role)
+        figures = Figures.of(cost, steps, shapes, partial(_graphs, graph))
+        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures, frozen)
     built = {role: (one.network, one.input) for role, one in networks.items()}
     refused, warnings = unfit(spec, builder, built, info)
     if problems or refused:
         raise SpecError([*problems, *refused])
-    total = Figures.total([one.figures for one in networks.values()])
+    total = Figures.total([one.figures for one in networks.values() if not one.frozen])
     return Report(
         spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
     )
+
+
+def _graphs(graph: Graph) -> list[Graph]:
+    return [graph]
 
 
 def _shapes(network: Composite, input: Shape) -> list[Shape]:

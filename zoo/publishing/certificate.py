@@ -6,7 +6,7 @@ import hashlib
 import json
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.dataset import DataInfo, Dataset, Target
 from zoo.data.identity import Identity
 from zoo.errors import ShelfError, ZooError, listing
 from zoo.evaluation.spread import deviation
@@ -111,13 +111,22 @@ class SpotCheck:
 
 @dataclass(frozen=True, config=_STRICT)
 class InfoRecord:
-    """What the networks know of their data: shape and counts of the images, mean and deviation of the channels."""
+    """What the networks know of their data, as `DataInfo` says it. All but the first five are absent from entries of
+    earlier versions, whose data are images in classes.
+    """
 
-    image: tuple[Count, Count, Count]
+    image: list[Count]
     train_images: Count
     test_images: Count
     mean: list[float]
     std: list[float]
+    tokens: Count = 0
+    values: Literal["pixels", "numbers"] = "pixels"
+    features: list[str] = Field(default_factory=list)
+    target: Target = "class"
+    target_shape: list[Count] = Field(default_factory=list)
+    target_mean: list[float] = Field(default_factory=list)
+    target_std: list[float] = Field(default_factory=list)
 
 
 class Origin(TypedDict):
@@ -139,7 +148,8 @@ class Origin(TypedDict):
 
 @dataclass(frozen=True, config=_STRICT)
 class DataRecord:
-    """The data set: the spec's component, the SHA-256 of the content, the classes, and what may be done with it.
+    """The data set: the spec's component, the SHA-256 of the content, the names of its classes or of the numbers that
+    are its target, and what may be done with it.
 
     `info` and `parts`, hashes by which a difference is explained, are absent from entries of earlier versions.
     """
@@ -154,14 +164,14 @@ class DataRecord:
     @classmethod
     def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
         """Return what a certificate says of a data set."""
-        identity, info = Identity.of(dataset), dataset.info
-        image = (info.image[0], info.image[1], info.image[2])
+        identity, known = Identity.of(dataset), asdict(dataset.info)
+        info = {one.name: known[one.name] for one in fields(InfoRecord)}
         return cls(
             component=component,
             fingerprint=identity.fingerprint,
             classes=list(identity.class_names),
             terms=terms,
-            info=InfoRecord(image, info.train_images, info.test_images, list(info.mean), list(info.std)),
+            info=InfoRecord(**{key: list(one) if isinstance(one, tuple) else one for key, one in info.items()}),
             parts=dict(identity.parts),
         )
 
@@ -169,8 +179,9 @@ class DataRecord:
         """Return the data as they are held against others."""
         info = None
         if self.info is not None:
-            mean, std = tuple(self.info.mean), tuple(self.info.std)
-            info = DataInfo(**asdict(self.info) | {"classes": len(self.classes), "mean": mean, "std": std})
+            known = {key: tuple(one) if isinstance(one, list) else one for key, one in asdict(self.info).items()}
+            classes = len(self.classes) if self.info.target in ("class", "classes") else 0
+            info = DataInfo(**known, classes=classes)
         return Identity(
             fingerprint=self.fingerprint, class_names=tuple(self.classes), info=info, parts=dict(self.parts)
         )
@@ -193,7 +204,8 @@ class Certificate:
     macs: dict[str, Count]  # of one forward pass for one input: total, then by role
     budget: list[LimitRecord]
     steps: Count
-    updates: dict[str, Count]  # of each network
+    updates: dict[str, Count]  # of each network that was trained
+    frozen: dict[str, dict[str, str]] = Field(default_factory=dict)  # used, not trained and not in the total: of what
     images_seen: Count  # training images, each as often as it was
     seeds: list[Count]
     shipped_seed: Count
@@ -240,8 +252,9 @@ class Certificate:
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
         data = asdict(self)
-        if not self.began_from:
-            del data["began_from"]  # as certificates were before there was any
+        for key in ("began_from", "frozen"):
+            if not data[key]:
+                del data[key]  # as certificates were before there was any
         write_text(folder / CERTIFICATE, json_text(data) + "\n")
 
     def figure(self, split: str, name: str) -> Figure | None:
@@ -406,7 +419,8 @@ def _size_problems(path: Path, report: Report) -> Iterator[str]:
         yield f"{path.name} cannot be read: {error}"
         return
     for role, size in sizes.items():
-        cost = report.networks[role].cost if role in report.networks else None
+        known = report.networks.get(role)
+        cost = known.cost if known and not known.frozen else None
         wanted = cost.parameters + cost.buffers if cost else 0
         if size != wanted:
             yield f"{path.name} holds {size:,} values of {role}; its parameters and buffers are {wanted:,}"

@@ -104,7 +104,7 @@ class Finished:
     def weights(self) -> dict[str, Tensor]:
         """Return what inference needs of each network, the average where there is one, by a checkpoint's names."""
         found = {}
-        for role in self.report.networks:
+        for role in (name for name, one in self.report.networks.items() if not one.frozen):
             average = under(self.tensors, f"{role}.average.module.")
             for name, tensor in (average or under(self.tensors, f"{role}.network.")).items():
                 found[f"{role}.network.{name}"] = tensor.contiguous()

@@ -50,6 +50,10 @@ class Entry:
         return self.certificate.data.identity() if shipped.is_entry(self.folder) else None
 
     @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        return self.certificate.frozen if shipped.is_entry(self.folder) else {}
+
+    @property
     def began_from(self) -> Mapping[str, Mapping[str, Any]]:
         return self.certificate.began_from if shipped.is_entry(self.folder) else {}
 

@@ -15,11 +15,13 @@ import torch
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset, load_sound
+from zoo.data.dataset import DataInfo, Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
+from zoo.data.soundness import load_sound
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
+from zoo.evaluation.metric import over_predictions
 from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.signals import stopping
@@ -37,7 +39,7 @@ from zoo.training.stepper import Stepper
 from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
 from zoo.training.trackers import Trackers
-from zoo.training.trainee import make_trainees
+from zoo.training.trainee import frozen_facts, make_frozen, make_trainees, require_frozen
 from zoo.training.watching import Moment
 
 WATCHED = 64  # pictures at fixed latents
@@ -126,10 +128,14 @@ class Training:
         self.engine: Engine = choose(spec.train, len(report.networks))
         self.material = material or Material.load(spec, builder, self.engine.device)
         self.info: DataInfo = self.material.dataset.info
+        self.metrics = over_predictions(spec, builder)
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.images, self.validation = self._split()
         augment = [builder.bind(one) for one in spec.augment]
-        self.stepper = Stepper(spec, self.task, self.engine, self.trainees, self.images, self.info, augment)
+        self.frozen, origins = make_frozen(spec, report, builder, self.engine)
+        self.stepper = Stepper(
+            spec, self.task, self.engine, self.trainees, self.images, self.info, augment, self.frozen
+        )
         self.stepper.graphs = self._recorder()
         self.callbacks = Callbacks(spec, builder)
         self.trackers = Trackers(spec, builder, reporter)
@@ -148,12 +154,14 @@ class Training:
                 **data_facts(self.material.dataset),
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
+                **frozen_facts(spec, self.frozen),
             }
-            if origins := {role: one.origin for role, one in self.trainees.items() if one.origin}:
+            if origins := origins | {role: one.origin for role, one in self.trainees.items() if one.origin}:
                 facts["began_from"] = origins
             run.begin(spec, facts)
         else:
             run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
+            require_frozen(run.facts(), spec, self.frozen, run.label)
 
     def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
         """Return the images to train on, and those to validate on, if any are held out."""
@@ -421,10 +429,11 @@ class Training:
 
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
         """Return the task's figures, None in place of what is not finite."""
-        networks = {role: one.best for role, one in self.trainees.items()}
+        networks = {role: one.best for role, one in self.trainees.items()} | self.frozen
         try:
             return {
-                name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()
+                name: _known(one)
+                for name, one in evaluate_networks(self.task, networks, images, self.info, self.metrics).items()
             }
         finally:
             for trainee in self.trainees.values():

@@ -17,7 +17,7 @@ class Dataset(TypedDict):
 
     fingerprint: str
     class_names: list[str]
-    info: dict[str, int | list[float]]
+    info: dict[str, int | str | list[float] | list[str]]
     parts: dict[str, str]
 
 
@@ -35,6 +35,7 @@ class Facts(TypedDict):
     data: NotRequired[str]
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
+    frozen: NotRequired[dict[str, dict[str, str]]]
     began_from: NotRequired[dict[str, dict[str, Any]]]
     left_out: NotRequired[list[int]]
     rollbacks: NotRequired[int]

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -89,6 +89,12 @@ class Run:
             return Identity.from_data(facts["dataset"])
         except (TypeError, ValueError) as error:
             raise RunError(f"{self.folder / FACTS}: dataset: it is no description of data ({error})") from error
+
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        """The networks that it uses and does not train: where each comes from, and the hash of its weights."""
+        found: dict[str, dict[str, str]] = self.facts().get("frozen", {}) if (self.folder / FACTS).exists() else {}
+        return found
 
     @property
     def began_from(self) -> dict[str, dict[str, Any]]:

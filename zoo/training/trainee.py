@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import Report
+from zoo.errors import RunError
 from zoo.network.parts import innermost
 from zoo.random import derive_seed
 from zoo.spec.schema import Averaging, NetworkSpec, Spec
@@ -206,7 +207,7 @@ def _stays(module: nn.Module, mode: bool = True) -> nn.Module:
 def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
     """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
     trainees = {}
-    for role, module, origin in _begun(spec, report, builder):
+    for role, module, origin in _begun(spec, report, builder, frozen=False):
         trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
         trainee.compiled = engine.compile(trainee.module)
         trainee.origin = origin
@@ -214,25 +215,74 @@ def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) 
     return trainees
 
 
+def make_frozen(
+    spec: Spec, report: Report, builder: Builder, engine: Engine
+) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
+    """Return the networks that the task of `spec` uses and never trains, placed, as they are evaluated; and where the
+    weights of each come from, as far as its initializer says it.
+    """
+    networks, origins = {}, {}
+    for role, module, origin in _begun(spec, report, builder, frozen=True):
+        networks[role] = engine.place(module).eval().requires_grad_(False)
+        origins |= {role: origin} if origin else {}
+    return networks, origins
+
+
 def make_networks(spec: Spec, report: Report, builder: Builder, *, begin: bool = True) -> dict[str, nn.Module]:
     """Return the networks of `spec` by role, on the CPU, initialised from its seed.
 
-    begin: whether the initializers are called, which is of no use where weights are loaded next.
+    begin: whether the initializers are called, which is of no use where weights are loaded next; those of networks
+    that are never trained are, since no checkpoint holds them.
     """
-    return {role: module for role, module, _ in _begun(spec, report, builder, begin)}
+    return {role: module for role, module, _ in _begun(spec, report, builder, begin=begin)}
 
 
 def _begun(
-    spec: Spec, report: Report, builder: Builder, begin: bool = True
+    spec: Spec, report: Report, builder: Builder, *, begin: bool = True, frozen: bool | None = None
 ) -> Iterator[tuple[str, nn.Module, dict[str, Any]]]:
-    """Yield each network of `spec` with its role, and what its initializer says of where weights came from."""
+    """Yield each network of `spec` with its role, and what its initializer says of where weights came from.
+
+    frozen: only those that are never trained, or only the others.
+    """
     for role, one in report.networks.items():
+        if frozen not in (None, one.frozen):
+            continue
         # Layers draw from torch's default generator, which is the program's: it gets back the state that it had.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
             module = one.network.module(one.input)
-            origin = builder.bind(spec.networks[role].init)(module) if begin else None
+            origin = builder.bind(spec.networks[role].init)(module) if begin or one.frozen else None
         yield role, module, origin or {}
+
+
+def frozen_facts(spec: Spec, frozen: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Return what a run keeps of the networks that it uses and does not train: where each comes from, and its hash."""
+    found = {
+        role: {"init": spec.networks[role].init.written(), "sha256": weights_hash(module)}
+        for role, module in frozen.items()
+    }
+    return {"frozen": found} if found else {}
+
+
+def require_frozen(facts: Mapping[str, Any], spec: Spec, frozen: Mapping[str, nn.Module], label: str) -> None:
+    """Raise RunError where a network that is not trained has other weights than those that a run was begun with."""
+    known = facts.get("frozen", {})
+    for role, one in frozen_facts(spec, frozen).get("frozen", {}).items():
+        if role in known and known[role]["sha256"] != one["sha256"]:
+            raise RunError(
+                f"{label}: it was trained with other weights of {role} than {one['init']} gives now "
+                f"({one['sha256'][:8]}, were {known[role]['sha256'][:8]}); bring those back, or train anew"
+            )
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Return the SHA-256 of a module's parameters and buffers, in their order."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for tensor in state(module).values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:
