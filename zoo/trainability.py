@@ -12,7 +12,7 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
-from zoo.errors import Position, Problem, ZooError
+from zoo.errors import Position, Problem, ZooError, closest, listing
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph, operations
 from zoo.network.layer import Layer, Shape
@@ -173,6 +173,7 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
     if train.evaluate_every and not train.validation:
         found = f"found {train.evaluate_every}, but no image is held out"
         yield Finding(found, "train.validation: the number of images to hold out", "evaluate_every", True)
+    yield from _chosen(setting)
     for key in ("evaluate_every", "sample_every"):
         every = getattr(train, key)
         if every > train.steps:
@@ -191,6 +192,26 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
     if train.seed + train.seeds > 2**32:
         found = f"found {train.seeds} seeds from {train.seed} on"
         yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below {2**32}", "seeds")
+
+
+def _chosen(setting: Setting) -> Iterator[Finding]:
+    """Yield what stands in the way of going by validations."""
+    train = setting.spec.train
+    key = "stop" if train.stop else "keep"
+    if train.keep == "last" and train.stop is None:
+        return
+    if not (train.validation and train.evaluate_every):
+        yield Finding(f"found {key} without validations", "train.validation and train.evaluate_every", key)
+    if train.norm_batches:
+        wanted = "0: what was judged is what is kept"
+        yield Finding(f"found {train.norm_batches} beside {key}", wanted, "norm_batches")
+    known = [name for name, better in setting.task.figures().items() if better]
+    figure = train.stop.figure if train.stop else ""
+    if not known:
+        yield Finding(f"found {key}, but {setting.spec.task.name} makes no figure to go by", "none", key)
+    elif figure and figure not in known:
+        hint = closest(figure, known)
+        yield Finding(f"found the unknown figure {figure!r}", listing(known) + (f"; {hint}" if hint else ""), "stop")
 
 
 def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:

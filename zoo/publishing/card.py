@@ -151,6 +151,11 @@ def _listed_caveats(certificate: Certificate, predicts: str) -> str:
 
 def _caveats(certificate: Certificate, predicts: str) -> Iterator[str]:
     yield from certificate.notes
+    for seed, one in certificate.chosen.items():
+        best = f"the best of {one['validations']} validations by {one['figure']}, at step {one['step']:,}"
+        kept = f"the weights are those of {best}" if one["keep"] == "best" else f"{best}, was not kept"
+        ended = ", and training ended when they got no better" if one["enough"] else ""
+        yield f"Seed {seed}: {kept}{ended}. Its validation figures were chosen by, which flatters them."
     if len(certificate.seeds) == 1:
         yield "One training: what another seed would give is not known."
     extractors = {one["extractor"] for one in certificate.measurements if one.get("extractor")}

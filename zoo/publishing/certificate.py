@@ -129,6 +129,17 @@ class InfoRecord:
     target_std: list[float] = Field(default_factory=list)
 
 
+class Chosen(TypedDict):
+    """Which weights of a training are judged, by a figure of held-out training images, and whether it ended early."""
+
+    keep: Literal["last", "best"]
+    figure: str
+    value: float | None
+    step: Count
+    validations: Count
+    enough: bool
+
+
 class Origin(TypedDict):
     """Weights that a training began from: whose, of which file and spec, what they had seen, and which were taken.
 
@@ -227,6 +238,7 @@ class Certificate:
     command: str
     published: str
     notes: list[str]
+    chosen: dict[str, Chosen] = Field(default_factory=dict)  # by seed: what validations decided, where they did
     began_from: dict[str, Origin] = Field(default_factory=dict)  # by role: weights that were trained before
 
     @classmethod
@@ -252,7 +264,7 @@ class Certificate:
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
         data = asdict(self)
-        for key in ("began_from", "frozen"):
+        for key in ("began_from", "chosen", "frozen"):
             if not data[key]:
                 del data[key]  # as certificates were before there was any
         write_text(folder / CERTIFICATE, json_text(data) + "\n")
@@ -394,7 +406,8 @@ def _count_problems(certificate: Certificate, report: Report) -> Iterator[str]:
                 )
     if limits(report) != certificate.budget:
         yield "the limits are not those of the spec, or their figures are others"
-    if certificate.steps != report.spec.train.steps:
+    early = any(one["enough"] for one in certificate.chosen.values()) and report.spec.train.stop is not None
+    if certificate.steps != report.spec.train.steps and not (early and certificate.steps < report.spec.train.steps):
         yield f"the spec trains {report.spec.train.steps:,} steps; the certificate says {certificate.steps:,}"
     for role, one in report.networks.items():
         if certificate.updates.get(role, 0) > one.figures.steps:

@@ -169,6 +169,7 @@ def _certificate(
         command=_command(facts["command"]),
         published=now(),
         began_from=facts.get("began_from", {}),
+        chosen={str(one.seed): one.result["chosen"] for one in runs if "chosen" in one.result},
         notes=[*notes, *(OLD_RUN.format(seed=one.seed) for one in runs if not one.run.counts_looks)],
     )
 

@@ -38,6 +38,8 @@ LATER_KEYS: dict[str, Any] = {
     "train.seeds": 1,
     "train.norm_batches": 0,
     "train.on_nonfinite": "stop",
+    "train.keep": "last",
+    "train.stop": None,
     "networks.*.freeze": (),
     "networks.*.rates": {},
     "callbacks": [],
@@ -135,6 +137,16 @@ class Averaging:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a training that gets no better ends."""
+
+    patience: Annotated[int, Field(ge=1, description="Validations in a row without a better one.")]
+    figure: Annotated[str, Field(description='A figure of the task, which `keep` goes by too; "": its first.')] = ""
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
@@ -194,6 +206,14 @@ class TrainSpec:
             "all state in each step. rollback: the run goes on from the last checkpoint, without the steps around it."
         ),
     ] = "stop"
+    keep: Annotated[
+        Literal["last", "best"], Field(description="Weights that a run ends with. best: those of its best validation.")
+    ] = "last"
+    stop: Annotated[
+        Stop | None,
+        Wanted("{patience: a number of validations, figure: its name} or null"),
+        Field(description="End before the last step, where validations get no better; null: never."),
+    ] = None
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
         "auto"

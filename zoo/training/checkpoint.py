@@ -33,11 +33,14 @@ def save(
     seconds: float,
     figures: Mapping[str, Any] | None = None,
     callbacks: tuple[list[Any], dict[str, Tensor]] = ([], {}),
+    *,
+    best: bool = False,
 ) -> Path:
     """Write the state after `step` steps and remove all but the newest checkpoints.
 
-    figures: those that are in no line of metrics yet; callbacks: their state, and its tensors. Raises RunError on a
-    full disk, TrainingError when an optimizer keeps what no checkpoint can hold.
+    figures: those that are in no line of metrics yet; callbacks: their state, and its tensors; best: it is the best
+    until now, which stays until there is a better one. Raises RunError on a full disk, TrainingError when an optimizer
+    keeps what no checkpoint can hold.
     """
     tensors = {
         f"{role}.{name}": tensor.cpu().contiguous()
@@ -53,7 +56,7 @@ def save(
         "state": {role: one.facts() for role, one in trainees.items()},
         **({"callbacks": callbacks[0]} if callbacks[0] else {}),
     }
-    path = folder / f"step-{step:08d}.safetensors"
+    path = best_of(folder, step) if best else folder / f"step-{step:08d}.safetensors"
     try:
         text = json_text(facts, indent=None)
         held = {"zoo": text, "sha256": _digest(text, tensors)}
@@ -77,6 +80,18 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def _step(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
+
+
+def best_of(folder: Path, step: int) -> Path:
+    """Return where the state lies that was the best after `step` steps."""
+    return folder / f"best-{step:08d}.safetensors"
+
+
+def prune_best(folder: Path, step: int) -> None:
+    """Remove what was the best once, and is not that of `step`."""
+    for path in folder.glob("best-*.safetensors"):
+        if path != best_of(folder, step):
+            path.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> Path | None:

@@ -28,6 +28,7 @@ from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.callbacks import Callbacks, Log
+from zoo.training.choice import Choice
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.guard import Guard
@@ -148,6 +149,7 @@ class Training:
         self._left_out: frozenset[int] = frozenset()  # steps, from 0 on, that a rollback goes around
         self._sound = False  # once that was looked at
         self._remarks: set[str] = set()  # topics of the last line of metrics
+        self.choice = Choice.of(spec.train, self.task.figures())
         self.step = 0
         if not run.spec_path.exists():
             facts = {
@@ -194,8 +196,8 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether all steps are done."""
-        return self.step >= self.spec.train.steps
+        """Whether all steps are done, or those that were enough."""
+        return self.step >= self.spec.train.steps or (self.choice is not None and self.choice.enough)
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, or, where there is none, to the beginning."""
@@ -213,7 +215,11 @@ class Training:
             self._left_out = frozenset(self.run.facts().get("left_out", ()))
             if found is None:
                 self.save()  # what the first steps can be rolled back to
-        lines = [line for line in self.run.rewind(self.step) if "lr" in line]
+        kept = self.run.rewind(self.step)
+        self.choice = Choice.of(self.spec.train, self.task.figures())
+        for line in kept if self.choice else ():
+            self.choice.take(line)
+        lines = [line for line in kept if "lr" in line]
         self._last = lines[-1] if lines else {}
         self._remarks = set(self._last.get("remarks", {}))
         self.trackers.open(self.run, self.step)
@@ -289,7 +295,17 @@ class Training:
             self._log()
         if self.validation is not None and train.evaluate_every and (step % train.evaluate_every == 0 or due):
             figures = self._evaluate(self.validation)
-            self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
+            line = {"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}}
+            self._write(line)
+            if self.choice is not None:
+                if self.choice.take(line) and self.choice.keep == "best":
+                    self.save(best=True)
+                if self.ended and not due:
+                    due = True
+                    if step % train.log_every:
+                        self._log()
+                    told = f"{self.choice.since} validations without a better {self.choice.figure}"
+                    self.reporter.message(f"step {step}: {told} than at step {self.choice.step}; that is enough")
         if train.sample_every and (step % train.sample_every == 0 or due):
             self._sample()
         if self.callbacks.due(step):
@@ -380,8 +396,8 @@ class Training:
             for parameter in trainee.parameters:
                 parameter.grad = None  # of a callback's own backward pass
 
-    def save(self) -> Path:
-        """Write a checkpoint, but never one that training could not go on from."""
+    def save(self, *, best: bool = False) -> Path:
+        """Write a checkpoint, but never one that training could not go on from. best: one that is kept as the best."""
         with self._finite():
             self._tally.read()
         self._require_sound()
@@ -391,7 +407,7 @@ class Training:
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
                 raise self._not_finite(self.step, shown)
         seconds, figures = self._seconds(), self._tally.facts()
-        return checkpoint.save(
+        path = checkpoint.save(
             self.run.checkpoints,
             self.step,
             self.trainees,
@@ -399,7 +415,12 @@ class Training:
             seconds,
             figures,
             self.callbacks.state(),
+            best=best,
         )
+        if self.choice is not None and not best:
+            # Not before: a run that is killed goes on from here, and may have to go by an earlier best.
+            checkpoint.prune_best(self.run.checkpoints, self.choice.step)
+        return path
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
@@ -455,6 +476,9 @@ class Training:
 
     def finish(self) -> None:
         """Evaluate, and write the result."""
+        if self.choice is not None and self.choice.keep == "best" and self.choice.value is not None:
+            networks = {role: one.best for role, one in self.trainees.items()}
+            checkpoint.load_networks(checkpoint.best_of(self.run.checkpoints, self.choice.step), networks)
         result: dict[str, Any] = {
             "finished": now(),
             "steps": self.step,
@@ -463,6 +487,7 @@ class Training:
             **self._lost(),
             "seconds": self._seconds(),
             "engine": self.engine.describe(),
+            **({"chosen": self.choice.to_data()} if self.choice is not None else {}),
         }
         if self.spec.train.test_at_end and len(self.material.dataset.test.labels):
             self.reporter.message("evaluating on the test images")

@@ -41,6 +41,17 @@ class Facts(TypedDict):
     rollbacks: NotRequired[int]
 
 
+class Chosen(TypedDict):
+    """What the validations of a run decided."""
+
+    keep: str
+    figure: str
+    value: float | None
+    step: int
+    validations: int
+    enough: bool
+
+
 class Result(TypedDict):
     """result.json; of several seeds with the result of each."""
 
@@ -49,6 +60,7 @@ class Result(TypedDict):
     engine: str
     updates: NotRequired[dict[str, int]]
     images: NotRequired[int]
+    chosen: NotRequired[Chosen]
     test: NotRequired[dict[str, Any]]
     n: NotRequired[int]
     mean: NotRequired[dict[str, dict[str, float]]]

@@ -117,9 +117,12 @@ class Run:
         self.write_facts({**facts, **data_facts(dataset), "other_data": earlier})
 
     def weights(self) -> Path:
-        """Return the newest checkpoint. Raises RunError when there is none."""
+        """Return the newest checkpoint, or that which the finished run chose. Raises RunError when there is none."""
         from zoo.training import checkpoint
 
+        chosen = (self.result() or {}).get("chosen", {})
+        if chosen.get("keep") == "best" and chosen["value"] is not None:
+            return checkpoint.best_of(self.checkpoints, chosen["step"])
         last = checkpoint.newest(self.checkpoints)
         if last is None and self.seeds():
             first = next(iter(self.seeds().values())).folder
