@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,6 @@ from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import SCALARS, ComponentSpec
 
-#: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
 
 
@@ -81,7 +81,7 @@ class Builder:
             return item
         if isinstance(item, (str, Mapping)):
             return self._once(
-                ("written", _encode(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
+                ("written", _key(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
             )
         if isinstance(item, ComponentSpec):
             bound: Layer = self.bind(item)
@@ -137,7 +137,7 @@ class Builder:
         """Let what is bound meanwhile be part of a network with this output; `scope` is what names stand for there."""
         before = self._output, self._scope, self._named
         self._output, self._scope = output, scope or {}
-        self._named = tuple((name, _encode(one.data())) for name, one in self._scope.items())
+        self._named = tuple((name, _key(one.data())) for name, one in self._scope.items())
         try:
             yield
         finally:
@@ -241,6 +241,14 @@ def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tup
         raise ShapeError(f"the network gives the outputs {shown}; this task wants {told}")
     graph.outputs = tuple(graph.outputs[1 + graph.output_names.index(name)] for name in wanted)
     graph.output_names = tuple(wanted)
+
+
+def _key(written: Any) -> str | bytes:
+    """Return a key of what an architecture wrote: equal for what is written alike, with the same objects in it."""
+    try:
+        return marshal.dumps(written, 2)  # in the version that does not tell two equal texts apart
+    except ValueError:
+        return _encode(written)  # there are objects in it
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:

@@ -30,20 +30,19 @@ PLAIN = (str, int, float, list, dict, type(None))
 class Resolver:
     """Resolves nodes against one registry and gathers the problems that it meets.
 
-    What it found is kept for its life: the options of a target, and what a node without problems resolves to. So a
-    node that stands in many documents is resolved once.
+    What a node without problems resolves to is kept for its life: one that stands in many documents is resolved once.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
-        self._options: dict[int, tuple[Any, Options]] = {}  # by the identities of targets, which stand beside
         self._blocks = self._no_blocks = Blocks()
         self._depth = 0  # of components inside each other that are being resolved
         self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
+        self._passed_over = 0  # how often something stood where it was not told again that it has
 
     def spec(self, document: Node) -> Spec:
         """Return the Spec that `document` describes, with the layers of its blocks in place of their names.
@@ -121,12 +120,17 @@ class Resolver:
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
-        found = self._options.get(id(target))
-        if found is None:
+        known = self.registry.options
+        if id(target) not in known:
             loaded = target.load() if isinstance(target, Component) else target
-            options = Options(loaded, target.name if isinstance(target, Component) else "")
-            found = self._options[id(target)] = target, options
-        return found[1]
+            known[id(target)] = target, Options(loaded, target.name if isinstance(target, Component) else "")
+        found: Options = known[id(target)][1]
+        return found
+
+    @property
+    def _faults(self) -> int:
+        """How often something was met that has problems, told or not."""
+        return len(self.problems) + self._passed_over
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
@@ -135,7 +139,10 @@ class Resolver:
         if key in self._found:
             return self._found[key][1]
         told = told or key
-        found = None if told in self._failed else find()
+        if told in self._failed:
+            self._passed_over += 1
+            return None
+        found = find()
         if found is None:
             self._failed.add(told)
         else:
@@ -237,16 +244,14 @@ class Resolver:
                 return None
         if values is None:
             return None
-        told = {
-            key: one
-            for key, one in values.items()
-            if not (schema.by_name[key].later and one == schema.by_name[key].default)
-        }
-        return ComponentSpec(component, told, at, pending=pending)
+        for option in schema.later:
+            if values[option.name] == option.default:
+                del values[option.name]
+        return ComponentSpec(component, values, at, pending=pending)
 
     def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:
         """Whether options go together, as far as a class itself looks at them and all of them are plain."""
-        if not hasattr(schema.target, "__post_init__") or any(option.form != "value" for option in schema):
+        if not hasattr(schema.target, "__post_init__") or schema.held:
             return True
         try:
             schema.target(**values)
@@ -340,13 +345,13 @@ class Resolver:
 
     def many(self, component: Component, name: str, node: Node, path: str) -> Any:
         """Resolve the value of an option that holds a list of layers; None after a problem."""
-        before = len(self.problems)
+        before = self._faults
         found = self._held(self.options(component).by_name[name], node, _join(path, name))
-        return found if len(self.problems) == before else None
+        return found if self._faults == before else None
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""
-        before = len(self.problems)
+        before = self._faults
         plain: dict[str, Node] = {}
         values: dict[str, Any] = {}
         for key, node in given.items():
@@ -359,15 +364,15 @@ class Resolver:
                 plain[key] = node
             else:
                 values[key] = self._held(option, node, _join(path, key))
-        for option in schema:
-            if option.name in given or option.form == "value":
+        for option in schema.held:
+            if option.name in given:
                 continue
             if option.required:
                 self._report(at, path, f"found no {option.name!r}", option.wanted)
             else:
                 values[option.name] = self._default(option, path)
         values.update(self._plain(schema, plain, at, path))
-        return {name: values[name] for name in schema.by_name} if len(self.problems) == before else None
+        return {name: values[name] for name in schema.by_name} if self._faults == before else None
 
     def _default(self, option: Option, path: str) -> Any:
         default = option.default

@@ -50,8 +50,8 @@ class Template:
         let = self._document.value.get("let")
         if let is not None:
             if let.is_mapping and values:
-                given = {name: replace(let.value[name], value=value) for name, value in values.items()}
-                let = replace(let, value={**let.value, **given})
+                given = {name: Node(value, let.value[name].at, let.value[name].key_at) for name, value in values.items()}
+                let = Node({**let.value, **given}, let.at, let.key_at)
             substitution.let(let)
         waiting = frozenset(RUNNING).difference(substitution.values)
         walk = Walk(substitution.filled, functools.partial(self._once, substitution))
@@ -66,7 +66,7 @@ class Template:
                 items[key] = walk.node(node, key, None)
         if substitution.problems:
             raise SpecError(substitution.problems)
-        return replace(self._document, value=items)
+        return Node(items, self._document.at, self._document.key_at)
 
     def _once(self, substitution: _Substitution, node: Node, where: Any, change: Callable[[], Node]) -> Node:
         """Return what `node` becomes, as before if it was filled with the same values before."""
@@ -165,8 +165,11 @@ class _Substitution:
             if name in self._broken or mentioned[name] & self._broken:
                 self._broken.add(name)
                 continue
-            others = {other: value for other, value in self.values.items() if other != name}
-            self._evaluate(name, node.value[name], others)
+            one = node.value[name]
+            if isinstance(one.value, (str, list)):
+                self._evaluate(name, one, {other: value for other, value in self.values.items() if other != name})
+            else:
+                self.values[name] = one.value
 
     def _evaluate(self, name: str, node: Node, others: Mapping[str, Any]) -> None:
         """Give a variable its value."""
@@ -194,7 +197,8 @@ class _Substitution:
         names = waiting or frozenset()
         alone = _ALONE.fullmatch(splice(node.value) or node.value)
         if alone and alone[1] in self.written and alone[1] not in names:
-            return self._spread(replace(self.written[alone[1]], key_at=node.key_at), node, path)
+            written = self.written[alone[1]]
+            return self._spread(Node(written.value, written.at, node.key_at), node, path)
         try:
             if self._broken and names_used(node.value) & self._broken - names:
                 return node
@@ -212,7 +216,7 @@ class _Substitution:
             self.problems.append(Problem(node.at, path, f"found {kind(found.value)} where a list is spread", "a list"))
         return found
 
-    def _mentioned(self, name: str, node: Node) -> set[str]:
+    def _mentioned(self, name: str, node: Node) -> Set[str]:
         """Check a variable's name and form; return the variables that its value mentions."""
         path = join("let", name)
         if not _NAME.fullmatch(name) or name in CONSTANTS or keyword.iskeyword(name):
@@ -225,7 +229,7 @@ class _Substitution:
             return self._names(name, node, path) & self.values.keys()
         return set()
 
-    def _names(self, name: str, node: Node, path: str) -> set[str]:
+    def _names(self, name: str, node: Node, path: str) -> Set[str]:
         """Return the names that a variable's value mentions; lists are looked through."""
         if node.is_list:
             parts = (self._names(name, one, join(path, index)) for index, one in enumerate(node.value))
@@ -242,6 +246,8 @@ class _Substitution:
 
     def _order(self, node: Node, mentioned: Mapping[str, Set[str]]) -> tuple[str, ...]:
         """Return the variables, each after those that it mentions; those of a cycle become broken."""
+        if not any(mentioned.values()):
+            return tuple(mentioned)
         remaining = dict(mentioned)
         while True:
             try:
