@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +22,9 @@ from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import SCALARS, ComponentSpec
 
-_encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
+
+
+MOST_LAYERS = 20_000  # that are kept
 
 
 class Builder:
@@ -79,18 +79,21 @@ class Builder:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
         if isinstance(item, Layer):
             return item
-        if isinstance(item, (str, Mapping)):
-            return self._once(
-                ("written", _key(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
-            )
         if isinstance(item, ComponentSpec):
             bound: Layer = self.bind(item)
             return bound
         if isinstance(item, (list, tuple)):
             # What stands there several times is looked at once.
-            made = {key: self.layer(one) for key, one in {id(one): one for one in item}.items()}
+            made: dict[int, Layer] = {}
+            for one in item:
+                if id(one) not in made:
+                    made[id(one)] = self.layer(one)
             layers = [made[id(one)] for one in item]
             return self._once(("sequence", *map(id, layers)), layers, lambda: Sequence(layers=layers))
+        if isinstance(item, (str, Mapping)):
+            return self._once(
+                ("written", _key(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
+            )
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 
     def network(
@@ -106,6 +109,8 @@ class Builder:
         heads: named outputs that it may give in place of `output`. Raises ShapeError when it cannot take `input`, does
         not use `conditions`, or does not give what is wanted.
         """
+        if len(self._layers) > MOST_LAYERS:
+            self._layers.clear()
         with self.toward(output):
             layer: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
         layer.conditions = conditions
@@ -145,9 +150,10 @@ class Builder:
 
     def _once(self, key: Any, made_of: Any, make: Callable[[], Layer]) -> Layer:
         key = (self._output, self._named, key)
-        if key not in self._layers:
-            self._layers[key] = (made_of, make())
-        return self._layers[key][1]
+        known = self._layers.get(key)
+        if known is None:
+            known = self._layers[key] = (made_of, make())
+        return known[1]
 
     def _bound(self, value: Any) -> Any:
         if type(value) in SCALARS:
@@ -243,12 +249,16 @@ def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tup
     graph.output_names = tuple(wanted)
 
 
-def _key(written: Any) -> str | bytes:
+def _key(written: Any) -> Any:
     """Return a key of what an architecture wrote: equal for what is written alike, with the same objects in it."""
-    try:
-        return marshal.dumps(written, 2)  # in the version that does not tell two equal texts apart
-    except ValueError:
-        return _encode(written)  # there are objects in it
+    kind = type(written)
+    if kind is str or kind is int:
+        return written
+    if kind is dict:
+        return (dict, *written, *map(_key, written.values()))
+    if kind is list or kind is tuple:
+        return (list, *map(_key, written))
+    return (kind, written) if kind in SCALARS else (object, id(written))
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:

@@ -23,6 +23,7 @@ from zoo.spec.schema import ComponentSpec, Spec, to_data
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
+MOST_FOUND = 100_000  # nodes whose meaning is kept
 MOST_LISTED = 20  # names in a message; of more, the command that lists them
 PLAIN = (str, int, float, list, dict, type(None))
 
@@ -41,6 +42,8 @@ class Resolver:
         self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
+        # By what they are and where they stand, the last sections, with their nodes and the blocks that were known.
+        self._sections: dict[tuple[type, str], tuple[Node, Blocks, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
         self._passed_over = 0  # how often something stood where it was not told again that it has
 
@@ -49,6 +52,8 @@ class Resolver:
 
         Raises SpecError with all problems.
         """
+        if len(self._found) > MOST_FOUND:
+            self._found.clear()
         blocks = document.value.get("blocks")
         self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._names_of))
         self._blocks.restart()
@@ -56,7 +61,7 @@ class Resolver:
         self.problems += self._blocks.problems
         warnings = tuple(self._blocks.warnings)
         rest = {key: node for key, node in document.value.items() if key not in ("blocks", STUDY)}
-        spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
+        spec: Spec | None = self.section(Spec, Node(rest, document.at), "")
         self._blocks = self._no_blocks
         if self.problems or spec is None:
             problems, self.problems = self.problems, []
@@ -113,10 +118,28 @@ class Resolver:
             return None
 
         def made() -> Any:
-            values = self._values(self.options(schema), node.value, node.at, path)
-            return None if values is None else schema(**values)
+            faults, options = self._faults, self.options(schema)
+            before, changed = self._before(schema, node, path)
+            if before is None:
+                values = self._values(options, node.value, node.at, path)
+                found = None if values is None else schema(**values)
+            else:
+                held = {key: self._held(options.by_name[key], node.value[key], _join(path, key)) for key in changed}
+                found = replace(before, **held) if self._faults == faults else None
+            if found is not None:
+                self._sections[schema, path] = node, self._blocks, found
+            return found
 
         return self._once((schema, id(node), id(self._blocks)), node, made)
+
+    def _before(self, schema: type, node: Node, path: str) -> tuple[Any, list[str]]:
+        """Return the last section in a place, and the keys of what it holds that is another now; None where more is."""
+        before, blocks, found = self._sections.get((schema, path), (node, None, None))
+        if blocks is not self._blocks or before.value.keys() != node.value.keys():
+            return None, []
+        changed = [key for key, one in node.value.items() if one is not before.value[key]]
+        options = self.options(schema).by_name
+        return (None, []) if any(options[key].form == "value" for key in changed) else (found, changed)
 
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""

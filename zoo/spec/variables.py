@@ -19,6 +19,7 @@ from zoo.spec.pending import RUNNING, Pending, Symbol, as_node, plain_value, red
 from zoo.spec.walk import Waiting, Walk
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+MOST_FILLED = 100_000  # nodes that are kept as they were filled
 _ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
 
 
@@ -53,13 +54,18 @@ class Template:
                 given = {name: Node(value, let.value[name].at, let.value[name].key_at) for name, value in values.items()}
                 let = Node({**let.value, **given}, let.at, let.key_at)
             substitution.let(let)
+            substitution.typed = {name: _typed(value) for name, value in substitution.values.items()}
+        if len(self._filled) > MOST_FILLED:
+            self._filled.clear()
         waiting = frozenset(RUNNING).difference(substitution.values)
         walk = Walk(substitution.filled, functools.partial(self._once, substitution))
         items = {}
         for key, node in self._document.value.items():
-            if key == "blocks":
-                scoped = Scoped(node.value, node.at, node.key_at, substitution.values)
-                items[key] = self._once(substitution, node, (), functools.partial(_as_it_is, scoped))
+            if self._names(node) is None and key != "let":
+                items[key] = node
+            elif key == "blocks":
+                scoped = functools.partial(Scoped, node.value, node.at, node.key_at, substitution.values)
+                items[key] = self._once(substitution, node, (), scoped)
             elif key == "networks":
                 items[key] = walk.networks(node, key, waiting)
             elif key != "let":
@@ -73,14 +79,14 @@ class Template:
         names = self._names(node)
         if names is None:
             return node
-        key = (id(node), where, tuple(_typed(substitution.values.get(name)) for name in names))
-        if key not in self._filled:
+        key = (id(node), where, *[substitution.typed.get(name) for name in names])
+        found = self._filled.get(key)
+        if found is None:
             before = len(substitution.problems)
             found = change()
-            if len(substitution.problems) > before:
-                return found
-            self._filled[key] = found
-        return self._filled[key]
+            if len(substitution.problems) == before:
+                self._filled[key] = found
+        return found
 
     def _names(self, node: Node) -> frozenset[str] | None:
         """Return the names that a node mentions; None when there is no `${` in it."""
@@ -104,10 +110,6 @@ def _names_in(text: str) -> frozenset[str]:
 def _typed(value: Any) -> Any:
     """Return a key for a value: 1, 1.0 and true are three."""
     return (type(value), tuple(map(_typed, value)) if isinstance(value, tuple) else value)
-
-
-def _as_it_is(node: Node) -> Node:
-    return node
 
 
 def fill(
@@ -150,6 +152,7 @@ class _Substitution:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.written: dict[str, Node] = {}  # values with a place of their own, for a text that is their name alone
+        self.typed: dict[str, Any] = {}  # their keys
         self.problems: list[Problem] = []
         # Variables without a value; what mentions them is passed over, since the cause is already noted.
         self._broken: set[str] = set()
