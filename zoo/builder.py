@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from zoo.spec.schema import SCALARS, ComponentSpec
 
 
 
+_encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
 MOST_LAYERS = 20_000  # that are kept
 
 
@@ -249,16 +252,12 @@ def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tup
     graph.output_names = tuple(wanted)
 
 
-def _key(written: Any) -> Any:
+def _key(written: Any) -> str | bytes:
     """Return a key of what an architecture wrote: equal for what is written alike, with the same objects in it."""
-    kind = type(written)
-    if kind is str or kind is int:
-        return written
-    if kind is dict:
-        return (dict, *written, *map(_key, written.values()))
-    if kind is list or kind is tuple:
-        return (list, *map(_key, written))
-    return (kind, written) if kind in SCALARS else (object, id(written))
+    try:
+        return marshal.dumps(written, 2)  # in the version that knows no references, which would tell equal texts apart
+    except ValueError:
+        return _encode(written)  # there are objects in it
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:

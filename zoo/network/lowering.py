@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
-from zoo.network.graph import Graph, Step, Value, operations, size
+from zoo.network.graph import Graph, Operation, Step, Value, operations, size
 from zoo.network.layer import MOST_VALUES, Condition, Cost, Layer, Shape, elements
 from zoo.network.operations import CALLS, Join, Operator
 
@@ -48,8 +48,7 @@ class Composite(Layer):
         found: dict[str, Shape] = {}
         for one in operations(self.graph(input))[0]:
             if one.cost.parameters and not one.again:
-                prefix = f"{one.path}." if one.path else ""
-                found |= {f"{prefix}{name}": tuple(shape) for name, shape in _weights(one.layer, one.shapes).items()}
+                found |= _tensors(one)
         return found
 
     def module(self, input: Shape, /) -> nn.Module:
@@ -203,7 +202,7 @@ class Flow:
         """Return the value of a name, of this graph or from around it. Raises ShapeError when there is none."""
         found = self._find(name)
         if found is None:
-            raise ShapeError(self._unknown(name, "value", self._visible()))
+            raise ShapeError(self._unknown(name, "value", [one for flow in self._outward() for one in flow._values]))
         return found
 
     def output(self, name: str) -> None:
@@ -228,7 +227,7 @@ class Flow:
             return
         owner = self._owner(name)
         if owner is None:
-            raise ShapeError(self._unknown(name, "layer", self._visible_weights()))
+            raise ShapeError(self._unknown(name, "layer", [one for flow in self._outward() for one in flow._weights]))
         layer = owner._weights[name]
         if owner is not self:
             self.graph.weights[name] = owner._made(name)
@@ -273,11 +272,16 @@ class Flow:
                 self.graph.weights[name] = made
         return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
 
+    def _outward(self) -> Iterator[Flow]:
+        """Yield this flow, then those around it."""
+        flow: Flow | None = self
+        while flow is not None:
+            yield flow
+            flow = flow.parent
+
     def _shape_of(self, name: str) -> Shape | None:
         """Return the shape of a named value, without taking it into this graph."""
-        if name in self._values:
-            return self.graph.shape_of(self._values[name])
-        return self.parent._shape_of(name) if self.parent else None
+        return next((flow.graph.shape_of(flow._values[name]) for flow in self._outward() if name in flow._values), None)
 
     def _find(self, name: str) -> int | None:
         if name not in self._values:
@@ -293,10 +297,7 @@ class Flow:
 
     def _owner(self, name: str) -> Flow | None:
         """Return the flow in which weights got a name, this one or one around it."""
-        flow: Flow | None = self
-        while flow is not None and name not in flow._weights:
-            flow = flow.parent
-        return flow
+        return next((flow for flow in self._outward() if name in flow._weights), None)
 
     def _named(self, layer: Layer, name: str) -> None:
         """Add a layer whose module goes by a name of its own; the names inside it stay there."""
@@ -326,7 +327,7 @@ class Flow:
         """Let the last step use the weights of that name."""
         step, first = self.graph.steps[-1], owner._first(name)
         assert first is not None
-        made, wanted = dict(_shared(owner.graph, first)), dict(_shared(self.graph, step))
+        made, wanted = _told(owner.graph, first), _told(self.graph, step)
         if made != wanted:
             shape, before = self.graph.shape_of(step.inputs[0]), owner._made(name)[1]
             odd = next(key for key in {**made, **wanted} if made.get(key) != wanted.get(key))
@@ -339,21 +340,12 @@ class Flow:
             raise ShapeError(f"a {what} is already called {name!r}; wanted another name")
 
     def _unknown(self, name: str, what: str, known: list[str]) -> str:
-        flow: Flow | None = self
-        while flow is not None:
-            given = f"weights {name}" if what == "layer" else name
-            if given in names_of(flow._layer, outermost=True):
-                return f"the {what} {name!r} gets its name only later; wanted one that is named before"
-            flow = flow.parent
+        given = f"weights {name}" if what == "layer" else name
+        if any(given in names_of(flow._layer, outermost=True) for flow in self._outward()):
+            return f"the {what} {name!r} gets its name only later; wanted one that is named before"
         told = f"wanted one of {listing(known)}" if known else f"no {what} has a name here"
         near = closest(name, known)
         return f"no {what} is called {name!r}; {told}" + (f"; {near}" if near else "")
-
-    def _visible(self) -> list[str]:
-        return [*self._values, *(self.parent._visible() if self.parent else ())]
-
-    def _visible_weights(self) -> list[str]:
-        return [*self._weights, *(self.parent._visible_weights() if self.parent else ())]
 
 
 def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, int]:
@@ -370,28 +362,32 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
     return found
 
 
-def _shared(graph: Graph, step: Step, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what the use of a step's weights elsewhere needs to be equal: their shapes, by name, and how they go."""
-    if step.part is not None:
-        for inner in step.part.steps:
-            yield from _shared(step.part, inner, f"{path}{inner.name}." if inner.name else path)
-        return
-    shapes = tuple(map(graph.shape_of, step.inputs))
-    cost = figures(step.layer, shapes)[1]
-    if cost.parameters:
-        for name, shape in _weights(step.layer, shapes).items():
-            yield f"{path}{name}", tuple(shape)
-    if cost.tensors:
-        yield f"the number of values that {path}{step.layer.label} keeps", cost.buffers
-        yield f"the number of groups of {path}{step.layer.label}", step.layer.groups_of(*shapes)
+def _told(graph: Graph, step: Step) -> dict[str, Any]:
+    """Return what the use of a step's weights elsewhere needs to be equal: their shapes, by name, and how they go."""
+    inputs = [Value("", graph.shape_of(value)) for value in step.inputs]
+    alone = step._replace(inputs=tuple(~index for index in range(len(inputs))), name="", again="")
+    told: dict[str, Any] = {}
+    for one in operations(Graph(inputs, [alone], (0,)))[0]:
+        cost = figures(one.layer, one.shapes)[1]  # here or there an earlier round may have paid for the weights
+        if cost.parameters:
+            told |= _tensors(one)
+        if cost.tensors:
+            label = f"{one.path}.{one.layer.label}" if one.path else one.layer.label
+            told[f"the number of values that {label} keeps"] = cost.buffers
+            told[f"the number of groups of {label}"] = one.layer.groups_of(*one.shapes)
+    return told
 
 
-def _weights(layer: Layer, shapes: tuple[Shape, ...]) -> Mapping[str, Shape]:
-    if len(shapes) == 1 or type(layer).weights is not Layer.weights:
-        return layer.weights(*shapes)
-    from zoo.network.measure import weights
+def _tensors(one: Operation) -> dict[str, Shape]:
+    """Return the shapes of an operation's trainable tensors by their names in the network."""
+    layer, prefix = one.layer, f"{one.path}." if one.path else ""
+    if len(one.shapes) == 1 or type(layer).weights is not Layer.weights:
+        found = layer.weights(*one.shapes)
+    else:
+        from zoo.network.measure import weights
 
-    return weights(lambda: layer.module(*shapes))
+        found = weights(lambda: layer.module(*one.shapes))
+    return {f"{prefix}{name}": tuple(shape) for name, shape in found.items()}
 
 
 def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
