@@ -6,10 +6,11 @@ stands there. Every question about a network is a pass over its graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from zoo.network.layer import Cost, Layer, Shape, elements
 
@@ -45,6 +46,9 @@ class Step(NamedTuple):
         return self.part.alias if self.part is not None else 0 if self.cost.alias else None
 
 
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
 @dataclass(eq=False)
 class Graph:
     """Steps in the order in which they run. The first of `inputs` is the value that runs through the layers, the
@@ -59,10 +63,11 @@ class Graph:
     steps: list[Step] = field(default_factory=list)
     outputs: tuple[int, ...] = (~0,)
     output_names: tuple[str, ...] = ()
-    names: dict[int, str] = field(default_factory=dict)  # of the values that the spec names
-    weights: dict[str, tuple[Layer, Shape]] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=lambda: _NONE)  # of the values that the spec names
+    weights: Mapping[str, tuple[Layer, Shape]] = field(default_factory=lambda: _NONE)
     own: tuple[str, ...] | None = None
-    asked: list[tuple[Layer, Shape]] = field(default_factory=list)  # layers with a check of their own, and their inputs
+    asked: Sequence[tuple[Layer, Shape]] = ()  # layers with a check of their own, and their inputs
+    chain: bool = False  # each step takes only what the one before gives, the first what comes in; the last is given
     _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)
 
     def shape_of(self, value: int) -> Shape:
@@ -114,16 +119,9 @@ class Graph:
         """
         known = self._peaks.get((storages, held))
         if known is None:
-            find = self._chain_peak if self._is_chain else self._peak
+            find = self._chain_peak if self.chain else self._peak
             known = self._peaks[storages, held] = find(storages, held)
         return known
-
-    @cached_property
-    def _is_chain(self) -> bool:
-        """Whether each step takes only what the one before it gives, the first what comes in, and the last is given."""
-        return self.outputs == (len(self.steps) - 1,) and all(
-            step.inputs == (index - 1,) for index, step in enumerate(self.steps)
-        )
 
     def _chain_peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:
         """Return the peak of a chain: of what it gives, one value is held at a time."""

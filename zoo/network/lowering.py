@@ -94,13 +94,12 @@ class Flow:
         self.again = again
         self._layer = layer
         self._prefix = ""
-        self._values: dict[str, int] = {}
-        for index, one in enumerate(inputs):
-            if one.name:
-                self._values[one.name] = ~index
+        self._values = {one.name: ~index for index, one in enumerate(inputs) if one.name}
         self._unread: dict[str, Position | None] = dict.fromkeys(self._values)
         self._given: set[str] = set()  # names that layers of this flow gave
         self._weights: dict[str, Layer] = {}
+        self._asked: list[tuple[Layer, Shape]] = []
+        self._chain = True  # so far each step took what the one before it gave
         self._room: list[int] = [MOST_STEPS] if parent is None else parent._room
 
     @property
@@ -111,7 +110,9 @@ class Flow:
     def run(self, name: str, layer: Layer) -> None:
         """Add a layer to the value that runs through; what is wrong in it is told from there."""
         try:
-            self.lower(layer, name)
+            if layer.asks:
+                self.ask(layer)
+            layer.lower_into(self, name)
         except ShapeError as error:
             raise error.inside(name, layer.at, layer.label if layer.block else "") from None
 
@@ -123,13 +124,12 @@ class Flow:
 
     def ask(self, layer: Layer) -> None:
         """Note a layer that has something to say of its training: it may become other operations."""
-        self.graph.asked.append((layer, self.shape))
+        self._asked.append((layer, self.shape))
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
         read = (self.value,) if inputs is None else tuple(inputs)
-        shapes = (self.shape,) if inputs is None else tuple(map(self.graph.shape_of, read))
-        output, cost, given, taken = figures(layer, shapes)
+        output, cost, given, taken = figures(layer, tuple([self.graph.shape_of(value) for value in read]))
         again = ""
         if self.again and not layer.normalizes and cost.tensors:
             cost, again = _weightless(cost), "*"
@@ -196,7 +196,7 @@ class Flow:
         self._given.add(name)
         self._values[name] = self.value
         self._unread[name] = at
-        self.graph.names.setdefault(self.value, name)
+        self.graph.names = {self.value: name, **self.graph.names}  # the first name counts
 
     def read(self, name: str) -> int:
         """Return the value of a name, of this graph or from around it. Raises ShapeError when there is none."""
@@ -230,13 +230,16 @@ class Flow:
             raise ShapeError(self._unknown(name, "layer", [one for flow in self._outward() for one in flow._weights]))
         layer = owner._weights[name]
         if owner is not self:
-            self.graph.weights[name] = owner._made(name)
+            self.graph.weights = {**self.graph.weights, name: owner._made(name)}
         self._named(layer, name)
         self._reuse(name, owner)
 
     def finish(self) -> Graph:
         """Return the graph, complete. Raises ShapeError when a name was never used."""
-        self.graph.outputs = (self.value, *self.graph.outputs[1:])
+        graph = self.graph
+        graph.outputs = (self.value, *graph.outputs[1:])
+        graph.asked = self._asked
+        graph.chain = self._chain and graph.outputs == (len(graph.steps) - 1,)
         errors = [
             ShapeError(f"the value {name!r} is named, but nothing uses it; wanted it used, or no name", at=at)
             for name, at in self._unread.items()
@@ -244,7 +247,7 @@ class Flow:
         ]
         if errors:
             raise errors[0].beside(errors[1:])
-        return self.graph
+        return graph
 
     @property
     def unread(self) -> list[str]:
@@ -255,8 +258,11 @@ class Flow:
         self._room[0] -= 1
         if self._room[0] < 0:
             raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
-        self.graph.steps.append(step)
-        self.value = len(self.graph.steps) - 1
+        steps = self.graph.steps
+        if step.inputs != (len(steps) - 1,):
+            self._chain = False
+        self.value = len(steps)
+        steps.append(step)
 
     def _around(self, part: Graph) -> tuple[int, ...] | None:
         """Return the values that a part takes where it stands now; None when the names here mean something else."""
@@ -269,7 +275,7 @@ class Flow:
             if owner is None or owner._made(name) != made:
                 return None
             if owner is not self:
-                self.graph.weights[name] = made
+                self.graph.weights = {**self.graph.weights, name: made}
         return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
 
     def _outward(self) -> Iterator[Flow]:
@@ -352,7 +358,9 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
     """Return an operation's output shape, its cost, and the sizes of what it gives and of all that it reads; found once
     for a layer and shapes.
     """
-    known: dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]] = layer.__dict__.setdefault("_known_figures", {})
+    known: dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]] | None = layer.__dict__.get("_known_figures")
+    if known is None:
+        known = layer.__dict__["_known_figures"] = {}
     found = known.get(shapes)
     if found is None:
         output = tuple(layer.shape(*shapes))

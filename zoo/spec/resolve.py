@@ -17,7 +17,7 @@ from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.forms import FORMS, Use
 from zoo.spec.free import STUDY
-from zoo.spec.pending import waiting_in
+from zoo.spec.pending import Pending, waiting_in
 from zoo.spec.schema import ComponentSpec, Spec, to_data
 
 NOWHERE = Position("<default>", 0, 0)
@@ -288,9 +288,10 @@ class Resolver:
         pending = {
             key: node
             for key, node in given.items()
-            if (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
-        }
-        if component.kind in LAYER_FAMILY:
+            if isinstance(node.value, (Pending, list, dict))
+            and (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
+        }  # fmt: skip
+        if not pending or component.kind in LAYER_FAMILY:
             return pending
         for key, node in pending.items():
             found = f"found {' and '.join(sorted(waiting_in(node)))}, which is known to layers only"
