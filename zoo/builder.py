@@ -16,7 +16,7 @@ from zoo.network.composites import Scope, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph
 from zoo.network.layer import Condition, Layer, Shape
-from zoo.network.lowering import Composite, Flow, names_of
+from zoo.network.lowering import Composite, Figured, Flow, names_of, share_figures
 from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.forms import Scope as Names
@@ -44,6 +44,7 @@ class Builder:
         self._named: tuple[Any, ...] = ()  # the same, as a key
         # By contents or identity; what has an identity is kept beside the layer, so that no other takes its place.
         self._layers: dict[Any, tuple[Any, Layer]] = {}
+        self._figures: dict[Any, Figured] = {}
 
     def bind(self, spec: ComponentSpec) -> Any:
         """Return the component with its options: a layer; a callable that waits for what the core supplies; or the
@@ -64,7 +65,13 @@ class Builder:
         options = {name: self._bound(value) for name, value in spec.options.items()}
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
-                return _placed(self._made(target, options, spec), spec)
+                layer = _placed(self._made(target, options, spec), spec)
+                values = options.values()
+                if all([type(one) in SCALARS for one in values]):
+                    # Layers of the same plain options cost the same wherever they stand.
+                    key = (id(spec.component), *[(type(one), one) for one in values])
+                    share_figures(layer, self._figures.setdefault(key, {}))
+                return layer
             return _placed(Expanded(self, partial(target, **options), supplied, self._output), spec)
         if supplied:
             return keeping(spec.component, partial(target, **options))
@@ -114,6 +121,7 @@ class Builder:
         """
         if len(self._layers) > MOST_LAYERS:
             self._layers.clear()
+            self._figures.clear()
         with self.toward(output):
             layer: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
         layer.conditions = conditions

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_STEPS = 50_000  # of one network, those of parts that are alike counted once
 
 
+Figured = dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]]  # by the shapes of what an operation reads
+
+
 class Composite(Layer):
     """Base of the layers that hold layers: it only says how they are wired; all else follows from the graph."""
 
@@ -358,9 +361,9 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
     """Return an operation's output shape, its cost, and the sizes of what it gives and of all that it reads; found once
     for a layer and shapes.
     """
-    known: dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]] | None = layer.__dict__.get("_known_figures")
+    known: Figured | None = layer.__dict__.get("_figured")
     if known is None:
-        known = layer.__dict__["_known_figures"] = {}
+        known = layer.__dict__["_figured"] = {}
     found = known.get(shapes)
     if found is None:
         output = tuple(layer.shape(*shapes))
@@ -368,6 +371,11 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
             raise ShapeError(f"{layer.label} gives more than 2**63 values for one input")
         found = known[shapes] = output, layer.cost(*shapes), size(output), sum(map(size, shapes))
     return found
+
+
+def share_figures(layer: Layer, known: Figured) -> None:
+    """Let a layer know what was found for others that cost the same."""
+    layer.__dict__["_figured"] = known
 
 
 def _told(graph: Graph, step: Step) -> dict[str, Any]:

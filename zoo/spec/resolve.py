@@ -18,7 +18,7 @@ from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.forms import FORMS, Use
 from zoo.spec.free import STUDY
 from zoo.spec.pending import Pending, waiting_in
-from zoo.spec.schema import ComponentSpec, Spec, to_data
+from zoo.spec.schema import SCALARS, ComponentSpec, Spec, to_data
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
@@ -44,6 +44,8 @@ class Resolver:
         self._found: dict[Any, tuple[Any, Any]] = {}
         # By what they are and where they stand, the last sections, with their nodes and the blocks that were known.
         self._sections: dict[tuple[type, str], tuple[Node, Blocks, Any]] = {}
+        # The options of components of plain values alone, by these; the registry keeps the components.
+        self._alike: dict[Any, dict[str, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
         self._passed_over = 0  # how often something stood where it was not told again that it has
 
@@ -54,6 +56,7 @@ class Resolver:
         """
         if len(self._found) > MOST_FOUND:
             self._found.clear()
+            self._alike.clear()
         blocks = document.value.get("blocks")
         self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._names_of))
         self._blocks.restart()
@@ -254,6 +257,11 @@ class Resolver:
     def _made(
         self, component: Component, schema: Options, given: Mapping[str, Node], at: Position, path: str
     ) -> ComponentSpec | None:
+        # What is written alike, in plain values alone, says the same wherever it stands.
+        alike = tuple([(key, type(node.value), node.value) for key, node in given.items() if type(node.value) in SCALARS])
+        key = (id(component), alike) if len(alike) == len(given) else None
+        if key in self._alike:
+            return ComponentSpec(component, self._alike[key], at)
         pending = self._pending(component, schema, given, path)
         if pending:
             rest = {key: node for key, node in given.items() if key not in pending}
@@ -270,6 +278,8 @@ class Resolver:
         for option in schema.later:
             if values[option.name] == option.default:
                 del values[option.name]
+        if key is not None and not schema.held and all(type(one) in SCALARS for one in values.values()):
+            self._alike[key] = values
         return ComponentSpec(component, values, at, pending=pending)
 
     def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:
