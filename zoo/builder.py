@@ -62,7 +62,9 @@ class Builder:
             waiting = Expanded(self, settle, 2, self._output)
             waiting.normalizes = getattr(target, "normalizes", False)  # type: ignore[misc]
             return _placed(waiting, spec)
-        options = {name: self._bound(value) for name, value in spec.options.items()}
+        options = {
+            name: value if type(value) in SCALARS else self._bound(value) for name, value in spec.options.items()
+        }
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
                 layer = _placed(self._made(target, options, spec), spec)
@@ -100,7 +102,7 @@ class Builder:
                     made[id(one)] = self.layer(one)
             layers = [made[id(one)] for one in item]
             return self._once(("sequence", *map(id, layers)), layers, lambda: Sequence(layers=layers))
-        if isinstance(item, (str, Mapping)):
+        if isinstance(item, (str, dict, Mapping)):
             return self._once(
                 ("written", _key(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,14 +99,15 @@ def fit(
     started = time.monotonic()
     candidates = search.all() if search.possible <= most else search.climb(most)
     in_time = True
-    for _ in candidates:
-        if search.tried % EVERY == 0:
-            if progress is not None:
-                progress(search.tried, min(search.possible, most))
-            if time.monotonic() - started > seconds:
-                in_time = search.tried >= min(search.possible, most)
-                break
-    best = search.best()
+    with _seldom_collecting():
+        for _ in candidates:
+            if search.tried % EVERY == 0:
+                if progress is not None:
+                    progress(search.tried, min(search.possible, most))
+                if time.monotonic() - started > seconds:
+                    in_time = search.tried >= min(search.possible, most)
+                    break
+        best = search.best()
     if not best and search.reason is not None:
         raise search.reason
     return Fit(
@@ -117,6 +120,17 @@ def fit(
         time.monotonic() - started,
         in_time,
     )
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let Python look for garbage less often: what is counted is kept to be used again, and looking finds it in use."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _unbuildable(order: int) -> Rank:

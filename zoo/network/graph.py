@@ -6,13 +6,14 @@ stands there. Every question about a network is a pass over its graph.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from zoo.network.layer import Cost, Layer, Shape, elements
+from zoo.network.layer import Cost, Layer, Shape
 
 
 class Value(NamedTuple):
@@ -196,7 +197,7 @@ class Graph:
 
 def size(shape: Shape) -> int:
     """Return how many values of a shape are held; a single number, as a label, is not counted."""
-    return elements(shape) if shape else 0
+    return math.prod(shape) if shape else 0
 
 
 class Operation(NamedTuple):

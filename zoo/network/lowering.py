@@ -261,11 +261,9 @@ class Flow:
         self._room[0] -= 1
         if self._room[0] < 0:
             raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
-        steps = self.graph.steps
-        if step.inputs != (len(steps) - 1,):
-            self._chain = False
-        self.value = len(steps)
-        steps.append(step)
+        self.value = count = len(self.graph.steps)
+        self._chain = self._chain and step.inputs == (count - 1,)
+        self.graph.steps.append(step)
 
     def _around(self, part: Graph) -> tuple[int, ...] | None:
         """Return the values that a part takes where it stands now; None when the names here mean something else."""
@@ -409,11 +407,10 @@ def _tensors(one: Operation) -> dict[str, Shape]:
 def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
     """Return the names that a layer gives to what is around it, or, of the outermost, to what is inside."""
     if not isinstance(layer, Composite) or (layer.scope and not outermost):
-        return frozenset(getattr(layer, "gives", ()))
-    key = "_known_names" if not outermost else "_known_inner_names"
-    known: frozenset[str] | None = layer.__dict__.get(key)
+        return layer.gives
+    known: frozenset[str] | None = layer.__dict__.get("_known_names")
     if known is None:
-        known = layer.__dict__[key] = frozenset().union(*map(names_of, layer.inside()))
+        known = layer.__dict__["_known_names"] = frozenset().union(*map(names_of, layer.inside()))
     return known
 
 

@@ -12,8 +12,6 @@ from zoo.errors import Position, Problem, SpecError
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, shorten
 from zoo.spec.scalars import integer, real, string
 
-_SPACE = " \t\r\n"
-_SPACES = re.compile(rf"[{_SPACE}]*")
 _WORD = re.compile(r"[-+.\w]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"null": None, "true": True, "false": False}
@@ -151,8 +149,8 @@ class _JsonReader:
     def _peek(self) -> str:
         """Return the next character that is no space, or "" at the end."""
         character = self.text[self.index : self.index + 1]
-        if character and character in _SPACE:
-            self.index = _SPACES.match(self.text, self.index).end()  # type: ignore[union-attr]
+        while character and character in " \t\r\n":
+            self.index += 1
             character = self.text[self.index : self.index + 1]
         return character
 

@@ -94,8 +94,11 @@ class Template:
         if not isinstance(value, (dict, list)):
             return _names_in(value) if isinstance(value, str) and "${" in value else None
         if id(node) not in self._mentioned:
-            parts = map(self._names, value.values() if isinstance(value, dict) else value)
-            told = [names for names in parts if names is not None]
+            parts = value.values() if isinstance(value, dict) else value
+            told = [
+                names for one in parts
+                if isinstance(one.value, (str, dict, list)) and (names := self._names(one)) is not None
+            ]  # fmt: skip
             self._mentioned[id(node)] = frozenset().union(*told) if told else None
         return self._mentioned[id(node)]
 
