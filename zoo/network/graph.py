@@ -134,7 +134,8 @@ class Graph:
                 beyond = step.part.peak((0,), (outlives,)) - step.read
             else:
                 beyond = (step.cost.held_peak if outlives else step.cost.peak) - step.read
-            peak = max(peak, beside + live + beyond)
+            if beside + live + beyond > peak:
+                peak = beside + live + beyond
             if step.alias is None:
                 beside, outlives = beside + live if outlives else beside, False
                 live = step.size

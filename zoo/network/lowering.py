@@ -92,7 +92,7 @@ class Flow:
 
     def __init__(self, inputs: list[Value], *, layer: Layer, parent: Flow | None = None, again: bool = False) -> None:
         self.graph = Graph(inputs)
-        self.value = ~0
+        self._value, self._shape = ~0, inputs[0].shape  # of the value that the next layer takes
         self.parent = parent
         self.again = again
         self._layer = layer
@@ -106,9 +106,18 @@ class Flow:
         self._room: list[int] = [MOST_STEPS] if parent is None else parent._room
 
     @property
+    def value(self) -> int:
+        """The value that the next layer takes."""
+        return self._value
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self._value, self._shape = value, self.graph.shape_of(value)
+
+    @property
     def shape(self) -> Shape:
-        """The shape of the value that the next layer takes."""
-        return self.graph.shape_of(self.value)
+        """Its shape."""
+        return self._shape
 
     def run(self, name: str, layer: Layer) -> None:
         """Add a layer to the value that runs through; what is wrong in it is told from there."""
@@ -127,12 +136,15 @@ class Flow:
 
     def ask(self, layer: Layer) -> None:
         """Note a layer that has something to say of its training: it may become other operations."""
-        self._asked.append((layer, self.shape))
+        self._asked.append((layer, self._shape))
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
-        read = (self.value,) if inputs is None else tuple(inputs)
-        output, cost, given, taken = figures(layer, tuple([self.graph.shape_of(value) for value in read]))
+        if inputs is None:
+            read, shapes = (self._value,), (self._shape,)
+        else:
+            read, shapes = tuple(inputs), tuple(map(self.graph.shape_of, inputs))
+        output, cost, given, taken = figures(layer, shapes)
         again = ""
         if self.again and not layer.normalizes and cost.tensors:
             cost, again = _weightless(cost), "*"
@@ -141,7 +153,7 @@ class Flow:
 
     def part(self, layer: Composite, name: str, again: str = "") -> None:
         """Add a layer that holds layers as a graph of its own. `again`: the step whose weights it uses."""
-        shape = self.shape
+        shape = self._shape
         known: dict[Any, list[Graph]] = layer.__dict__.setdefault("_known_parts", {})
         found = known.setdefault((shape, self.again), [])
         for part in found:
@@ -261,8 +273,9 @@ class Flow:
         self._room[0] -= 1
         if self._room[0] < 0:
             raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
-        self.value = count = len(self.graph.steps)
+        count = len(self.graph.steps)
         self._chain = self._chain and step.inputs == (count - 1,)
+        self._value, self._shape = count, step.output
         self.graph.steps.append(step)
 
     def _around(self, part: Graph) -> tuple[int, ...] | None:
