@@ -24,8 +24,6 @@ from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import SCALARS, ComponentSpec
 
-
-
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
 MOST_LAYERS = 20_000  # that are kept
 
@@ -69,7 +67,7 @@ class Builder:
             if isinstance(target, type) and issubclass(target, Layer):
                 layer = _placed(self._made(target, options, spec), spec)
                 values = options.values()
-                if all([type(one) in SCALARS for one in values]):
+                if all(type(one) in SCALARS for one in values):
                     # Layers of the same plain options cost the same wherever they stand.
                     key = (id(spec.component), *[(type(one), one) for one in values])
                     share_figures(layer, self._figures.setdefault(key, {}))

@@ -169,9 +169,7 @@ def _networks(spec: Spec, builder: Builder, info: DataInfo) -> tuple[dict[str, N
     return networks, problems
 
 
-def _report(
-    spec: Spec, builder: Builder, networks: dict[str, NetworkReport], warnings: tuple[Problem, ...]
-) -> Report:
+def _report(spec: Spec, builder: Builder, networks: dict[str, NetworkReport], warnings: tuple[Problem, ...]) -> Report:
     total = Figures.total([one.figures for one in networks.values()])
     return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)), warnings)
 

@@ -59,8 +59,8 @@ class Fit:
 
     `tried` of `possible` candidates were counted: `kept` of them keep the limits, and `unbuildable` cannot be built
     at all, the first of them because of `reason`. Whether one can be trained as well is asked only of those that would
-    come among the best: what cannot is none of these, and counts as unbuildable. `in_time` says whether the search ended before its time limit:
-    then the same search gives the same again.
+    come among the best: what cannot is none of these, and counts as unbuildable. `in_time` says whether the search
+    ended before its time limit: then the same search gives the same again.
     """
 
     best: list[Candidate]
@@ -200,7 +200,7 @@ class _Search:
             stale = stale + 1 if len(self._places) == known else 0
 
     def best(self) -> list[Candidate]:
-        """Return the best of those that can be trained; the others are forgotten, since they come no more among them."""
+        """Return the best of those that can be trained; what does not come among them now never does."""
         found: list[_Counted] = []
         for one in sorted(self._remembered, key=lambda one: one.rank):
             if self._trains(one):

@@ -68,7 +68,7 @@ class Graph:
     weights: Mapping[str, tuple[Layer, Shape]] = field(default_factory=lambda: _NONE)
     own: tuple[str, ...] | None = None
     asked: Sequence[tuple[Layer, Shape]] = ()  # layers with a check of their own, and their inputs
-    chain: bool = False  # each step takes only what the one before gives, the first what comes in; the last is given
+    linked: bool = False  # whether each step takes what the one before it gives alone, the first what comes in
     _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)
 
     def shape_of(self, value: int) -> Shape:
@@ -89,6 +89,11 @@ class Graph:
                 return None
             value = self.steps[value].inputs[place]
         return ~value
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it is one step after another, the last of which it gives."""
+        return self.linked and self.outputs == (len(self.steps) - 1,)
 
     @cached_property
     def counts(self) -> Cost:
@@ -120,7 +125,7 @@ class Graph:
         """
         known = self._peaks.get((storages, held))
         if known is None:
-            find = self._chain_peak if self.chain else self._peak
+            find = self._chain_peak if self.is_chain else self._peak
             known = self._peaks[storages, held] = find(storages, held)
         return known
 

@@ -102,7 +102,7 @@ class Flow:
         self._given: set[str] = set()  # names that layers of this flow gave
         self._weights: dict[str, Layer] = {}
         self._asked: list[tuple[Layer, Shape]] = []
-        self._chain = True  # so far each step took what the one before it gave
+        self._linked = True  # so far each step took what the one before it gave
         self._room: list[int] = [MOST_STEPS] if parent is None else parent._room
 
     @property
@@ -140,9 +140,9 @@ class Flow:
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
-        if inputs is None:
-            read, shapes = (self._value,), (self._shape,)
-        else:
+        read: tuple[int, ...] = (self._value,)
+        shapes: tuple[Shape, ...] = (self._shape,)
+        if inputs is not None:
             read, shapes = tuple(inputs), tuple(map(self.graph.shape_of, inputs))
         output, cost, given, taken = figures(layer, shapes)
         again = ""
@@ -254,7 +254,7 @@ class Flow:
         graph = self.graph
         graph.outputs = (self.value, *graph.outputs[1:])
         graph.asked = self._asked
-        graph.chain = self._chain and graph.outputs == (len(graph.steps) - 1,)
+        graph.linked = self._linked
         errors = [
             ShapeError(f"the value {name!r} is named, but nothing uses it; wanted it used, or no name", at=at)
             for name, at in self._unread.items()
@@ -274,7 +274,7 @@ class Flow:
         if self._room[0] < 0:
             raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
         count = len(self.graph.steps)
-        self._chain = self._chain and step.inputs == (count - 1,)
+        self._linked = self._linked and step.inputs == (count - 1,)
         self._value, self._shape = count, step.output
         self.graph.steps.append(step)
 

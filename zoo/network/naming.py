@@ -149,7 +149,10 @@ class Output(Layer):
     """Gives the value that passes as an output of the network that its task asks for by this name, and hands it on."""
 
     name: Name
-    gives: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    @property
+    def gives(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({"output"})
 
     def lower_into(self, flow: Flow, name: str) -> None:
         flow.output(self.name)

@@ -258,10 +258,10 @@ class Resolver:
         self, component: Component, schema: Options, given: Mapping[str, Node], at: Position, path: str
     ) -> ComponentSpec | None:
         # What is written alike, in plain values alone, says the same wherever it stands.
-        alike = tuple([(key, type(node.value), node.value) for key, node in given.items() if type(node.value) in SCALARS])
-        key = (id(component), alike) if len(alike) == len(given) else None
-        if key in self._alike:
-            return ComponentSpec(component, self._alike[key], at)
+        plain = [(key, type(one.value), one.value) for key, one in given.items() if type(one.value) in SCALARS]
+        alike = (id(component), *plain) if len(plain) == len(given) else None
+        if alike in self._alike:
+            return ComponentSpec(component, self._alike[alike], at)
         pending = self._pending(component, schema, given, path)
         if pending:
             rest = {key: node for key, node in given.items() if key not in pending}
@@ -278,8 +278,8 @@ class Resolver:
         for option in schema.later:
             if values[option.name] == option.default:
                 del values[option.name]
-        if key is not None and not schema.held and all(type(one) in SCALARS for one in values.values()):
-            self._alike[key] = values
+        if alike is not None and all(type(one) in SCALARS for one in values.values()):
+            self._alike[alike] = values
         return ComponentSpec(component, values, at, pending=pending)
 
     def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:

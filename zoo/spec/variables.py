@@ -7,7 +7,6 @@ import graphlib
 import keyword
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import replace
 from typing import Any
 
 from zoo.errors import Problem, SpecError, closest
@@ -51,7 +50,8 @@ class Template:
         let = self._document.value.get("let")
         if let is not None:
             if let.is_mapping and values:
-                given = {name: Node(value, let.value[name].at, let.value[name].key_at) for name, value in values.items()}
+                free = {name: let.value[name] for name in values}
+                given = {name: Node(values[name], one.at, one.key_at) for name, one in free.items()}
                 let = Node({**let.value, **given}, let.at, let.key_at)
             substitution.let(let)
             substitution.typed = {name: _typed(value) for name, value in substitution.values.items()}
