@@ -230,49 +230,27 @@ def operations(graph: Graph, *, every: bool = True) -> tuple[list[Operation], tu
     Unless `every` one is wanted, of many alike steps in a row the first two stand for all.
     """
     found: list[Operation] = []
-    inputs = tuple(~index for index in range(len(graph.inputs)))
-    return found, _flatten(graph, inputs, found, "", (), 1, False, every)
 
+    def flatten(
+        graph: Graph, inputs: Sequence[int], path: str, trail: tuple[Step, ...], times: int, again: bool
+    ) -> tuple[int, ...]:
+        values = {~index: value for index, value in enumerate(inputs)}
+        for first, steps in alike(graph) if not every else ((index, [one]) for index, one in enumerate(graph.steps)):
+            counts = [1] * len(steps) if len(steps) < 3 else [1, len(steps) - 1]
+            for offset, (step, count) in enumerate(zip(steps, counts, strict=False)):
+                read, alike_times = tuple([values[value] for value in step.inputs]), times * count
+                name, reused = f"{path}{step.name}" if step.name else path.removesuffix("."), again or bool(step.again)
+                if step.part is None:
+                    shapes, value = tuple(map(graph.shape_of, step.inputs)), len(found)
+                    about = (name, step.layer, read, value, shapes, step.output, step.cost, trail, alike_times, reused)
+                    found.append(Operation(*about))
+                else:
+                    inner = f"{name}." if step.name else path
+                    (value,) = flatten(step.part, read, inner, (*trail, step), alike_times, reused)
+                values.update(dict.fromkeys(range(first + offset, first + len(steps)), value))
+        return tuple(values[value] for value in graph.outputs)
 
-def _flatten(
-    graph: Graph,
-    inputs: Sequence[int],
-    found: list[Operation],
-    path: str,
-    trail: tuple[Step, ...],
-    times: int,
-    again: bool,
-    every: bool,
-) -> tuple[int, ...]:
-    values: dict[int, int] = {~index: value for index, value in enumerate(inputs)}
-    for first, steps in alike(graph) if not every else ((index, [one]) for index, one in enumerate(graph.steps)):
-        counts = [1] * len(steps) if len(steps) < 3 else [1, len(steps) - 1]
-        for offset, (step, count) in enumerate(zip(steps, counts, strict=False)):
-            read = [values[value] for value in step.inputs]
-            name, reused = f"{path}{step.name}" if step.name else path.removesuffix("."), again or bool(step.again)
-            if step.part is None:
-                shapes = tuple(map(graph.shape_of, step.inputs))
-                value = len(found)
-                found.append(
-                    Operation(
-                        name,
-                        step.layer,
-                        tuple(read),
-                        value,
-                        shapes,
-                        step.output,
-                        step.cost,
-                        trail,
-                        times * count,
-                        reused,
-                    )
-                )
-            else:
-                inner = f"{name}." if step.name else path
-                (value,) = _flatten(step.part, read, found, inner, (*trail, step), times * count, reused, every)
-            for stands_for in range(first + offset, first + len(steps)):
-                values[stands_for] = value
-    return tuple(values[value] for value in graph.outputs)
+    return found, flatten(graph, [~index for index in range(len(graph.inputs))], "", (), 1, False)
 
 
 def alike(graph: Graph) -> Iterator[tuple[int, list[Step]]]:

@@ -98,7 +98,7 @@ class Flow:
         self._layer = layer
         self._prefix = ""
         self._values = {one.name: ~index for index, one in enumerate(inputs) if one.name}
-        self._unread: dict[str, Position | None] = dict.fromkeys(self._values)
+        self.unread: dict[str, Position | None] = dict.fromkeys(self._values)  # names that no layer has used
         self._given: set[str] = set()  # names that layers of this flow gave
         self._weights: dict[str, Layer] = {}
         self._asked: list[tuple[Layer, Shape]] = []
@@ -210,7 +210,7 @@ class Flow:
         self._require_new(name, (*self._given, *own), "value")
         self._given.add(name)
         self._values[name] = self.value
-        self._unread[name] = at
+        self.unread[name] = at
         self.graph.names = {self.value: name, **self.graph.names}  # the first name counts
 
     def read(self, name: str) -> int:
@@ -257,17 +257,12 @@ class Flow:
         graph.linked = self._linked
         errors = [
             ShapeError(f"the value {name!r} is named, but nothing uses it; wanted it used, or no name", at=at)
-            for name, at in self._unread.items()
+            for name, at in self.unread.items()
             if name in self._given
         ]
         if errors:
             raise errors[0].beside(errors[1:])
         return graph
-
-    @property
-    def unread(self) -> list[str]:
-        """The names that no layer has used."""
-        return list(self._unread)
 
     def _add(self, step: Step) -> None:
         self._room[0] -= 1
@@ -312,7 +307,7 @@ class Flow:
                 return None
             self._values[name] = ~len(self.graph.inputs)
             self.graph.inputs.append(Value(name, self.parent.graph.shape_of(outer)))
-        self._unread.pop(name, None)
+        self.unread.pop(name, None)
         return self._values[name]
 
     def _owner(self, name: str) -> Flow | None:
