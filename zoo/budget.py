@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from zoo.annotations import Field, Wanted
@@ -123,6 +124,15 @@ def judge(limit: str, figure: int, bound: float | str, *, exit_code: int = 15, u
     A bound is taken exactly as its decimal digits say: "1.001k" is 1001. Of one that is no whole number the whole
     numbers below count. Raises ValueError where nothing can keep it, as "=0.5", and where it is no bound.
     """
+    sign, most = _most(bound)
+    spare = most - figure
+    kept = spare == 0 if sign == "=" else spare >= 0
+    return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _most(bound: float | str) -> tuple[str, int]:
+    """Return the sign of a bound, and the most that it allows."""
     match = re.match(_BOUND, str(bound))
     if match is None:
         raise ValueError(f"{bound!r} is no bound")
@@ -130,7 +140,4 @@ def judge(limit: str, figure: int, bound: float | str, *, exit_code: int = 15, u
     exact = Fraction(number) * _UNITS[suffix]
     if sign == "=" and exact.denominator != 1:
         raise ValueError(f"found {bound!r}, which is no whole number; wanted one, since figures are whole")
-    most = math.ceil(exact) - 1 if sign == "<" else math.floor(exact)
-    spare = most - figure
-    kept = spare == 0 if sign == "=" else spare >= 0
-    return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)
+    return sign, math.ceil(exact) - 1 if sign == "<" else math.floor(exact)

@@ -128,8 +128,28 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     """Return what `spec` costs and whether it keeps its limits. Raises SpecError when it cannot work, DataError when
     the shape of its data is not known on this machine, unless `info` tells it.
     """
-    task, source = builder.bind(spec.task), builder.bind(spec.data)
-    info = info or source.info()
+    info = info or builder.bind(spec.data).info()
+    networks, problems = _networks(spec, builder, info)
+    built = {role: (one.network, one.input) for role, one in networks.items()}
+    refused, warnings = unfit(spec, builder, built, info)
+    if problems or refused:
+        raise SpecError([*problems, *refused])
+    return _report(spec, builder, networks, ordered([*spec.warnings, *warnings]))
+
+
+def count(spec: Spec, builder: Builder, info: DataInfo) -> Report:
+    """Return the same without asking the components of `spec` whether it can be trained. Raises SpecError when its
+    networks cannot be put together.
+    """
+    networks, problems = _networks(spec, builder, info)
+    if problems:
+        raise SpecError(problems)
+    return _report(spec, builder, networks, spec.warnings)
+
+
+def _networks(spec: Spec, builder: Builder, info: DataInfo) -> tuple[dict[str, NetworkReport], list[Problem]]:
+    """Return the networks that can be put together, and what is wrong with the others."""
+    task = builder.bind(spec.task)
     problems = list(_role_problems(spec, task.roles))
     fits = info.items in task.items and info.target in task.targets
     networks: dict[str, NetworkReport] = {}
@@ -154,14 +174,12 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
         steps = 0 if frozen else spec.train.steps * task.updates(role)
         figures = Figures.of(cost, steps, shapes, partial(_graphs, graph))
         networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures, frozen)
-    built = {role: (one.network, one.input) for role, one in networks.items()}
-    refused, warnings = unfit(spec, builder, built, info)
-    if problems or refused:
-        raise SpecError([*problems, *refused])
+    return networks, problems
+
+
+def _report(spec: Spec, builder: Builder, networks: dict[str, NetworkReport], warnings: tuple[Problem, ...]) -> Report:
     total = Figures.total([one.figures for one in networks.values() if not one.frozen])
-    return Report(
-        spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
-    )
+    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)), warnings)
 
 
 def _graphs(graph: Graph) -> list[Graph]:

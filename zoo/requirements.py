@@ -63,6 +63,12 @@ class Setting:
     weights: Callable[[], tuple[Weight, ...]] = tuple
     input: tuple[int, ...] = ()
 
+    def at(self, input: tuple[int, ...]) -> Setting:
+        """Return the same where the shape `input` reaches a layer; many layers are asked."""
+        there = object.__new__(Setting)
+        vars(there).update(vars(self), input=input)
+        return there
+
 
 Check = Callable[..., Iterable[Finding] | None]
 Inside = Callable[..., Setting]

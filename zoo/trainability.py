@@ -104,7 +104,7 @@ class _Asked:
         )
         reached: dict[Shape, Setting] = {}
         for layer, shape, at in _asked(network, input):
-            there = reached.get(shape) or reached.setdefault(shape, replace(setting, input=shape))
+            there = reached.get(shape) or reached.setdefault(shape, setting.at(shape))
             self.told(f"{path}.architecture", at, _answer(layer.check, there))
         if setting.info.tokens:
             for at, finding in _tokens(network, input, setting):
@@ -242,7 +242,7 @@ def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> I
     even = [round(index * (steps - 1) / 32) for index in range(33)]
     factors = {step: factor(step) for step in sorted({*range(min(20, steps)), *even})}
     for step, value in factors.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = type(value) in (int, float) or (isinstance(value, (int, float)) and not isinstance(value, bool))
         if not number or not 0 <= value < math.inf:
             shown = f"{value:g}" if number else repr(value)
             yield Finding(f"found the factor {shown} at step {step}", "a number of 0 or more")
