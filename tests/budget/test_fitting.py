@@ -252,7 +252,7 @@ def test_components_are_asked_of_those_alone_that_come_among_the_best(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(fitting, "check", lambda spec, builder: asked.append(spec) or check(spec, builder))
+    monkeypatch.setattr(fitting, "count", lambda spec, builder: asked.append(spec) or check(spec, builder))
     let = {"width": {"free": {"from": 1, "to": 40}}, "wide": {"free": [8, 12, 40]}, "act": "relu"}
     found = api.fit(small(let), top=2, registry=registry)
     assert (found.tried, len(asked)) == (120, 3)
@@ -304,14 +304,14 @@ def test_a_block_called_free_is_a_block(registry: Registry) -> None:
 def test_a_search_that_is_stopped_gives_what_it_found(
     name: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check, counted = fitting.check, itertools.count(1)
+    count, counted = fitting.count, itertools.count(1)
 
     def stop_at_5(*given: Any) -> Any:
         if next(counted) == 5:
             os.kill(os.getpid(), signal.Signals[name])
-        return check(*given)
+        return count(*given)
 
-    monkeypatch.setattr(fitting, "check", stop_at_5)
+    monkeypatch.setattr(fitting, "count", stop_at_5)
     found = api.fit(small(LET), registry=registry)
     assert (found.stopped, found.tried, found.possible) == (name, 5, 15)
     assert found.best[0].kept
@@ -322,7 +322,7 @@ def test_a_search_that_found_nothing_yet_says_so(registry: Registry, monkeypatch
         os.kill(os.getpid(), signal.SIGINT)
         raise SpecError([])
 
-    monkeypatch.setattr(fitting, "check", stop)
+    monkeypatch.setattr(fitting, "count", stop)
     with pytest.raises(Interrupted, match="stopped by SIGINT before a candidate was found") as caught:
         api.fit(small(LET), registry=registry)
     assert caught.value.exit_code == 130
