@@ -252,7 +252,7 @@ def test_components_are_asked_of_those_alone_that_come_among_the_best(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(fitting, "count", lambda spec, builder: asked.append(spec) or check(spec, builder))
+    monkeypatch.setattr(fitting, "check", lambda spec, builder: asked.append(spec) or check(spec, builder))
     let = {"width": {"free": {"from": 1, "to": 40}}, "wide": {"free": [8, 12, 40]}, "act": "relu"}
     found = api.fit(small(let), top=2, registry=registry)
     assert (found.tried, len(asked)) == (120, 3)
