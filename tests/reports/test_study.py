@@ -47,7 +47,7 @@ def of_kind(page: Page, kind: type) -> list:  # type: ignore[type-arg]
 def test_the_best_stand_first_and_those_without_a_figure_last(registry: Registry) -> None:
     (table,) = of_kind(comparison_page(four(registry)), Table)
     assert table.columns == ["run", "validation_top1", "n", "parameters", "multiply-adds", "lr"]
-    assert [one[0] for one in table.rows] == ["trial-0001 *", "trial-0002", "trial-0000 *", "trial-0003"]
+    assert [one[0] for one in table.rows] == ["trial-0001\xa0*", "trial-0002", "trial-0000\xa0*", "trial-0003"]
     assert [one[1] for one in table.rows] == ["0.5000", "0.4000", "0.3000", ""]
 
 
