@@ -82,7 +82,7 @@ def sections(answers: Answers, whose: str) -> list[Section]:
 
 def _confusion(answers: Answers) -> list[Block]:
     size = len(answers.names)
-    order = np.lexsort((np.arange(size), answers.group_of)) if len(answers.group_of) else np.arange(size)
+    order = np.argsort(np.array(answers.group_of), kind="stable") if len(answers.group_of) else np.arange(size)
     place = np.argsort(order)
     shown: list[Block] = []
     if len(answers.group_of):
