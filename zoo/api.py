@@ -14,8 +14,9 @@ from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
-from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
+from zoo.data.dataset import TARGETS, DataInfo, Dataset, DataSource, ImageSet, Items, Target
 from zoo.data.importer import make_dataset
+from zoo.distribution import install_command
 from zoo.errors import (
     BudgetError,
     DataError,
@@ -31,12 +32,14 @@ from zoo.errors import (
     TrainingError,
     ZooError,
 )
-from zoo.evaluation.metric import Evidence, Measurement, content_hash
+from zoo.evaluation.metric import Evidence, Measurement, PredictionMetric, content_hash
 from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
+from zoo.network.graph import Graph, operations
 from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
+from zoo.network.parts import innermost
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -59,7 +62,9 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
+from zoo.training.predictive import PredictiveTask, statistics
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
+from zoo.training.watching import Callback, Moment, Tracked, Tracker
 
 if TYPE_CHECKING:
     from torch import nn
@@ -455,6 +460,7 @@ def _builder(registry: Registry | None) -> Builder:
 
 __all__ = [
     "AXES",
+    "TARGETS",
     "Activation",
     "AdversarialLossOption",
     "Architecture",
@@ -465,6 +471,7 @@ __all__ = [
     "Branches",
     "BudgetError",
     "Builder",
+    "Callback",
     "Candidate",
     "Component",
     "Condition",
@@ -485,9 +492,11 @@ __all__ = [
     "Formula",
     "FromModule",
     "GenerativeTask",
+    "Graph",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Items",
     "Later",
     "Layer",
     "LayerOption",
@@ -495,12 +504,15 @@ __all__ = [
     "Measurement",
     "MetricOption",
     "Mixing",
+    "Moment",
     "Nested",
     "NetworkReport",
     "Norm",
     "OptimizerOption",
     "PluginError",
     "Position",
+    "PredictionMetric",
+    "PredictiveTask",
     "Problem",
     "Registry",
     "Repeat",
@@ -516,8 +528,11 @@ __all__ = [
     "Spec",
     "SpecError",
     "Staged",
+    "Target",
     "Task",
     "Terminals",
+    "Tracked",
+    "Tracker",
     "TrainingError",
     "Turn",
     "Update",
@@ -538,6 +553,8 @@ __all__ = [
     "fit",
     "hookimpl",
     "image",
+    "innermost",
+    "install_command",
     "judge",
     "judge_submission",
     "leaderboard",
@@ -545,12 +562,14 @@ __all__ = [
     "load_challenge",
     "load_spec",
     "make_dataset",
+    "operations",
     "publish",
     "report",
     "reproduce",
     "requires",
     "source",
     "spatial",
+    "statistics",
     "store",
     "sweep",
     "train",

@@ -77,6 +77,16 @@ def test_a_broken_plugin_is_a_problem(zoo_command: Zoo, site: Path) -> None:
     assert found["plugin sick"].advice == "mend or uninstall zoo-sick"
 
 
+@pytest.mark.parametrize(("points", "level"), [("", "problem"), ("[zoo]\ncore = zoo_core\n", "warning")])
+def test_a_package_of_the_same_name_is_told(zoo_command: Zoo, site: Path, points: str, level: str) -> None:
+    write_distribution(site, "zoo", "0.1a0", {})
+    (site / "zoo-0.1a0.dist-info" / "entry_points.txt").write_text(points)
+    found = findings(zoo_command)[1]["zoo"]
+    assert found.level == level
+    assert "zoo 0.1a0" in found.text
+    assert found.advice == "pip uninstall zoo, then install speczoo again"
+
+
 def test_a_torchvision_for_another_torch_is_a_problem(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise OSError(f"{path}: undefined symbol: nms")
@@ -105,3 +115,14 @@ def test_a_look_that_fails_is_a_problem_and_stops_nothing(zoo_command: Zoo, monk
     assert code == 1
     assert found["working_folder"] == Finding("working_folder", "problem", "OSError: no such thing")
     assert found["plugins"].level == "ok"
+
+
+def test_what_killed_commands_left_is_named(zoo_command: Zoo, here: Path) -> None:
+    (here / "runs" / "one" / "checkpoints").mkdir(parents=True)
+    (here / "runs" / "one" / "checkpoints" / ".step-1.x.part").mkdir()
+    (here / "runs" / "one" / "checkpoints" / "step-00000009.safetensors.damaged").touch()
+    found = findings(zoo_command)[1]
+    left = "runs/one/checkpoints/.step-1.x.part"
+    assert found["leftovers"].text == f"1 that a killed command left: {left}"
+    assert found["damaged files"].text.endswith("runs/one/checkpoints/step-00000009.safetensors.damaged")
+    assert found["leftovers"].level == found["damaged files"].level == "warning"

@@ -15,7 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import zoo
+from zoo import distribution
 from zoo.cli.units import size
+from zoo.errors import listing
 
 Level = Literal["ok", "warning", "problem"]
 PACKAGES = (
@@ -47,6 +50,7 @@ def examine() -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _packages,
+        _namesake,
         _arithmetic,  # before anything is computed here
         _torchvision,
         _cpu,
@@ -56,6 +60,7 @@ def examine() -> Iterator[Finding]:
         _data,
         _plugins,
         _working_folder,
+        _leftovers,
     )
     for look in looks:
         try:
@@ -78,6 +83,20 @@ def _packages() -> Iterator[Finding]:
     yield Finding("packages", "ok", ", ".join(found))
     if missing:
         yield Finding("packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+def _namesake() -> Iterator[Finding]:
+    """The package `zoo` of the index is another program, whose module would lie in the place of this one."""
+    found = distribution.namesake()
+    again = f"pip uninstall zoo, then install {distribution.NAME} again"
+    if found is None:
+        yield Finding("zoo", "ok", f"{zoo.__version__}, in {Path(zoo.__file__).parent}")
+    elif found[1]:
+        text = f"{zoo.__version__}; it is installed under its earlier name, zoo {found[0]}"
+        yield Finding("zoo", "warning", text, again)
+    else:
+        text = f"the package zoo {found[0]} is another program with a module of the same name, in the same place"
+        yield Finding("zoo", "problem", text, again)
 
 
 def _torchvision() -> Iterator[Finding]:
@@ -260,6 +279,27 @@ def _working_folder() -> Iterator[Finding]:
         yield Finding("working folder", "problem", f"{here} cannot be written ({error.strerror})", advice)
     else:
         yield Finding("working folder", "ok", f"{here}, {_free(here)} free")
+
+
+def _leftovers() -> Iterator[Finding]:
+    """What killed writers left behind, and checkpoints that were found damaged."""
+    from zoo.data.store import data_folder
+    from zoo.files import is_leftover
+    from zoo.spec.shipped import OWN_SHELF
+
+    folders = [data_folder(), OWN_SHELF, *Path("runs").glob("**/")]
+    found = sorted({path for folder in folders if folder.is_dir() for path in folder.iterdir() if is_leftover(path)})
+    damaged = sorted(Path("runs").glob("**/*.safetensors.damaged"))
+    if found:
+        text = f"{len(found)} that a killed command left: {listing(map(str, found), 3)}"
+        yield Finding(
+            "leftovers", "warning", text, "no command reads them, and the next that writes there removes them"
+        )
+    if damaged:
+        text = f"{len(damaged)} checkpoints that were passed over: {listing(map(str, damaged), 3)}"
+        yield Finding("damaged files", "warning", text, "look at the disk that they lie on, then delete them")
+    if not found and not damaged:
+        yield Finding("leftovers", "ok", "none in the data folder, ./runs and ./shelf")
 
 
 def _free(path: Path) -> str:

@@ -14,6 +14,7 @@ import click
 import zoo
 from zoo.cli.errors import describe, exit_code, print_traceback
 from zoo.cli.group import Closed, Lazy, PluginGroup
+from zoo.signals import ending
 
 CLOSED = 141  # as the shell has it for what ends because nobody reads on, such as after `| head`
 
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
+        with ending():
+            code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, Closed):
         _hush()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from zoo.data.identity import Identity
 from zoo.errors import RunError, ShelfError, SpecError, closest
@@ -47,6 +48,14 @@ class Entry:
     def data(self) -> Identity | None:
         # Before the certificate is written, the entry is only being made.
         return self.certificate.data.identity() if shipped.is_entry(self.folder) else None
+
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        return self.certificate.frozen if shipped.is_entry(self.folder) else {}
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.certificate.began_from if shipped.is_entry(self.folder) else {}
 
     @property
     def spec_path(self) -> Path:

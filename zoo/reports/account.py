@@ -13,7 +13,7 @@ from zoo.builder import Builder
 from zoo.errors import RunError
 from zoo.evaluation.spread import deviation
 from zoo.spec.schema import Spec
-from zoo.sweeps.comparison import figures_of
+from zoo.sweeps.comparison import figures_by_seed
 from zoo.training.run import LOCK, Run
 
 FINISHED, RUNNING, STOPPED = "finished", "running", "stopped"
@@ -40,7 +40,7 @@ class Account:
         spec = run.spec(builder.registry)
         parts = {seed: one for seed, one in run.seeds().items() if one.spec_path.exists()}
         runs = parts or {spec.train.seed: run}
-        found, _, _ = figures_of(run, list(runs.values()), builder)
+        found, _, _ = figures_by_seed(run, list(runs.values()), builder)
         figures: dict[str, dict[str, dict[int, float]]] = {}
         for name, values in found.items():
             split, _, rest = name.partition("_")

@@ -12,10 +12,11 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.errors import RunError, closest, listing
+from zoo.evaluation.metric import figures_of
 from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry, find
 from zoo.spec.difference import MISSING, differences
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Spec
 from zoo.spec.writer import write_line
 from zoo.sweeps.pareto import front
 from zoo.training.run import Run
@@ -170,7 +171,7 @@ def _add(rows: dict[str, Row], group: str, source: Run | Entry, builder: Builder
     key = f"{group} {json.dumps(_without_seeds(spec), sort_keys=True)}"
     parts: list[Run | Entry] = [*source.seeds().values()] or [source]
     own = [one for one in parts if isinstance(one, Entry) or one.spec_path.exists()]
-    figures, seconds, finished = figures_of(source, own, builder)
+    figures, seconds, finished = figures_by_seed(source, own, builder)
     if key not in rows:
         total = check(spec, builder, _info(source)).total
         costs = {name: getattr(total, name) for name in COSTS}
@@ -194,7 +195,7 @@ def _without_seeds(spec: Spec) -> dict[str, Any]:
     return {key: value for key, value in {**data, "train": train}.items() if key not in ("name", "summary")}
 
 
-def figures_of(
+def figures_by_seed(
     source: Run | Entry, parts: Iterable[Run | Entry], builder: Builder
 ) -> tuple[dict[str, dict[int, float]], list[float], bool]:
     """Return the figures by name and seed, the seconds of each training, and whether all are finished."""
@@ -267,8 +268,7 @@ def value_text(value: Any) -> str:
 
 
 def _task_figures(spec: Spec, builder: Builder) -> dict[str, str]:
-    task: ComponentSpec = spec.task
-    return dict(builder.bind(task).figures())
+    return figures_of(spec, builder)
 
 
 def _main_figures(known: Sequence[str], rows: Sequence[Row], builder: Builder) -> list[str]:

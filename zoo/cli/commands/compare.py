@@ -35,6 +35,7 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
+    from zoo.text import visible
 
     found = api.compare(names, figures=figures)
     if html is not None:
@@ -48,9 +49,9 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html
     elif html is not None:
         click.echo(str(html))
     elif form == "csv":
-        click.echo(_csv(found), nl=False)
+        click.echo(visible(_csv(found)), nl=False)
     elif form == "latex":
-        click.echo(_latex(found), nl=False)
+        click.echo(visible(_latex(found)), nl=False)
     else:
         _show(found, Terminal())
 

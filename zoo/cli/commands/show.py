@@ -22,6 +22,7 @@ from zoo.registry import KINDS, Component, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
 from zoo.spec.writer import write_yaml
+from zoo.text import visible
 
 if TYPE_CHECKING:
     from zoo.reports.account import Account
@@ -153,7 +154,7 @@ def _draw_curve(name: str, path: Path, as_json: bool) -> None:
     if as_json:
         options.print_json({"component": name, "written": [str(path)]})
     else:
-        click.echo(str(path))
+        click.echo(visible(str(path)))
 
 
 def _default_spec(resolver: Resolver, component: Component) -> ComponentSpec | None:
