@@ -22,7 +22,7 @@ def test_confusion_counts_rows_by_truth() -> None:
 def test_the_calibration_error_is_the_mean_distance_of_the_bins(pairs: list[tuple[float, bool]]) -> None:
     confidence, right = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
     bins, error = calibration(confidence, right, 10)
-    assert sum(one.count for one in bins) == len(pairs)
+    assert sum(one.answers for one in bins) == len(pairs)
     expected = 0.0
     for low in range(10):
         inside = [(c, r) for c, r in pairs if low / 10 < c <= (low + 1) / 10 or (low == 0 and c == 0)]

@@ -81,33 +81,23 @@ def _axis(field: str, title: str = "", *, zero: bool = False, log: bool = False,
 
 def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool = False, log: bool = False) -> Any:
     """Return lines over a common axis, each with its band where it has one."""
-    values = [
-        {"name": line.name, "x": one.x, "y": one.y, "low": one.low, "high": one.high}
-        for line in found
-        for one in _thinned(line.points)
-    ]
+    points = [(line.name, one) for line in found for one in _thinned(line.points)]
     names = [line.name for line in found]
     single = all(len(line.points) < 2 for line in found)
-    symbol = {} if single else {"symbolType": "stroke", "symbolStrokeWidth": 3}
-    legend = symbol if len(names) > 1 else None
-    color = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": _colours(names)}, "legend": legend}
-    format_ = {"format": ".1~%" if percent else ".4~g"}
-    base = {"x": _axis("x", x, format="~s", grid=False), "color": color, "description": {"field": "name"}}
+    symbol = {"symbolType": "circle"} if single else {"symbolType": "stroke", "symbolStrokeWidth": 3}
+    scale = {"domain": names, "range": [SERIES[index % len(SERIES)] for index in range(len(names))]}
+    color = {"field": "name", "type": "nominal", "scale": scale}
+    base = {"x": _axis("x", x, format="~s", grid=False), "description": {"field": "name"}}
+    drawn = _axis("y", y, log=log, format=".1~%" if percent else ".4~g")
     layers: list[dict[str, Any]] = []
-    if any(one["low"] < one["high"] for one in values):
-        layers.append(
-            {
-                "mark": {"type": "area", "opacity": 0.2, "line": False},
-                "encoding": {**base, "y": _axis("low", y, log=log, **format_), "y2": {"field": "high"}},
-            }
-        )
+    if any(one.low < one.high for _, one in points):
+        band = {**base, "fill": {**color, "legend": None}, "y": {**drawn, "field": "low"}, "y2": {"field": "high"}}
+        layers.append({"mark": {"type": "area", "opacity": 0.2, "line": False}, "encoding": band})
     mark: dict[str, Any] = {"type": "point", "filled": True} if single else {"type": "line", "clip": True}
-    layers.append({"mark": mark, "encoding": {**base, "y": _axis("y", y, log=log, **format_)}})
-    return {**_chart(layers), "data": {"values": values}}
-
-
-def _colours(names: Sequence[str]) -> list[str]:
-    return [SERIES[index % len(SERIES)] for index in range(len(names))]
+    channel = "color" if single else "stroke"
+    legend = symbol if len(names) > 1 else None
+    layers.append({"mark": mark, "encoding": {**base, channel: {**color, "legend": legend}, "y": drawn}})
+    return {**_chart(layers), "data": {"values": [{"name": name, **one._asdict()} for name, one in points]}}
 
 
 def _thinned(points: Sequence[Point]) -> Sequence[Point]:
@@ -119,11 +109,11 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
 
 
 class Cell(NamedTuple):
-    """How often what is in `row` was taken for what is in `column`: `count`, and its share of the row."""
+    """How often (`times`) what is in `row` was taken for what is in `column`, and its share of the row."""
 
     row: int
     column: int
-    count: int
+    times: int
     share: float
 
 
@@ -139,7 +129,7 @@ def matrix(cells: Sequence[Cell], names: Sequence[str], *, tips: bool = True) ->
             **({"tip": _taken(names, cell)} if tips else {}),
         }
         for cell in cells
-        if cell.count
+        if cell.times
     ]
     domain = list(range(size))
     plain = {"ticks": False, "domain": False, "grid": False, "labels": False}
@@ -178,8 +168,8 @@ def matrix(cells: Sequence[Cell], names: Sequence[str], *, tips: bool = True) ->
 
 def _taken(names: Sequence[str], cell: Cell) -> str:
     if cell.row == cell.column:
-        return f"{names[cell.row]}: {cell.count} right ({cell.share:.0%})"
-    return f"{names[cell.row]} taken for {names[cell.column]}: {cell.count} ({cell.share:.0%})"
+        return f"{names[cell.row]}: {cell.times} right ({cell.share:.0%})"
+    return f"{names[cell.row]} taken for {names[cell.column]}: {cell.times} ({cell.share:.0%})"
 
 
 class Bin(NamedTuple):
@@ -187,7 +177,7 @@ class Bin(NamedTuple):
 
     start: float
     end: float
-    count: int
+    answers: int
     accuracy: float
     confidence: float
 
@@ -197,14 +187,14 @@ def reliability(bins: Sequence[Bin]) -> Any:
     values = [
         {
             **one._asdict(),
-            "tip": f"confidence {one.start:.0%} to {one.end:.0%}: {one.accuracy:.0%} of {one.count:,} right",
+            "tip": f"confidence {one.start:.0%} to {one.end:.0%}: {one.accuracy:.0%} of {one.answers:,} right",
         }
         for one in bins
-        if one.count
+        if one.answers
     ]
-    share = {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}
-    x = _axis("start", "confidence", grid=False, **share)
-    y = _axis("accuracy", "right", **share)
+    marks = [0, 0.25, 0.5, 0.75, 1]
+    x = _axis("start", "confidence", grid=False, format=".0%", values=marks)
+    y = _axis("accuracy", "right", format=".0%", values=marks)
     x["scale"] = y["scale"] = {"domain": [0, 1]}
     bars = {
         "mark": {"type": "bar", "fill": "var(--c1)", "fillOpacity": 0.75},
@@ -220,7 +210,7 @@ def reliability(bins: Sequence[Bin]) -> Any:
 
 def histogram(bins: Sequence[Bin]) -> Any:
     """Return how many answers have each confidence."""
-    values = [{**one._asdict(), "tip": f"confidence {one.start:.0%} to {one.end:.0%}: {one.count:,}"} for one in bins]
+    values = [{**one._asdict(), "tip": f"confidence {one.start:.0%} to {one.end:.0%}: {one.answers:,}"} for one in bins]
     x = _axis("start", "confidence", grid=False, format=".0%")
     x["scale"] = {"domain": [0, 1]}
     bars = {
@@ -228,7 +218,7 @@ def histogram(bins: Sequence[Bin]) -> Any:
         "encoding": {
             "x": x,
             "x2": {"field": "end"},
-            "y": _axis("count", "answers", zero=True, format="~s"),
+            "y": _axis("answers", "answers", zero=True, format="~s"),
             "y2": {"datum": 0},
             "description": {"field": "tip"},
         },
@@ -248,8 +238,8 @@ class Mark(NamedTuple):
 def scatter(marks: Sequence[Mark], *, x: str, y: str, percent: bool = False) -> Any:
     """Return results as points, those that no other beats full and joined."""
     values = [{**one._asdict(), "tip": f"{one.name}: {y} {one.y:.4g}, {x} {one.x:,.6g}"} for one in marks]
-    format_ = {"format": ".1%" if percent else ".4~g"}
-    place = {"x": _axis("x", x, format="~s", grid=False), "y": _axis("y", y, **format_)}
+    vertical = _axis("y", y, format=".1~%" if percent else ".4~g")
+    place = {"x": _axis("x", x, format="~s", grid=False), "y": vertical}
     line = {
         "transform": [{"filter": "datum.best"}],
         "mark": {
@@ -353,15 +343,16 @@ def parallel(axes: Sequence[Axis], threads: Sequence[Thread], *, upright: bool) 
         for axis in axes
         for place, text in ((0, axis.low), (1, axis.high))
     ]
+    mark: dict[str, Any] = {"type": "text", "fill": "var(--faint)", "fontSize": 11, "stroke": "var(--paper)"}
+    if upright:
+        mark["dy"] = {"expr": "datum.place > 0.5 ? -9 : 11"}
+    else:
+        mark |= {"dy": -9, "align": {"expr": "datum.place > 0.5 ? 'right' : 'left'"}}
     texts = {
         "data": {"values": ends},
-        "mark": {"type": "text", "fill": "var(--faint)", "fontSize": 11, **({"dx": 0} if upright else {"dy": -9})},
+        "mark": {**mark, "strokeWidth": 3},
         "encoding": {one: along, other: value, "text": {"field": "text", "type": "nominal"}},
     }
-    if upright:
-        texts["mark"]["dy"] = {"expr": "datum.place > 0.5 ? -9 : 11"}
-    else:
-        texts["mark"]["align"] = {"expr": "datum.place > 0.5 ? 'right' : 'left'"}
     size = {"width": WIDE, "height": 320} if upright else {"width": WIDTH, "height": max(HEIGHT, 62 * len(axes))}
     return {**_chart([line, texts], **size), "data": {"values": values}}
 

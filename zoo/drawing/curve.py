@@ -7,6 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from zoo.builder import Builder
+from zoo.drawing.style import colours
 from zoo.errors import ZooError
 from zoo.network.layer import Layer
 from zoo.spec.schema import ComponentSpec
@@ -131,14 +132,15 @@ def svg(curve: Curve) -> str:
         f'<text x="{LEFT + wide / 2:g}" y="{HEIGHT - 14}" class="middle">{escape(curve.axis)}</text>',
     ]
     style = (
-        'text { font: 12px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2933; } '
+        f":root {{ {colours(0)} }} @media (prefers-color-scheme: dark) {{ :root {{ {colours(1)} }} }} "
+        'text { font: 12px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--ink); } '
         ".title { font-size: 15px; font-weight: 600; } .end { text-anchor: end; } .middle { text-anchor: middle; } "
-        ".axis { stroke: #7b8794; } .zero { stroke: #d5dae0; } "
-        "polyline { fill: none; stroke: #2f6f9f; stroke-width: 2; }"
+        ".paper { fill: var(--paper); } .axis { stroke: var(--faint); } .zero { stroke: var(--rule); } "
+        "polyline { fill: none; stroke: var(--c1); stroke-width: 2; }"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img"><title>{escape(curve.name)}</title><style>{style}</style>'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{"".join(axes)}<polyline points="{path}"/>'
+        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>{"".join(axes)}<polyline points="{path}"/>'
         f"{''.join(texts)}</svg>\n"
     )

@@ -72,9 +72,9 @@ summary {{ cursor: pointer; }} details pre {{ padding: 0; }}
 footer {{ margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .75rem; }}
 .wide {{ display: none; }}
 @media (min-width: 720px) {{ .wide {{ display: block; }} .narrow {{ display: none; }} }}
-@media (max-width: 640px) {{ .minor {{ display: none; }} th, td {{ padding-right: .6rem; font-size: .88rem; }}
+@media (max-width: 640px) {{ .minor {{ display: none; }} th, td {{ padding-right: .5rem; font-size: .82rem; }}
   td.bar {{ min-width: 5rem; }} }}
-svg text {{ font-family: inherit; }}
+svg text {{ font-family: inherit; paint-order: stroke; stroke-linejoin: round; }}
 .board text {{ font-size: 12px; fill: var(--ink); }} .board .faint {{ fill: var(--faint); }}
 .board .label {{ paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }}
 .board .middle {{ text-anchor: middle; }} .board .end {{ text-anchor: end; }}

@@ -64,7 +64,7 @@ def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
         count = int(inside.sum())
         accuracy, sure = (float(right[inside].mean()), float(confidence[inside].mean())) if count else (0.0, 0.0)
         found.append(Bin(index / bins, (index + 1) / bins, count, accuracy, sure))
-    error = sum(one.count * abs(one.accuracy - one.confidence) for one in found) / max(1, len(right))
+    error = sum(one.answers * abs(one.accuracy - one.confidence) for one in found) / max(1, len(right))
     return found, error
 
 
@@ -82,14 +82,14 @@ def sections(answers: Answers, whose: str) -> list[Section]:
 
 def _confusion(answers: Answers) -> list[Block]:
     size = len(answers.names)
-    order = np.lexsort((np.arange(size), answers.group_of)) if len(answers.group_of) else np.arange(size)
+    order = np.argsort(np.array(answers.group_of), kind="stable") if len(answers.group_of) else np.arange(size)
     place = np.argsort(order)
     shown: list[Block] = []
     if len(answers.group_of):
         member = np.array(answers.group_of)
         names = answers.groups or [f"superclass {index}" for index in range(int(member.max()) + 1)]
         cells = confusion(member[answers.labels], member[answers.said], len(names))
-        kept = sum(one.count for one in cells if one.row == one.column) / len(answers.labels)
+        kept = sum(one.times for one in cells if one.row == one.column) / len(answers.labels)
         alt = (
             f"Matrix of {len(names)} superclasses; {kept:.1%} of the images are taken for one of their own superclass."
         )
@@ -102,8 +102,8 @@ def _confusion(answers: Answers) -> list[Block]:
         alt = f"Matrix of {size} classes; {answers.right.mean():.1%} lie on the diagonal."
         shown.append(Chart("By class", alt, charts.matrix(cells, names, tips=size <= 30), caption=caption))
     mistakes = [one for one in confusion(answers.labels, answers.said, size) if one.row != one.column]
-    most = sorted(mistakes, key=lambda one: (-one.count, -one.share))[:PAIRS]
-    rows = [(answers.names[one.row], answers.names[one.column], str(one.count), f"{one.share:.0%}") for one in most]
+    most = sorted(mistakes, key=lambda one: (-one.times, -one.share))[:PAIRS]
+    rows = [(answers.names[one.row], answers.names[one.column], str(one.times), f"{one.share:.0%}") for one in most]
     columns = ("is", "taken for", "images", "share")
     pairs = Details("The classes that are confused most", [Table(columns, rows, right=columns[2:])], opened=size > 30)
     return [Grid(shown), *([pairs] if rows else [])]

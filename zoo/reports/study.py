@@ -115,18 +115,19 @@ def _rank(row: Row, by: str, directions: Mapping[str, str]) -> float:
 def _table_section(title: str, found: Comparison, by: str) -> Section:
     """Return the rows of a comparison as the command shows them, the best first."""
     short = short_names(found.keys)
-    columns = ["run", *found.shown, "n", "parameters", "multiply-adds", *(short[key] for key in found.keys)]
+    shown = [one for one in found.shown if any(row.figures.get(one) for row in found.rows)]
+    columns = ["run", *shown, "n", "parameters", "multiply-adds", *(short[key] for key in found.keys)]
     rows = [
         [
-            _label(row) + (" *" if row.pareto else "") + ("" if row.finished else " (unfinished)"),
-            *(_spread(row, one) for one in found.shown),
+            _label(row) + ("\N{NO-BREAK SPACE}*" if row.pareto else "") + ("" if row.finished else " (unfinished)"),
+            *(_spread(row, one) for one in shown),
             str(row.seeds),
             *(f"{row.costs[name]:,}" for name in UNITS),
             *(value_text(row.changes.get(key)) for key in found.keys),
         ]
         for row in sorted(found.rows, key=lambda row: _rank(row, by, found.directions))
     ]
-    right = (*found.shown, "n", "parameters", "multiply-adds")
+    right = (*shown, "n", "parameters", "multiply-adds")
     note = f"* marks what no other beats in {by}, parameters and multiply-adds together."
     minor = ("n", "parameters", "multiply-adds")
     return Section(title, [Text(note, "faint"), Table(columns, rows, right, minor)], name=title.lower())

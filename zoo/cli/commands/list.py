@@ -93,7 +93,7 @@ def _list_runs(folder: Path, as_json: bool) -> None:
         except ZooError as error:
             problems[str(path)] = str(error)
     if as_json:
-        damaged = [{"run": path, "state": "damaged", "problem": text} for path, text in problems.items()]
+        damaged = [{"run": name, "state": "damaged", "problem": text} for name, text in problems.items()]
         options.print_json([*(one.to_data() for one in found), *damaged])
         return
     terminal = Terminal()
@@ -104,8 +104,8 @@ def _list_runs(folder: Path, as_json: bool) -> None:
         )
     elif not problems:
         terminal.line(f"{folder}: there is no run in it; `zoo train SPEC` makes one")
-    for path, text in problems.items():
-        terminal.line(f"{path}: damaged: {text}", style="yellow")
+    for name, text in problems.items():
+        terminal.line(f"{name}: damaged: {text}", style="yellow")
 
 
 def _run(one: Account) -> tuple[str, ...]:
