@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -148,11 +147,15 @@ def _unbuildable(order: int) -> Rank:
 
 @dataclass(slots=True)
 class _Counted:
-    """A candidate that can be built; `trains` is not known before its components are asked."""
+    """What is remembered of a choice that can be built, and, while it may come among the best, what it costs. `trains`
+    is not known before its components are asked.
+    """
 
-    candidate: Candidate
+    order: int
     number: int  # of those that were tried
     rank: Rank
+    kept: bool
+    candidate: Candidate | None
     trains: bool | None = None
 
 
@@ -182,8 +185,8 @@ class _Search:
 
     def all(self) -> Iterator[None]:
         """Try every choice, the last variable changing fastest."""
-        for order, values in enumerate(itertools.product(*self.choices.values())):
-            self._try(order, values)
+        for order in range(self.possible):
+            self._try(order)
             yield
 
     def climb(self, most: int) -> Iterator[None]:
@@ -211,12 +214,12 @@ class _Search:
         """Return the best of those that can be trained; what does not come among them now never does."""
         found: list[_Counted] = []
         for one in sorted(self._remembered, key=lambda one: one.rank):
-            if self._trains(one):
+            if len(found) < self.top and self._trains(one):
                 found.append(one)
-            if len(found) == self.top:
-                break
+            else:
+                one.candidate = None
         self._remembered = found
-        return [one.candidate for one in found]
+        return [one.candidate for one in found if one.candidate is not None]
 
     def _best_of(self, places: list[tuple[int, ...]]) -> tuple[int, ...]:
         """Return the best of some places, one that can be trained where there is one."""
@@ -240,25 +243,32 @@ class _Search:
         """Try the choice at `place`, once."""
         if place in self._places or len(self._places) >= most:
             return
-        values = [choices[index] for index, choices in zip(place, self.choices.values(), strict=True)]
-        self._places[place] = self._try(self._order(place), values)
+        self._places[place] = self._try(self._order(place))
         yield
 
-    def _try(self, order: int, values: Sequence[Any]) -> _Counted | None:
+    def _chosen(self, order: int) -> dict[str, Any]:
+        """Return the values of one choice by its place among all."""
+        values: dict[str, Any] = dict.fromkeys(self.choices)
+        for name, choices in reversed(self.choices.items()):
+            order, index = divmod(order, len(choices))
+            values[name] = choices[index]
+        return values
+
+    def _try(self, order: int) -> _Counted | None:
         """Count one choice; None when it cannot be built."""
         self.tried += 1
-        chosen = dict(zip(self.choices, values, strict=True))
         try:
-            spec = self._spec(chosen)
+            spec = self._spec(order)
             report = count(spec, self._builder, self._info(spec))
         except SpecError as error:
-            self._pass_over(self.tried, error if self.reason else self._refusal(chosen) or error)
+            self._pass_over(self.tried, error if self.reason else self._refusal(order) or error)
             return None
         if not report.verdicts:
             hint = "for instance budget: {parameters: 100000}, or --set budget.parameters=100000"
             raise SpecError([Problem(spec.document.at, "budget", "found no limit to fit to", "a limit", hint)])
-        candidate = Candidate(chosen, report.total, tuple(report.verdicts), order)
-        counted = _Counted(candidate, self.tried, candidate.rank(self.figure))
+        # The numbers alone: the figures of a report hold its networks.
+        candidate = Candidate(self._chosen(order), Figures(*report.total), tuple(report.verdicts), order)
+        counted = _Counted(order, self.tried, candidate.rank(self.figure), candidate.kept, candidate)
         self.kept += candidate.kept
         self._remembered.append(counted)
         if self.tried == 1 or self._doubted:
@@ -270,19 +280,19 @@ class _Search:
     def _trains(self, one: _Counted) -> bool:
         """Ask the components of a candidate, once, whether it can be trained."""
         if one.trains is None:
-            error = self._refusal(one.candidate.values)
+            error = self._refusal(one.order)
             one.trains = error is None
             if error is not None:
                 self._doubted = True
                 self._pass_over(one.number, error)
-                self.kept -= one.candidate.kept
-                one.rank = _unbuildable(one.candidate.order)
+                self.kept -= one.kept
+                one.rank = _unbuildable(one.order)
         return one.trains
 
-    def _refusal(self, chosen: dict[str, Any]) -> SpecError | None:
+    def _refusal(self, order: int) -> SpecError | None:
         """Return everything that stands in the way of a choice."""
         try:
-            check(self._spec(chosen), self._builder)
+            check(self._spec(order), self._builder)
         except SpecError as error:
             return error
         return None
@@ -299,8 +309,8 @@ class _Search:
             self._data = spec.data, self._builder.bind(spec.data).info()
         return self._data[1]
 
-    def _spec(self, chosen: dict[str, Any]) -> Spec:
-        return self._builder.resolver.spec(self._filled(chosen))
+    def _spec(self, order: int) -> Spec:
+        return self._builder.resolver.spec(self._filled(self._chosen(order)))
 
     def _filled(self, chosen: dict[str, Any]) -> Node:
         """Return the document with these values."""

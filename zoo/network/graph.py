@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -50,7 +49,6 @@ class Step(NamedTuple):
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
-@dataclass(eq=False)
 class Graph:
     """Steps in the order in which they run. The first of `inputs` is the value that runs through the layers, the
     others are named values from around it; the first of `outputs` is what it gives, the others stand under
@@ -60,16 +58,18 @@ class Graph:
     for. `own`: of rounds that share their weights but norms, the names of these norms in a round.
     """
 
-    inputs: list[Value]
-    steps: list[Step] = field(default_factory=list)
-    outputs: tuple[int, ...] = (~0,)
     output_names: tuple[str, ...] = ()
-    names: Mapping[int, str] = field(default_factory=lambda: _NONE)  # of the values that the spec names
-    weights: Mapping[str, tuple[Layer, Shape]] = field(default_factory=lambda: _NONE)
+    names: Mapping[int, str] = _NONE  # of the values that the spec names
+    weights: Mapping[str, tuple[Layer, Shape]] = _NONE
     own: tuple[str, ...] | None = None
     asked: Sequence[tuple[Layer, Shape]] = ()  # layers with a check of their own, and their inputs
     linked: bool = False  # whether each step takes what the one before it gives alone, the first what comes in
-    _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)
+
+    def __init__(self, inputs: list[Value], steps: Sequence[Step] = (), outputs: tuple[int, ...] = (~0,)) -> None:
+        self.inputs = inputs
+        self.steps = list(steps)
+        self.outputs = outputs
+        self._peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = {}
 
     def shape_of(self, value: int) -> Shape:
         """Return the shape of a value."""
