@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from report_support import some_answers
 
 from zoo.drawing.page import Chart, Grid, Picture, Table
-from zoo.reports.answers import Answers, calibration, confusion, sections
+from zoo.reports.answers import Answers, calibration, confusion, png, sections
 
 SHARES = st.lists(st.tuples(st.floats(0.01, 1.0), st.booleans()), min_size=1, max_size=60)
 
@@ -52,6 +55,17 @@ def test_superclasses_have_a_matrix_of_their_own_where_the_data_have_them() -> N
     plain = some_answers()
     plain = Answers(plain.images, plain.labels, plain.probabilities, plain.names)
     assert [one.title for one in matrices(plain)] == ["By class"]
+
+
+def test_mistakes_of_what_is_no_image_are_a_table() -> None:
+    answers = Answers(np.zeros((2, 5), np.float32), np.array([0, 1]), np.array([[0.9, 0.1]] * 2), ("cat", "dog"))
+    (table,) = part(answers, "Worst mistakes").blocks
+    assert isinstance(table, Table) and [*table.rows] == [("dog", "cat", "90%")]
+
+
+def test_large_images_are_shown_smaller() -> None:
+    picture = Image.open(io.BytesIO(png(np.zeros((1, 400, 200), np.uint8))))
+    assert picture.size == (64, 128)
 
 
 def test_classes_stand_worst_first_with_what_they_are_taken_for() -> None:

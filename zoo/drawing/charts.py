@@ -86,17 +86,16 @@ def lines(found: Sequence[Line], *, x: str = "step", y: str = "", percent: bool 
     single = all(len(line.points) < 2 for line in found)
     symbol = {"symbolType": "circle"} if single else {"symbolType": "stroke", "symbolStrokeWidth": 3}
     scale = {"domain": names, "range": [SERIES[index % len(SERIES)] for index in range(len(names))]}
-    color = {"field": "name", "type": "nominal", "scale": scale}
+    legend = symbol if len(names) > 1 else None
+    color = {"field": "name", "type": "nominal", "scale": scale, "legend": legend}
     base = {"x": _axis("x", x, format="~s", grid=False), "description": {"field": "name"}}
     drawn = _axis("y", y, log=log, format=".1~%" if percent else ".4~g")
     layers: list[dict[str, Any]] = []
     if any(one.low < one.high for _, one in points):
-        band = {**base, "fill": {**color, "legend": None}, "y": {**drawn, "field": "low"}, "y2": {"field": "high"}}
-        layers.append({"mark": {"type": "area", "opacity": 0.2, "line": False}, "encoding": band})
+        band = {**base, "color": color, "y": {**drawn, "field": "low"}, "y2": {"field": "high"}}
+        layers.append({"mark": {"type": "area", "opacity": 1, "fillOpacity": 0.2, "line": False}, "encoding": band})
     mark: dict[str, Any] = {"type": "point", "filled": True} if single else {"type": "line", "clip": True}
-    channel = "color" if single else "stroke"
-    legend = symbol if len(names) > 1 else None
-    layers.append({"mark": mark, "encoding": {**base, channel: {**color, "legend": legend}, "y": drawn}})
+    layers.append({"mark": mark, "encoding": {**base, "color": color, "y": drawn}})
     return {**_chart(layers), "data": {"values": [{"name": name, **one._asdict()} for name, one in points]}}
 
 

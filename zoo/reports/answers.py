@@ -15,6 +15,7 @@ from zoo.drawing.page import Block, Chart, Details, Grid, Picture, Section, Tabl
 
 BINS = 15  # of confidence, as in the source below
 WORST = 18  # mistakes that are shown
+LARGEST = 128  # pixels of a side of an image that is shown
 PAIRS = 15  # of classes that are confused most
 FEW_CLASSES = 20  # whose table is shown at once
 MOST_CLASSES = 120  # of a matrix; of more, only pairs are listed
@@ -22,7 +23,7 @@ MOST_CLASSES = 120  # of a matrix; of more, only pairs are listed
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities (N, classes) and labels (N,) of images (N, C, H, W) uint8, of one seed's networks."""
+    """Probabilities (N, classes) and labels (N,) of items (N, ...), of one seed's networks."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -34,6 +35,11 @@ class Answers:
     @property
     def said(self) -> np.ndarray:
         return self.probabilities.argmax(1)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether the items are images that can be shown."""
+        return self.images.dtype == np.uint8 and self.images.ndim == 4 and self.images.shape[1] in (1, 3)
 
     @property
     def right(self) -> np.ndarray:
@@ -114,6 +120,13 @@ def _worst(answers: Answers) -> list[Block]:
     if not len(wrong):
         return [Text("There is no mistake.")]
     worst = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:WORST]
+    if not answers.pictured:
+        columns = ("is", "taken for", "how surely")
+        rows = [
+            (answers.names[answers.labels[one]], answers.names[answers.said[one]], f"{answers.confidence[one]:.0%}")
+            for one in worst
+        ]
+        return [Table(columns, rows, right=columns[2:])]
     blocks = []
     for index in worst:
         truth, said = answers.names[answers.labels[index]], answers.names[answers.said[index]]
@@ -168,8 +181,10 @@ def _shares(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
 
 
 def png(image: np.ndarray) -> bytes:
-    """Return an image (C, H, W) uint8, of one or three channels, as the bytes of a PNG."""
+    """Return an image (C, H, W) uint8, of one or three channels, as the bytes of a PNG of some hundred pixels."""
     pixels = np.ascontiguousarray(image.transpose(1, 2, 0) if len(image) > 1 else image[0])
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="png", optimize=True)
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((LARGEST, LARGEST))
+    picture.save(file, format="png", optimize=True)
     return file.getvalue()

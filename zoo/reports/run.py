@@ -53,7 +53,7 @@ def run_page(source: Run | Entry, builder: Builder, *, look: bool = True) -> Pag
 
 
 def _facts(account: Account, report: Report) -> Facts:
-    facts, spec = account.facts, account.spec
+    facts = account.facts
     machine = facts.get("machine") or {}
     headline = account.headline
     pairs = [
@@ -67,7 +67,7 @@ def _facts(account: Account, report: Report) -> Facts:
         ("machine", str(machine.get("processor", ""))),
         ("data", account.data),
         ("begun", str(facts.get("started", ""))[:16].replace("T", " ")),
-        ("spec", spec.hash[:8]),
+        ("spec", account.run.spec_hash[:8]),
         ("looks at the test images", str(sum(account.run.looks().values()))),
     ]
     return Facts([(name, value) for name, value in pairs if value])
@@ -135,6 +135,9 @@ def _answers(source: Run | Entry, spec: Spec, builder: Builder) -> Sequence[Sect
     from zoo.evaluation.trained import Trained
     from zoo.reports import answers
 
+    if builder.bind(spec.task).predicts != "class":
+        told = f"The task {spec.task.name} names no single class; single items are shown of those that do."
+        return [Section(SINGLE, [Text(told, "faint")])]
     if not spec.train.validation:
         told = (
             "No images were held out (train.validation is 0). Confusion, mistakes and calibration are shown of "

@@ -98,7 +98,7 @@ def _show_run(one: Account, terminal: Terminal) -> None:
     machine = (facts.get("machine") or {}).get("processor", "")
     engine = ", ".join(part for part in (facts.get("engine", ""), machine) if part)
     for name, value in (
-        ("spec", f"{spec.name} ({spec.hash[:8]}){f': {spec.summary}' if spec.summary else ''}"),
+        ("spec", f"{spec.name} ({one.run.spec_hash[:8]}){f': {spec.summary}' if spec.summary else ''}"),
         ("data", one.data),
         (units.plural("seed", len(one.runs)), ", ".join(map(str, one.runs))),
         ("trained", f"{units.duration(one.seconds)}{engine and f' on {engine}'}"),
