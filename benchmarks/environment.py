@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import zoo
 from benchmarks.baselines import WRITTEN_FOR
 
 PACKAGES = ("zoo", "torch", "torchvision", "numpy", "scipy", "pillow", "pydantic", "lightning", "clean-fid")
@@ -23,7 +24,7 @@ DISTURBING = 0.2  # share of one core that another process may take
 def installed(package: str) -> str:
     """Return a package's version; "" where it is not installed."""
     try:
-        return version(package)
+        return zoo.__version__ if package == "zoo" else version(package)
     except PackageNotFoundError:
         return ""
 

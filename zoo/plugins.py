@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import isroutine
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pluggy
 
+import zoo
+from zoo.distribution import GROUP, is_own, unmet
 from zoo.errors import PluginError
+from zoo.isolation import isolated
 from zoo.registry import Component, Provider, Registry
 from zoo.text import visible
 
 if TYPE_CHECKING:
     import click
 
-GROUP = "zoo"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
@@ -98,21 +99,21 @@ def discover(points: Iterable[EntryPoint] | None = None) -> list[Plugin]:
     `ZOO_PLUGINS=name,name` selects. A plugin that fails is returned with its error and offers nothing.
     """
     # Many plugins come in one package, whose metadata is parsed anew by each question for its name or version.
-    package = cache(_package)
+    package = cache(Package.of)
 
     def order(point: EntryPoint) -> tuple[bool, str]:
         # What Zoo ships comes first, so that no plugin takes the place of a name that specs know.
-        return point.dist is None or package(point.dist)[0] != GROUP, point.name
+        return point.dist is None or not package(point.dist).own, point.name
 
-    found = sorted(entry_points(group=GROUP) if points is None else points, key=order)
+    # An environment may hold Zoo twice, under its name and under the one that it had before.
+    points = reversed(list(entry_points(group=GROUP) if points is None else points))
+    found = sorted({(point.name, point.value): point for point in points}.values(), key=order)
     wanted = {name.strip() for name in os.environ.get("ZOO_PLUGINS", "").split(",") if name.strip()}
     unknown = wanted - {point.name for point in found}
     if unknown:
         known = ", ".join(point.name for point in found)
         raise PluginError(f"ZOO_PLUGINS names {', '.join(sorted(unknown))}; installed are: {known or 'none'}")
-    # What a plugin prints is no result of ours, and would spoil a JSON document.
-    with redirect_stdout(sys.stderr):
-        return [_load(point, package) for point in found if not wanted or point.name in wanted]
+    return [_load(point, package) for point in found if not wanted or point.name in wanted]
 
 
 def assemble(plugins: list[Plugin]) -> Installed:
@@ -152,35 +153,51 @@ def installed() -> Installed:
     return found
 
 
-def _package(distribution: Distribution) -> tuple[str, str]:
-    """Return name and version of what a plugin was installed with."""
-    metadata = distribution.metadata
-    return metadata["Name"], metadata["Version"]
+class Package(NamedTuple):
+    """What a plugin was installed with: name and version, what it wants, and whether it is Zoo itself."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...]
+    own: bool
+
+    @classmethod
+    def of(cls, distribution: Distribution) -> Package:
+        """Read a distribution's metadata."""
+        metadata = distribution.metadata
+        requires = tuple(metadata.get_all("Requires-Dist") or ())
+        return cls(metadata["Name"], metadata["Version"], requires, is_own(distribution))
 
 
-def _load(point: EntryPoint, of: Callable[[Distribution], tuple[str, str]]) -> Plugin:
-    provider = Provider(point.name, *(of(point.dist) if point.dist else ()))
+def _load(point: EntryPoint, of: Callable[[Distribution], Package]) -> Plugin:
+    package = of(point.dist) if point.dist else None
+    provider = Provider(point.name, package.name, package.version) if package else Provider(point.name)
+    if package and not package.own and (wanted := unmet(package.requires)):
+        return Plugin(provider, error=f"it wants {wanted}, and this is {zoo.__version__}; pip install '{wanted}'")
+    what = f"the plugin {provider}"
     try:
-        module = point.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+        with isolated(what):
+            module = point.load()
+    except Exception as error:
         return Plugin(provider, error=f"its import failed: {_reason(error)}")
-    manager = Manager(GROUP)
-    manager.add_hookspecs(Hooks)
     try:
-        manager.register(module, name=point.name)
-        _refuse_misspelled(module, manager)
+        with isolated(what):
+            return _drained(point, module, provider)
     except Exception as error:
         return Plugin(provider, error=_reason(error))
+
+
+def _drained(point: EntryPoint, module: Any, provider: Provider) -> Plugin:
+    """Return what the hooks of an imported plugin offer."""
+    manager = Manager(GROUP)
+    manager.add_hookspecs(Hooks)
+    manager.register(module, name=point.name)
+    _refuse_misspelled(module, manager)
     plugin = Plugin(provider)
-    try:
-        plugin.components = _drain(manager, "zoo_components", Component)
-        plugin.specs = [Path(folder) for folder in _drain(manager, "zoo_specs", (str, Path))]
-        plugin.commands = _drain(manager, "zoo_commands", object)
-        Registry.of(plugin.components, provider.plugin)
-    except (Exception, SystemExit) as error:
-        return Plugin(provider, error=_reason(error))
+    plugin.components = _drain(manager, "zoo_components", Component)
+    plugin.specs = [Path(folder) for folder in _drain(manager, "zoo_specs", (str, Path))]
+    plugin.commands = _drain(manager, "zoo_commands", object)
+    Registry.of(plugin.components, provider.plugin)
     return plugin
 
 
@@ -188,7 +205,7 @@ def _drain(manager: pluggy.PluginManager, hook: str, wanted: Any) -> list[Any]:
     items: list[Any] = []
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         offered = implementation.function()
-        if isinstance(offered, (str, bytes, Path)):
+        if isinstance(offered, (str, bytes, Path)) or (offered is not None and not isinstance(offered, Iterable)):
             raise PluginError(f"{hook} returned {offered!r}; wanted a list, also of one")
         for item in offered or ():
             if not isinstance(item, wanted):

@@ -25,6 +25,8 @@ PROMISES = {
     "schedule": Promise("a function from a step to a number", lambda made: callable(made) and _is_number(made(0))),
     "limit": Promise("a zoo.api.Verdict", lambda made: isinstance(made, Verdict)),
     "dataset": Promise("a zoo.api.DataSource", lambda made: isinstance(made, DataSource)),
+    "callback": Promise("a zoo.api.Callback", lambda made: callable(getattr(made, "on_step", None)) and made.every > 0),
+    "tracker": Promise("a zoo.api.Tracker", lambda made: callable(getattr(made, "log", None))),
     "task": Promise("a zoo.api.Task", lambda made: callable(getattr(made, "step", None))),
 }
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from zoo.errors import PluginError, closest, listing
+from zoo.isolation import isolated
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 FULL_NAME = re.compile(r"([A-Za-z0-9_.-]+:)?[a-z][a-z0-9_]*\Z")  # with the plugin, where the name alone is another's
@@ -31,6 +34,7 @@ KINDS: dict[str, str] = {
     "extractor": "a network that turns images into features to be compared",
     "task": "what is trained and measured: the roles of the networks, a step, an evaluation",
     "limit": "a bound that a spec has to keep",
+    "callback": "what is done after every so many steps of a training",
     "tracker": "a place outside the run folder that metrics are written to",
 }
 LAYER_FAMILY = ("layer", "activation", "norm", "architecture")
@@ -64,14 +68,19 @@ class Component:
         """Import the target and return it. Raises PluginError when it cannot be imported."""
         module_name, _, attribute = self.target.partition(":")
         try:
-            target: Any = importlib.import_module(module_name)
+            target: Any = sys.modules.get(module_name) or _imported(module_name, f"the {self.kind} {self.name}")
             for part in attribute.split("."):
                 target = getattr(target, part)
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             raise PluginError(
                 f"{self.kind} {self.name}: {self.target} cannot be imported: {type(error).__name__}: {error}"
             ) from error
         return target
+
+
+def _imported(name: str, what: str) -> ModuleType:
+    with isolated(what):
+        return importlib.import_module(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,8 @@ class Registry:
 
     _components: dict[tuple[str, str], Component] = field(default_factory=dict)
     _providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
+    #: What the signatures of its components say, by identities of these, which stand beside: read once, by resolvers.
+    options: dict[int, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, components: Iterable[Component], provider: str = "local") -> Registry:

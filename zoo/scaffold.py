@@ -7,6 +7,8 @@ import keyword
 from pathlib import Path
 from string import Template
 
+from zoo import __version__
+from zoo.distribution import NAME as DISTRIBUTION
 from zoo.errors import ZooError
 from zoo.registry import NAME
 
@@ -28,12 +30,12 @@ def create_plugin(name: str, folder: Path) -> list[Path]:
         raise ZooError(f"{top}: it exists; choose another name or --folder, or delete it")
     if importlib.util.find_spec(f"zoo_{name}") is not None:
         raise ZooError(f"a plugin with the package zoo_{name} is installed already; choose another name")
-    written = []
+    values, written = {"name": name, "zoo": DISTRIBUTION, "version": __version__}, []
     try:
         for template in sorted(TEMPLATES.rglob("*.tmpl")):
             target = top / _renamed(template.relative_to(TEMPLATES).with_suffix(""), name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(Template(template.read_text(encoding="utf-8")).substitute(name=name), encoding="utf-8")
+            target.write_text(Template(template.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
             written.append(target)
     except OSError as error:
         raise ZooError(f"{top}: it cannot be written ({error.strerror}); choose another --folder") from error

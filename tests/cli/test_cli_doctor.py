@@ -77,6 +77,16 @@ def test_a_broken_plugin_is_a_problem(zoo_command: Zoo, site: Path) -> None:
     assert found["plugin sick"].advice == "mend or uninstall zoo-sick"
 
 
+@pytest.mark.parametrize(("points", "level"), [("", "problem"), ("[zoo]\ncore = zoo_core\n", "warning")])
+def test_a_package_of_the_same_name_is_told(zoo_command: Zoo, site: Path, points: str, level: str) -> None:
+    write_distribution(site, "zoo", "0.1a0", {})
+    (site / "zoo-0.1a0.dist-info" / "entry_points.txt").write_text(points)
+    found = findings(zoo_command)[1]["zoo"]
+    assert found.level == level
+    assert "zoo 0.1a0" in found.text
+    assert found.advice == "pip uninstall zoo, then install speczoo again"
+
+
 def test_a_torchvision_for_another_torch_is_a_problem(zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise OSError(f"{path}: undefined symbol: nms")

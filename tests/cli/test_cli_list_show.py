@@ -35,7 +35,8 @@ def sharp(site: Path) -> None:
     write_distribution(site, "zoo-sharp", "0.3", {"sharp": "sharp_zoo"})
 
 
-def test_a_kind_is_listed_with_its_providers(zoo_command: Zoo, sharp: None) -> None:
+def test_a_kind_is_listed_with_its_providers(zoo_command: Zoo, sharp: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_PLUGINS", "sharp")
     assert zoo_command("list", "tracker") == (
         0,
         """\
@@ -68,7 +69,8 @@ def test_an_unknown_kind_names_the_closest(zoo_command: Zoo) -> None:
     )
 
 
-def test_list_as_json(zoo_command: Zoo, sharp: None) -> None:
+def test_list_as_json(zoo_command: Zoo, sharp: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_PLUGINS", "sharp")
     assert json.loads(zoo_command("list", "tracker", "--json").out) == [
         {
             "kind": "tracker",
@@ -167,7 +169,7 @@ def test_plugins_are_listed_and_a_broken_one_with_its_reason(zoo_command: Zoo, s
     lines = [line.split(maxsplit=3) for line in out.splitlines()]
     assert code == 0
     assert ["sharp", "zoo-sharp", "0.3", "1 tracker"] in lines
-    assert ["core", "zoo", __version__] in [line[:3] for line in lines]
+    assert ["core", "speczoo", __version__] in [line[:3] for line in lines]
     broken = "broken: its import failed: ModuleNotFoundError: No module named 'nowhere'"
     assert ["sick", "zoo-sick", "1.0", broken] in lines
 

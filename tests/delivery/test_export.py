@@ -209,7 +209,7 @@ def test_a_missing_package_is_named_with_its_extra(
     if package != "onnx":
         needs_onnx()
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DeliveryError, match=rf"needs the package {package}.*pip install 'zoo\[export\]'"):
+    with pytest.raises(DeliveryError, match=rf"needs the package {package}.*pip install 'speczoo\[export\]'"):
         classifier.write("onnx", tmp_path / "tiny.onnx")
     assert list(tmp_path.iterdir()) == []
 

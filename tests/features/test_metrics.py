@@ -280,7 +280,7 @@ def test_a_download_is_checked_before_it_is_kept(weights: Path, monkeypatch: pyt
 def test_without_clean_fid_the_extra_is_named(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanfid.inception_torchscript", None)
     monkeypatch.setitem(sys.modules, "cleanfid.resize", None)
-    with pytest.raises(DataError, match=r"need the package clean-fid: pip install 'zoo\[fid\]'"):
+    with pytest.raises(DataError, match=r"need the package clean-fid: pip install 'speczoo\[fid\]'"):
         extractors.Inception(weights=str(weights)).features(images(2), CPU)
 
 

@@ -19,18 +19,20 @@ PLUGINS = PACKAGE.parent if (PACKAGE.parent / "zoo_torch").is_dir() else PACKAGE
 
 #: From the bottom up. A module imports from its own line and from those above it here.
 LAYERS = [
-    {"zoo", "zoo.errors", "zoo.files", "zoo.hints", "zoo.random", "zoo.text"},
+    {"zoo", "zoo.distribution", "zoo.errors", "zoo.files", "zoo.hints", "zoo.isolation", "zoo.random", "zoo.text"},
     {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
     {"zoo.budget", "zoo.promises", "zoo.builder"},
     {"zoo.checking", "zoo.trainability"},
-    {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.report"},
+    {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.drawing"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},
     {"zoo.publishing"},
     {"zoo.sweeps"},
+    {"zoo.reports"},
     {"zoo.challenges", "zoo.delivery"},
     {"zoo.api"},
+    {"zoo.testing"},
     {"zoo.cli", "zoo.__main__"},
 ]
 #: Modules that are loaded only once something is computed, and may import torch at their top.
@@ -57,7 +59,11 @@ HEAVY = {
     "zoo.publishing.pictures",
     "zoo.publishing.publish",
     "zoo.publishing.spot_check",
+    "zoo.testing.capture",
+    "zoo.testing.kinds",
+    "zoo.testing.trainings",
     "zoo.training.average",
+    "zoo.training.callbacks",
     "zoo.training.checkpoint",
     "zoo.training.devices",
     "zoo.training.engine",
@@ -71,8 +77,14 @@ HEAVY = {
     "zoo.training.strided",
     "zoo.training.tally",
     "zoo.training.trainee",
-    "zoo_torch.along",
-    "zoo_torch.modules",
+    "zoo_torch.modules.attention",
+    "zoo_torch.modules.axes",
+    "zoo_torch.modules.conditioning",
+    "zoo_torch.modules.formulas",
+    "zoo_torch.modules.norms",
+    "zoo_torch.modules.pools",
+    "zoo_torch.modules.recurrent",
+    "zoo_torch.modules.reshaping",
     "zoo_torch.muon",
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import textwrap
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 
 import pytest
 
+import zoo
 from zoo.errors import PluginError
 from zoo.plugins import GROUP, Plugin, assemble, discover
 from zoo.registry import Component, Provider, Registry
@@ -86,7 +88,7 @@ BROKEN = {
     "bad_kind": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norms', 'best', 'a:b')]",
         "best: unknown kind 'norms'; wanted one of layer, activation, norm, architecture, initializer, loss, "
-        "adversarial_loss, optimizer, schedule, dataset, augmentation, metric, extractor, task, limit, tracker",
+        "adversarial_loss, optimizer, schedule, dataset, augmentation, metric, extractor, task, limit, callback, tracker",
     ),
     "bad_target": (
         "from zoo import Component, hookimpl\n@hookimpl\ndef zoo_components():\n    return [Component('norm', 'best', 'a.b')]",
@@ -109,9 +111,88 @@ def test_a_broken_plugin_is_dropped_with_its_reason(name: str, load) -> None:  #
     assert assemble(list(plugins.values())).registry.names("activation") == ["bend"]
 
 
-def test_keyboard_interrupt_is_no_broken_plugin(load) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "GeneratorExit", "BaseException('enough')"])
+def test_an_import_that_raises_anything_is_one_broken_plugin(error: str, load) -> None:  # type: ignore[no-untyped-def]
+    plugins = load(odd=f"raise {error}", sound=SOUND)
+    assert plugins["odd"].error.startswith(f"its import failed: {error.partition('(')[0]}")
+    assert plugins["sound"].error == ""
+
+
+def test_what_a_user_interrupts_ends(load) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(KeyboardInterrupt):
-        load(stopped="raise KeyboardInterrupt")
+        load(slow="import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass")
+
+
+def test_a_hook_that_interrupts_is_one_broken_plugin(load) -> None:  # type: ignore[no-untyped-def]
+    text = "from zoo import hookimpl\n@hookimpl\ndef zoo_specs():\n    raise KeyboardInterrupt"
+    assert load(odd=text)["odd"].error == "KeyboardInterrupt, which nobody pressed"
+
+
+@pytest.mark.parametrize(
+    "hang", ["while True: pass", "import time\nwhile True:\n    try: time.sleep(9)\n    except Exception: pass"]
+)
+def test_an_import_that_hangs_is_given_up(hang: str, load, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ZOO_PLUGIN_SECONDS", "0.05")
+    plugins = load(hangs=hang, sound=SOUND)
+    assert plugins["hangs"].error == (
+        "its import failed: it took more than 0.05 seconds; leave it out with ZOO_PLUGINS=name,name, which names the "
+        "others, or give it more with ZOO_PLUGIN_SECONDS"
+    )
+    assert plugins["sound"].error == ""
+
+
+def test_what_takes_long_is_told(load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("zoo.isolation.IMPATIENT", 0.02)
+    monkeypatch.setenv("ZOO_PLUGIN_SECONDS", "0.1")
+    assert load(hangs="while True: pass")["hangs"].error
+    assert capsys.readouterr().err == "still importing the plugin hangs; without it: ZOO_PLUGINS=name,name\n"
+
+
+def test_nothing_that_an_import_prints_reaches_stdout(load, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    text = "import os, sys\nprint('one')\nos.write(1, b'two\\n')\nsys.__stdout__.write('three\\n')"
+    load(loud=text)
+    print("result")
+    out, err = capfd.readouterr()
+    assert out == "result\n"
+    assert sorted(err.split()) == ["one", "three", "two"]
+
+
+def test_the_import_of_a_target_is_isolated_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "odd_target.py").write_text("print('loud')\nraise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PluginError, match="norm odd: odd_target:Norm cannot be imported: .*KeyboardInterrupt"):
+        Component("norm", "odd", "odd_target:Norm").load()
+    assert capfd.readouterr() == ("", "loud\n")
+
+
+def test_signals_are_as_before(load) -> None:  # type: ignore[no-untyped-def]
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    load(sound=SOUND, odd="raise KeyboardInterrupt")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_plugin_for_another_version_of_zoo_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "zoo_new-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo-new\nVersion: 1.0\nRequires-Dist: speczoo>=99\n")
+    (info / "entry_points.txt").write_text("[zoo]\nnew = zoo_new\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (plugin,) = discover(Distribution.at(info).entry_points)
+    assert str(plugin.provider) == "new (zoo-new 1.0)"
+    assert plugin.error == f"it wants speczoo>=99, and this is {zoo.__version__}; pip install 'speczoo>=99'"
+
+
+def test_one_plugin_that_is_installed_twice_is_one(load) -> None:  # type: ignore[no-untyped-def]
+    load(sound=SOUND)
+    assert len(discover([EntryPoint("sound", "sound", GROUP)] * 2)) == 1
+
+
+@pytest.mark.parametrize("given", ["'specs'", "5", "Path('specs')"])
+def test_a_hook_that_returns_no_list_is_named(given: str, load) -> None:  # type: ignore[no-untyped-def]
+    text = f"from pathlib import Path\nfrom zoo import hookimpl\n@hookimpl\ndef zoo_specs():\n    return {given}"
+    assert load(odd=text)["odd"].error.endswith("; wanted a list, also of one")
+    assert load(odd=text)["odd"].error.startswith("zoo_specs returned ")
 
 
 def test_of_two_plugins_with_one_name_the_later_is_known_by_its_plugins_name_too(

@@ -250,7 +250,7 @@ def test_without_optuna_its_name_is_told(
     plan: Callable[..., Plan], builder: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ZooError, match=r"`zoo sweep` needs the package optuna: pip install 'zoo\[sweep\]'"):
+    with pytest.raises(ZooError, match=r"`zoo sweep` needs the package optuna: pip install 'speczoo\[sweep\]'"):
         sweep(plan(), builder, say=quiet)
 
 

@@ -1,51 +1,7 @@
-"""A stand-in for CUDA graphs on the CPU: all of capturing and replaying but the capture itself."""
+"""A stand-in for CUDA graphs on the CPU, as plugins are held to it too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from zoo.testing.capture import recorder
 
-import torch
-from host import HostForbidden
-from torch import Tensor
-
-from zoo.training.graph import Figures, Record, Work
-from zoo.training.trainee import Trainee
-
-
-def recorder(trainees: Mapping[str, Trainee], generators: Sequence[torch.Generator]) -> Record:
-    """Return what records as a capture does: the work runs once without a trace, and again at each replay."""
-
-    def record(work: Work) -> tuple[Callable[[], None], Figures]:
-        before = {role: _state(trainee) for role, trainee in trainees.items()}
-        generators_before = [generator.get_state() for generator in (*generators, torch.default_generator)]
-        with HostForbidden():
-            figures = {name: value.clone() for name, value in work().items()}
-        for generator, state in zip((*generators, torch.default_generator), generators_before, strict=True):
-            generator.set_state(state)
-        for role, trainee in trainees.items():
-            for tensor, value in zip(_tensors(trainee), before[role], strict=True):
-                tensor.copy_(value)
-
-        def replay() -> None:
-            with HostForbidden():
-                found = work()
-            for name, value in figures.items():
-                value.copy_(found[name])
-
-        return replay, figures
-
-    return record
-
-
-def _tensors(trainee: Trainee) -> list[Tensor]:
-    modules = [trainee.module, *([trainee.average.module] if trainee.average else [])]
-    found = [one.detach() for module in modules for one in module.state_dict(keep_vars=True).values()]
-    found += [trainee.average.made] if trainee.average and trainee.average.made is not None else []
-    for optimizer in trainee.optimizers:
-        for values in optimizer.state.values():
-            found += [one for one in values.values() if isinstance(one, Tensor)]
-    return found
-
-
-def _state(trainee: Trainee) -> list[Tensor]:
-    return [one.clone() for one in _tensors(trainee)]
+__all__ = ["recorder"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
-from importlib.metadata import distribution
 
 import pytest
 import torch
+from support import builtin_plugins
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -129,8 +129,7 @@ def test_networks_of_known_modules_run_as_they_are() -> None:
 
 
 def test_all_plugins_that_ship_are_known() -> None:
-    names = {one.module.partition(".")[0] for one in distribution("zoo").entry_points if one.group == "zoo"}
-    assert set(OWN) == {"torch", "zoo", *names}
+    assert set(OWN) == {"torch", "zoo", *builtin_plugins().values()}
 
 
 def test_averages_functional_calls_and_saved_modules_are_rewritten_too() -> None:

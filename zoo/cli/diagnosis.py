@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import zoo
+from zoo import distribution
 from zoo.cli.units import size
 from zoo.errors import listing
 
@@ -48,6 +50,7 @@ def examine() -> Iterator[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _packages,
+        _namesake,
         _arithmetic,  # before anything is computed here
         _torchvision,
         _cpu,
@@ -80,6 +83,20 @@ def _packages() -> Iterator[Finding]:
     yield Finding("packages", "ok", ", ".join(found))
     if missing:
         yield Finding("packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+def _namesake() -> Iterator[Finding]:
+    """The package `zoo` of the index is another program, whose module would lie in the place of this one."""
+    found = distribution.namesake()
+    again = f"pip uninstall zoo, then install {distribution.NAME} again"
+    if found is None:
+        yield Finding("zoo", "ok", f"{zoo.__version__}, in {Path(zoo.__file__).parent}")
+    elif found[1]:
+        text = f"{zoo.__version__}; it is installed under its earlier name, zoo {found[0]}"
+        yield Finding("zoo", "warning", text, again)
+    else:
+        text = f"the package zoo {found[0]} is another program with a module of the same name, in the same place"
+        yield Finding("zoo", "problem", text, again)
 
 
 def _torchvision() -> Iterator[Finding]:

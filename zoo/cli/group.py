@@ -101,6 +101,6 @@ class PluginGroup(Group):
                 found[name] = (command, provider)
                 continue
             else:
-                wrong = f"plugin {provider} offers {command!r}, which is no command"
+                wrong = f"plugin {provider}: zoo_commands returned {command!r}; wanted a click command"
             print(visible(f"warning: {wrong}"), file=sys.stderr)
         return found

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_sound
+from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, ImageSet, of_classes
 from zoo.data.identity import parts_of
+from zoo.data.soundness import require_sound
 from zoo.errors import DataError
 from zoo.files import clear_leftovers, json_text, write_atomically
 from zoo.registry import NAME
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
-_TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8)}  # numpy's name and bytes of each element
+#: Of the types that are stored: numpy's name, and the bytes of each element.
+_TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8), "F32": ("float32", 4), "BOOL": ("bool", 1)}
+_STORED = {name: key for key, (name, _) in _TYPES.items()}
 _LOCK_SECONDS = 60.0
 
 
@@ -73,7 +76,7 @@ def save(name: str, dataset: Dataset) -> Path:
     arrays = {
         f"{split}_{what}": np.ascontiguousarray(getattr(part, what), dtype)
         for split, part in (("train", dataset.train), ("test", dataset.test))
-        for what, dtype in (("images", np.uint8), ("labels", np.int64))
+        for what, dtype in _types(dataset.info).items()
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,11 +124,11 @@ def load(name: str) -> Dataset:
 
 
 def class_counts(name: str) -> dict[str, tuple[int, int]]:
-    """Return how many training and test images each class of a stored set has."""
-    import numpy as np
-
+    """Return how many training and test items each class of a stored set has; nothing where it has no classes."""
     found = load(name)
-    counts = (np.bincount(part.labels, minlength=found.info.classes).tolist() for part in (found.train, found.test))
+    if not found.info.classes:
+        return {}
+    counts = (of_classes(part.labels, found.info.classes) for part in (found.train, found.test))
     return dict(zip(found.class_names, zip(*counts, strict=True), strict=True))
 
 
@@ -201,13 +204,20 @@ def _require_facts(facts: Any) -> None:
 
 def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
     """Raise _Damage unless each array is as long and wide as the facts and its own bytes say."""
+    shapes = {"images": info.image, "labels": info.label_shape}
     for split, count in (("train", info.train_images), ("test", info.test_images)):
-        for what, dtype, shape in (("images", "U8", (count, *info.image)), ("labels", "I64", (count,))):
+        for what, name in _types(info).items():
+            dtype, shape = _STORED[name], (count, *shapes[what])
             entry = header[f"{split}_{what}"]
             begin, end = entry["data_offsets"]
             wanted = math.prod(shape) * _TYPES[dtype][1]
             if (entry["dtype"], tuple(entry["shape"]), end - begin) != (dtype, shape, wanted) or begin < 0:
                 raise _Damage(f"its header contradicts itself about {split}_{what}")
+
+
+def _types(info: DataInfo) -> dict[str, str]:
+    """Return numpy's names of what a set's items and targets are stored as."""
+    return {"images": VALUE_TYPES["tokens" if info.tokens else info.values], "labels": TARGET_TYPES[info.target]}
 
 
 def _info(facts: dict[str, Any]) -> DataInfo:

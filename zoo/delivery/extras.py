@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from zoo.distribution import install_command
 from zoo.errors import DeliveryError
-
-EXTRA = "zoo[export]"
 
 
 def need(package: str, what: str) -> ModuleType:
@@ -16,4 +15,6 @@ def need(package: str, what: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         missing = (error.name or package).partition(".")[0]
-        raise DeliveryError(f"{what} needs the package {missing}, which is not here; pip install '{EXTRA}'") from error
+        raise DeliveryError(
+            f"{what} needs the package {missing}, which is not here; {install_command('export')}"
+        ) from error

@@ -29,11 +29,21 @@ OptimizerOption: TypeAlias = Annotated[Any, Nested("optimizer")]
 ScheduleOption: TypeAlias = Annotated[Any, Nested("schedule")]
 TaskOption: TypeAlias = Annotated[Any, Nested("task")]
 MetricOption: TypeAlias = Annotated[Any, Nested("metric")]
+CallbackOption: TypeAlias = Annotated[Any, Nested("callback")]
 TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS = {"train.seeds": 1, "train.norm_batches": 0, "train.on_nonfinite": "stop"}
+LATER_KEYS: dict[str, Any] = {
+    "train.seeds": 1,
+    "train.norm_batches": 0,
+    "train.on_nonfinite": "stop",
+    "train.keep": "last",
+    "train.stop": None,
+    "networks.*.freeze": (),
+    "networks.*.rates": {},
+    "callbacks": [],
+}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
 SCALARS = frozenset((str, int, float, bool, type(None)))  # types of plain values that hold nothing
@@ -127,11 +137,29 @@ class Averaging:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a training that gets no better ends."""
+
+    patience: Annotated[int, Field(ge=1, description="Validations in a row without a better one.")]
+    figure: Annotated[str, Field(description='A figure of the task, which `keep` goes by too; "": its first.')] = ""
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
     architecture: Architecture
     init: InitializerOption = "default"
+    freeze: Annotated[
+        list[str],
+        Field(description="Names of weights, or of parts that hold some, that stay as they begin, with their norms."),
+    ] = field(default_factory=list)
+    rates: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]],
+        Field(description="Factors on the learning rate of weights, by their names or those of parts that hold some."),
+    ] = field(default_factory=dict)
     optimizer: OptimizerOption = "adam"
     schedule: ScheduleOption = "constant"
     gradient_clip: (
@@ -178,6 +206,14 @@ class TrainSpec:
             "all state in each step. rollback: the run goes on from the last checkpoint, without the steps around it."
         ),
     ] = "stop"
+    keep: Annotated[
+        Literal["last", "best"], Field(description="Weights that a run ends with. best: those of its best validation.")
+    ] = "last"
+    stop: Annotated[
+        Stop | None,
+        Wanted("{patience: a number of validations, figure: its name} or null"),
+        Field(description="End before the last step, where validations get no better; null: never."),
+    ] = None
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
         "auto"
@@ -206,6 +242,9 @@ class Spec:
     networks: dict[str, Annotated[Any, Section(NetworkSpec)]]
     train: Annotated[Any, Section(TrainSpec)]
     metrics: list[MetricOption] = field(default_factory=list)
+    callbacks: list[CallbackOption] = field(default_factory=list)
+    #: Who is told says nothing of what is trained: it stands in no hash, and in no record of a run.
+    trackers: list[TrackerOption] = field(default_factory=list, compare=False, metadata={"told": True})
     budget: dict[str, LimitOption] = field(default_factory=dict)
     #: What it was read from, without variables.
     document: Node = field(init=False, compare=False, repr=False, default=Node({}, Position("", 0, 0)))
@@ -240,6 +279,8 @@ def hash_of(data: dict[str, Any]) -> str:
 def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, Any]:
     """Return `data` without the value that `keys` lead to, where it is the default."""
     first, *rest = keys
+    if first == "*":
+        return {key: _without(one, rest, default) for key, one in data.items()}
     if first not in data:
         return data
     if rest:
@@ -247,12 +288,19 @@ def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, A
     return {key: one for key, one in data.items() if key != first} if data[first] == default else data
 
 
+def copied(value: Any) -> Any:
+    """Return an option's value with lists and mappings of its own; what stands in them is the same."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(copied, value)) if type(value) in (list, tuple) else value
+    return {key: copied(one) for key, one in value.items()} if type(value) is dict else value
+
+
 def to_data(value: Any) -> Any:
     """Return a resolved value, ComponentSpecs and sections included, as plain data."""
     if isinstance(value, ComponentSpec):
         return value.data()
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: to_data(getattr(value, one.name)) for one in fields(value) if one.init}
+        return {one.name: to_data(getattr(value, one.name)) for one in fields(value) if one.init and not one.metadata}
     if isinstance(value, dict):
         # A mapping of components is keyed by their names, so each stands there with its options alone.
         return {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from zoo.distribution import install_command
 from zoo.errors import RunError, ZooError, listing
 from zoo.files import write_text
 from zoo.random import derive_seed
@@ -39,7 +40,7 @@ def optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise ZooError("`zoo sweep` needs the package optuna: pip install 'zoo[sweep]'") from error
+        raise ZooError(f"`zoo sweep` needs the package optuna: {install_command('sweep')}") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.errors import Interrupted, Problem, RunError, SpecError, TrainingError, listing
+from zoo.errors import BusyError, Interrupted, Problem, SpecError, TrainingError, listing
 from zoo.evaluation.run import evaluate_run
 from zoo.signals import stopping
 from zoo.spec.schema import Spec
@@ -244,9 +244,8 @@ def confirm(plan: Plan, chosen: list[FrozenTrial], builder: Builder, say: Say) -
             if Run(folder).result() is None:
                 say(f"{folder_of(trial)}: {spec.train.seeds} new seeds, from {spec.train.seed}")
             train(spec, builder, folder)
-        except RunError as error:
-            if "another process is training" not in str(error):
-                raise
+        except BusyError:
+            pass
 
 
 def confirmed(plan: Plan, trial: FrozenTrial) -> Any:

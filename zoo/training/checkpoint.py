@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from zoo.errors import RunError
 from zoo.files import json_text, write_atomically
 from zoo.training import records
+from zoo.training.callbacks import Callbacks
 from zoo.training.trainee import Trainee, load_state, under
 
 KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
@@ -31,17 +32,21 @@ def save(
     spec_hash: str,
     seconds: float,
     figures: Mapping[str, Any] | None = None,
+    callbacks: tuple[list[Any], dict[str, Tensor]] = ([], {}),
+    *,
+    best: bool = False,
 ) -> Path:
     """Write the state after `step` steps and remove all but the newest checkpoints.
 
-    figures: those that are in no line of metrics yet. Raises RunError on a full disk, TrainingError when an optimizer
+    figures: those that are in no line of metrics yet; callbacks: their state, and its tensors; best: it is the best
+    until now, which stays until there is a better one. Raises RunError on a full disk, TrainingError when an optimizer
     keeps what no checkpoint can hold.
     """
     tensors = {
         f"{role}.{name}": tensor.cpu().contiguous()
         for role, trainee in trainees.items()
         for name, tensor in trainee.tensors().items()
-    }
+    } | callbacks[1]
     facts: dict[str, Any] = {
         "step": step,
         "spec": spec_hash,
@@ -49,8 +54,9 @@ def save(
         "seconds": seconds,
         "figures": figures or {},
         "state": {role: one.facts() for role, one in trainees.items()},
+        **({"callbacks": callbacks[0]} if callbacks[0] else {}),
     }
-    path = folder / f"step-{step:08d}.safetensors"
+    path = best_of(folder, step) if best else folder / f"step-{step:08d}.safetensors"
     try:
         text = json_text(facts, indent=None)
         held = {"zoo": text, "sha256": _digest(text, tensors)}
@@ -74,6 +80,18 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def _step(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
+
+
+def best_of(folder: Path, step: int) -> Path:
+    """Return where the state lies that was the best after `step` steps."""
+    return folder / f"best-{step:08d}.safetensors"
+
+
+def prune_best(folder: Path, step: int) -> None:
+    """Remove what was the best once, and is not that of `step`."""
+    for path in folder.glob("best-*.safetensors"):
+        if path != best_of(folder, step):
+            path.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> Path | None:
@@ -132,7 +150,11 @@ def _bits(tensor: Tensor) -> Tensor:
 
 
 def resume(
-    folder: Path, trainees: Mapping[str, Trainee], spec_hash: str, say: Callable[[str], object]
+    folder: Path,
+    trainees: Mapping[str, Trainee],
+    spec_hash: str,
+    say: Callable[[str], object],
+    callbacks: Callbacks | None = None,
 ) -> tuple[Path, dict[str, Any]] | None:
     """Load the newest checkpoint that is whole, and return it with its facts; None where there is none.
 
@@ -141,7 +163,7 @@ def resume(
     """
     while (path := newest(folder)) is not None:
         try:
-            return path, restore(path, trainees, spec_hash)
+            return path, restore(path, trainees, spec_hash, callbacks)
         except Damaged as error:
             aside = path.with_name(path.name + ASIDE)
             path.rename(aside)
@@ -155,8 +177,12 @@ def prune(folder: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict[str, Any]:
-    """Load a checkpoint into `trainees` and return its facts: step, seconds trained until then, figures in no line yet.
+def restore(
+    path: Path, trainees: Mapping[str, Trainee], spec_hash: str, callbacks: Callbacks | None = None
+) -> dict[str, Any]:
+    """Load a checkpoint into `trainees` and `callbacks`, and return its facts.
+
+    Those are the step, the seconds trained until then, and the figures that are in no line yet.
 
     Raises RunError when it belongs to another spec, or does not hold what these networks and optimizers want.
     """
@@ -169,6 +195,11 @@ def restore(path: Path, trainees: Mapping[str, Trainee], spec_hash: str) -> dict
             trainee.load(under(tensors, f"{role}."), facts["updates"][role], known[role] if known else None)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise RunError(f"{path}: it does not fit the network {role!r}: {error}") from error
+    if callbacks is not None:
+        try:
+            callbacks.load(facts.get("callbacks", []), tensors)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise RunError(f"{path}: it does not fit the callbacks: {error}") from error
     return facts
 
 

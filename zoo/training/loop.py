@@ -15,16 +15,20 @@ import torch
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset, load_sound
+from zoo.data.dataset import DataInfo, Dataset
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
+from zoo.data.soundness import load_sound
 from zoo.errors import BudgetError, Interrupted, TrainingError
 from zoo.evaluation.measure import evaluate_networks
+from zoo.evaluation.metric import over_predictions
 from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
+from zoo.training.callbacks import Callbacks, Log
+from zoo.training.choice import Choice
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
 from zoo.training.guard import Guard
@@ -35,7 +39,9 @@ from zoo.training.run import Run, data_facts, default_folder, now
 from zoo.training.stepper import Stepper
 from zoo.training.tally import NotFinite, Tally
 from zoo.training.task import GenerativeTask, Task
-from zoo.training.trainee import make_trainees
+from zoo.training.trackers import Trackers
+from zoo.training.trainee import frozen_facts, make_frozen, make_trainees, require_frozen
+from zoo.training.watching import Moment
 
 WATCHED = 64  # pictures at fixed latents
 MOST_ROLLBACKS = 10  # of a run, before it is given up
@@ -123,11 +129,18 @@ class Training:
         self.engine: Engine = choose(spec.train, len(report.networks))
         self.material = material or Material.load(spec, builder, self.engine.device)
         self.info: DataInfo = self.material.dataset.info
+        self.metrics = over_predictions(spec, builder)
         self.trainees = make_trainees(spec, report, builder, self.engine)
         self.images, self.validation = self._split()
         augment = [builder.bind(one) for one in spec.augment]
-        self.stepper = Stepper(spec, self.task, self.engine, self.trainees, self.images, self.info, augment)
+        self.frozen, origins = make_frozen(spec, report, builder, self.engine)
+        self.stepper = Stepper(
+            spec, self.task, self.engine, self.trainees, self.images, self.info, augment, self.frozen
+        )
         self.stepper.graphs = self._recorder()
+        self.callbacks = Callbacks(spec, builder)
+        self.trackers = Trackers(spec, builder, reporter)
+        self._last: dict[str, Any] = {}  # line of metrics
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._tally = Tally()  # since the last line of metrics
@@ -136,16 +149,21 @@ class Training:
         self._left_out: frozenset[int] = frozenset()  # steps, from 0 on, that a rollback goes around
         self._sound = False  # once that was looked at
         self._remarks: set[str] = set()  # topics of the last line of metrics
+        self.choice = Choice.of(spec.train, self.task.figures())
         self.step = 0
         if not run.spec_path.exists():
             facts = {
                 **data_facts(self.material.dataset),
                 "engine": self.engine.describe(),
                 "engine_reasons": self.engine.reasons,
+                **frozen_facts(spec, self.frozen),
             }
+            if origins := origins | {role: one.origin for role, one in self.trainees.items() if one.origin}:
+                facts["began_from"] = origins
             run.begin(spec, facts)
         else:
             run.go_on_with(self.material.dataset, spec.data.written(), other=other_data)
+            require_frozen(run.facts(), spec, self.frozen, run.label)
 
     def _split(self) -> tuple[DeviceSet, DeviceSet | None]:
         """Return the images to train on, and those to validate on, if any are held out."""
@@ -173,16 +191,19 @@ class Training:
                     self._stop(stopped())
             self.finish()
         finally:
+            self.close()
             self.reporter.end()
 
     @property
     def ended(self) -> bool:
-        """Whether all steps are done."""
-        return self.step >= self.spec.train.steps
+        """Whether all steps are done, or those that were enough."""
+        return self.step >= self.spec.train.steps or (self.choice is not None and self.choice.enough)
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, or, where there is none, to the beginning."""
-        found = checkpoint.resume(self.run.checkpoints, self.trainees, self.run.spec_hash, self.reporter.message)
+        found = checkpoint.resume(
+            self.run.checkpoints, self.trainees, self.run.spec_hash, self.reporter.message, self.callbacks
+        )
         checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
         if found is not None:
             last, facts = found
@@ -194,8 +215,14 @@ class Training:
             self._left_out = frozenset(self.run.facts().get("left_out", ()))
             if found is None:
                 self.save()  # what the first steps can be rolled back to
-        lines = [line for line in self.run.rewind(self.step) if "lr" in line]
-        self._remarks = set(lines[-1].get("remarks", {})) if lines else set()
+        kept = self.run.rewind(self.step)
+        self.choice = Choice.of(self.spec.train, self.task.figures())
+        for line in kept if self.choice else ():
+            self.choice.take(line)
+        lines = [line for line in kept if "lr" in line]
+        self._last = lines[-1] if lines else {}
+        self._remarks = set(self._last.get("remarks", {}))
+        self.trackers.open(self.run, self.step)
 
     def advance(self) -> None:
         """Do one step, and what is due after it; or go back, where it is not finite and the spec says so."""
@@ -268,9 +295,21 @@ class Training:
             self._log()
         if self.validation is not None and train.evaluate_every and (step % train.evaluate_every == 0 or due):
             figures = self._evaluate(self.validation)
-            self._write({"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}})
+            line = {"step": step, **{f"validation_{name}": value for name, value in scalars(figures).items()}}
+            self._write(line)
+            if self.choice is not None:
+                if self.choice.take(line) and self.choice.keep == "best":
+                    self.save(best=True)
+                if self.ended and not due:
+                    due = True
+                    if step % train.log_every:
+                        self._log()
+                    told = f"{self.choice.since} validations without a better {self.choice.figure}"
+                    self.reporter.message(f"step {step}: {told} than at step {self.choice.step}; that is enough")
         if train.sample_every and (step % train.sample_every == 0 or due):
             self._sample()
+        if self.callbacks.due(step):
+            self._call_back()
         if (train.checkpoint_every and step % train.checkpoint_every == 0) or due:
             self.save()
 
@@ -301,7 +340,7 @@ class Training:
             **self._lost(),
         }
         remarks = self.task.remarks(means) if means else {}
-        record = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
+        record = self._last = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
         self._write(record | ({"remarks": remarks} if remarks else {}))
         for topic in sorted(remarks.keys() - self._remarks):
             self.reporter.message(f"step {self.step}: {remarks[topic]}")
@@ -333,10 +372,32 @@ class Training:
 
     def _write(self, record: dict[str, Any]) -> None:
         self.run.log(record)
+        self.trackers.log(record, self.step)
         self.reporter.metrics(record)
 
-    def save(self) -> Path:
-        """Write a checkpoint, but never one that training could not go on from."""
+    def _call_back(self) -> None:
+        """Call the callbacks that are due, and leave the networks as they were."""
+        figures = {name: one for name, one in self._last.items() if name not in ("seconds", "remarks")}
+
+        def moment(log: Log) -> Moment:
+            networks = {role: one.module for role, one in self.trainees.items()}
+            evaluated = {role: one.best for role, one in self.trainees.items()}
+            facts = (self.info, self.run.folder)
+            return Moment(self.step, self.spec.train.steps, networks, evaluated, figures, *facts, log)
+
+        def log(found: Mapping[str, float]) -> None:
+            record = {"step": self.step, **found}
+            self.run.log(record)
+            self.trackers.log(record, self.step)
+
+        self.callbacks.call(self.step, moment, log)
+        for trainee in self.trainees.values():
+            trainee.module.train()
+            for parameter in trainee.parameters:
+                parameter.grad = None  # of a callback's own backward pass
+
+    def save(self, *, best: bool = False) -> Path:
+        """Write a checkpoint, but never one that training could not go on from. best: one that is kept as the best."""
         with self._finite():
             self._tally.read()
         self._require_sound()
@@ -346,7 +407,20 @@ class Training:
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
                 raise self._not_finite(self.step, shown)
         seconds, figures = self._seconds(), self._tally.facts()
-        return checkpoint.save(self.run.checkpoints, self.step, self.trainees, self.run.spec_hash, seconds, figures)
+        path = checkpoint.save(
+            self.run.checkpoints,
+            self.step,
+            self.trainees,
+            self.run.spec_hash,
+            seconds,
+            figures,
+            self.callbacks.state(),
+            best=best,
+        )
+        if self.choice is not None and not best:
+            # Not before: a run that is killed goes on from here, and may have to go by an earlier best.
+            checkpoint.prune_best(self.run.checkpoints, self.choice.step)
+        return path
 
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
@@ -368,16 +442,19 @@ class Training:
             return
         networks = {role: one.best for role, one in self.trainees.items()}
         images = draw(self.task, networks, self.info, range(WATCHED), self.spec.train.seed, self.engine.device)
-        save_picture(grid(images), self.run.samples / f"step-{self.step:08d}.png")
+        path = self.run.samples / f"step-{self.step:08d}.png"
+        save_picture(grid(images), path)
+        self.trackers.picture(self.step, "samples", path)
         for trainee in self.trainees.values():
             trainee.module.train()
 
     def _evaluate(self, images: DeviceSet) -> dict[str, Any]:
         """Return the task's figures, None in place of what is not finite."""
-        networks = {role: one.best for role, one in self.trainees.items()}
+        networks = {role: one.best for role, one in self.trainees.items()} | self.frozen
         try:
             return {
-                name: _known(one) for name, one in evaluate_networks(self.task, networks, images, self.info).items()
+                name: _known(one)
+                for name, one in evaluate_networks(self.task, networks, images, self.info, self.metrics).items()
             }
         finally:
             for trainee in self.trainees.values():
@@ -399,6 +476,9 @@ class Training:
 
     def finish(self) -> None:
         """Evaluate, and write the result."""
+        if self.choice is not None and self.choice.keep == "best" and self.choice.value is not None:
+            networks = {role: one.best for role, one in self.trainees.items()}
+            checkpoint.load_networks(checkpoint.best_of(self.run.checkpoints, self.choice.step), networks)
         result: dict[str, Any] = {
             "finished": now(),
             "steps": self.step,
@@ -407,12 +487,19 @@ class Training:
             **self._lost(),
             "seconds": self._seconds(),
             "engine": self.engine.describe(),
+            **({"chosen": self.choice.to_data()} if self.choice is not None else {}),
         }
         if self.spec.train.test_at_end and len(self.material.dataset.test.labels):
             self.reporter.message("evaluating on the test images")
             self.run.looked("train")
             result["test"] = self._evaluate(self.material.test)
         self.run.write_result(result)
+        self.trackers.log({"test": result.get("test", {})}, self.step)
+        self.close(finished=True)
+
+    def close(self, *, finished: bool = False) -> None:
+        """Let the trackers end; what is closed stays so."""
+        self.trackers.close(finished=finished)
 
 
 def scalars(figures: Mapping[str, Any]) -> dict[str, Any]:

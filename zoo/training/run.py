@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
-from zoo.errors import RunError, ZooError, listing
+from zoo.errors import BusyError, RunError, ZooError, listing
 from zoo.files import clear_leftovers, is_leftover, json_text, read_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
@@ -38,7 +38,7 @@ LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
 BEGINNING = (LOCK, FACTS, LOOKS)  # all that a command leaves which is killed before the run has begun
-PACKAGES = ("zoo", "torch", "torchvision", "numpy", "pydantic", "safetensors")
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "safetensors")
 
 
 class Run:
@@ -90,6 +90,18 @@ class Run:
         except (TypeError, ValueError) as error:
             raise RunError(f"{self.folder / FACTS}: dataset: it is no description of data ({error})") from error
 
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        """The networks that it uses and does not train: where each comes from, and the hash of its weights."""
+        found: dict[str, dict[str, str]] = self.facts().get("frozen", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
+    @property
+    def began_from(self) -> dict[str, dict[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
+        found: dict[str, dict[str, Any]] = self.facts().get("began_from", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
     def go_on_with(self, dataset: Dataset, what: str, *, other: bool = False) -> None:
         """Raise DataError when this is not what the run was begun on; where `other` is wanted, it becomes that.
 
@@ -105,9 +117,12 @@ class Run:
         self.write_facts({**facts, **data_facts(dataset), "other_data": earlier})
 
     def weights(self) -> Path:
-        """Return the newest checkpoint. Raises RunError when there is none."""
+        """Return the newest checkpoint, or that which the finished run chose. Raises RunError when there is none."""
         from zoo.training import checkpoint
 
+        chosen = (self.result() or {}).get("chosen", {})
+        if chosen.get("keep") == "best" and chosen["value"] is not None:
+            return checkpoint.best_of(self.checkpoints, chosen["step"])
         last = checkpoint.newest(self.checkpoints)
         if last is None and self.seeds():
             first = next(iter(self.seeds().values())).folder
@@ -263,12 +278,12 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises RunError when another process trains in it."""
+        """Hold the run for this process. Raises BusyError when another process trains in it."""
         lock = FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 f"{self.folder}: another process is training in it; wait for it, or choose another --run"
             ) from None
         try:
@@ -304,12 +319,12 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Return versions and machine, for the record."""
-    versions = {}
+    versions = {"zoo": zoo.__version__}  # what runs, whatever is installed
     for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = zoo.__version__ if package == "zoo" else "missing"
+            versions[package] = "missing"
     return {
         "versions": versions,
         "python": platform.python_version(),

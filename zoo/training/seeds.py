@@ -138,6 +138,8 @@ def _side_by_side(left: list[int], begin: Begin, reporter: Reporter, stopped: St
         for one in lanes:
             one.enter(one.training.finish)
     finally:
+        for one in lanes:
+            one.training.close()
         reporter.end()
 
 

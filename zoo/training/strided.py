@@ -31,7 +31,17 @@ FEW = 8  # channels in a vector of AVX2
 OWN = (
     "torch",
     "zoo",
-    *("zoo_core", "zoo_torch", "zoo_images", "zoo_classifier", "zoo_gan", "zoo_dcgan", "zoo_diffusion", "zoo_features"),
+    *(
+        "zoo_core",
+        "zoo_torch",
+        "zoo_images",
+        "zoo_classifier",
+        "zoo_gan",
+        "zoo_dcgan",
+        "zoo_diffusion",
+        "zoo_features",
+        "zoo_trackers",
+    ),
 )
 
 

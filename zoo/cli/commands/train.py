@@ -141,8 +141,10 @@ def _registry() -> Any:
 
 
 def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> None:
+    from zoo import api
     from zoo.cli import units
-    from zoo.cli.results import headline, show_figures, show_seeds
+    from zoo.cli.results import headline, show_figures, show_seeds, show_validation
+    from zoo.reports.account import Account
     from zoo.training.task import GenerativeTask
 
     steps, seconds = units.count(result["steps"]), units.duration(result["seconds"])
@@ -158,8 +160,14 @@ def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> N
             terminal.line()
         show_figures({"test": result["test"]}, terminal)
         terminal.line()
+    account = Account.of(run, api.Builder(_registry()))
+    show_validation(account, terminal)
     terminal.line(f"run:  {run.folder}")
-    terminal.line(f"next: zoo evaluate {run.folder}")
+    commands = [f"zoo report {run.folder}"]
     if isinstance(task, GenerativeTask):
-        one = next(iter(run.seeds().values()), run)
-        terminal.line(f"      zoo sample {one.folder}")
+        commands.append(f"zoo sample {next(iter(account.runs.values())).folder}")
+    elif account.spec.train.validation:
+        # The test images were looked at, or are to be kept for what was chosen.
+        commands.append(f"zoo evaluate {run.folder} --split validation")
+    for index, command in enumerate(commands):
+        terminal.line(f"{'' if index else 'next:':5} {command}")
