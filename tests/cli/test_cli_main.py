@@ -83,7 +83,7 @@ OPTIONS = {
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
     "eject": ["SPEC", "--set", "--out", "--json"],
-    "train": ["SPEC", "--set", "--run", "--profile", "--other-data", "--json"],
+    "train": ["SPEC", "--set", "--run", "--profile", "--verify-determinism", "--other-data", "--json"],
     "evaluate": ["NAME", "--split", "--set", "--other-data", "--json"],
     "sample": [
         "NAME",

@@ -109,7 +109,11 @@ def reachable(plan: Plan) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError, AssertionError) as told:
         # What goes wrong while a trial is told of, Optuna covers with an assertion of its own.
-        error = told.__context__ if isinstance(told, AssertionError) else told
+        error: BaseException | None = told
+        while isinstance(error, AssertionError):
+            error = error.__context__
+        if isinstance(error, (OSError, ZooError)) and not isinstance(error, ImportError):
+            raise error from None
         if not isinstance(error, (SQLAlchemyError, StorageInternalError, ImportError)):
             raise
         where = without_password(plan.storage or str(plan.folder / FILE))

@@ -135,7 +135,7 @@ def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256(facts.encode())
     for name, one in sorted(tensors.items()):
         found.update(f"\n{name} {one.dtype} {tuple(one.shape)}\n".encode())
-        found.update(_bits(one).numpy())
+        found.update(_bits(one).numpy().data)
     return found.hexdigest()
 
 
