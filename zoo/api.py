@@ -272,11 +272,16 @@ def train(
     begun on. Raises BudgetError when the spec breaks a limit, SpecError,
     DataError, RunError, TrainingError, and Interrupted after Ctrl-C or SIGTERM when the state is saved.
     """
+    from zoo.reports.write import leave_report
     from zoo.training.loop import train as train_spec
+    from zoo.training.reporter import Reporter
 
-    spec = load_spec(source, overrides=overrides, registry=registry)
+    builder, reporter = _builder(registry), reporter or Reporter()
+    spec = load_spec(source, overrides=overrides, registry=builder.registry)
     folder = None if run is None else _Path(run)
-    return train_spec(spec, _builder(registry), folder, reporter, other_data=other_data)
+    done = train_spec(spec, builder, folder, reporter, other_data=other_data)
+    leave_report(done, builder, reporter)
+    return done
 
 
 def sweep(
@@ -321,6 +326,20 @@ def compare(
     from zoo.sweeps.comparison import compare as compare_runs
 
     return compare_runs(names, _builder(registry), installed().spec_folders(), figures=figures)
+
+
+def report(names: _Sequence[str | _Path], *, to: str | _Path | None = None, registry: Registry | None = None) -> _Path:
+    """Write one HTML file about runs, entries or a study, which opens offline, and return its path.
+
+    names: as `compare` takes them. to: report.html in the folder of a run or study, or in the working folder, unless
+    given. The networks are asked about the images that were held out, never about the test images. Raises RunError
+    when there is no such run, and ZooError when the package that draws charts is missing.
+    """
+    from zoo.plugins import installed
+    from zoo.reports.write import report as write_report
+
+    path = None if to is None else _Path(to)
+    return write_report(names, _builder(registry), installed().spec_folders(), to=path)
 
 
 def load(
@@ -545,6 +564,7 @@ __all__ = [
     "make_dataset",
     "operations",
     "publish",
+    "report",
     "reproduce",
     "requires",
     "source",

@@ -14,7 +14,8 @@ from typing import Any
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.checking import check
-from zoo.errors import Problem, SpecError
+from zoo.errors import Interrupted, Problem, SpecError
+from zoo.signals import stopping
 from zoo.spec.document import Node
 from zoo.spec.free import free_domains, free_variables, place_of, settled
 from zoo.spec.variables import Template
@@ -55,7 +56,7 @@ class Fit:
 
     `tried` of `possible` candidates were counted: `kept` of them keep the limits, and `unbuildable` cannot be built
     at all, the first of them because of `reason`. `in_time` says whether the search ended before its time limit:
-    then the same search gives the same again.
+    then the same search gives the same again. `stopped` names the signal that ended it, if one did.
     """
 
     best: list[Candidate]
@@ -66,6 +67,7 @@ class Fit:
     reason: SpecError | None
     seconds: float
     in_time: bool
+    stopped: str = ""
 
     @property
     def complete(self) -> bool:
@@ -94,13 +96,18 @@ def fit(
     started = time.monotonic()
     candidates = search.all() if search.possible <= most else search.climb(most)
     in_time = True
-    for _ in candidates:
-        if search.tried % EVERY == 0:
-            if progress is not None:
-                progress(search.tried, min(search.possible, most))
-            if time.monotonic() - started > seconds:
-                in_time = search.tried >= min(search.possible, most)
+    with stopping() as stopped:
+        for _ in candidates:
+            if stopped():
                 break
+            if search.tried % EVERY == 0:
+                if progress is not None:
+                    progress(search.tried, min(search.possible, most))
+                if time.monotonic() - started > seconds:
+                    in_time = search.tried >= min(search.possible, most)
+                    break
+    if stopped() and not search.best:
+        raise Interrupted(f"stopped by {stopped()} before a candidate was found that can be built", stopped())
     if not search.best and search.reason is not None:
         raise search.reason
     best = heapq.nsmallest(top, search.best, key=search.rank)
@@ -113,6 +120,7 @@ def fit(
         search.reason,
         time.monotonic() - started,
         in_time,
+        stopped(),
     )
 
 

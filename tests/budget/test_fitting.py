@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import api
-from zoo.errors import SpecError
+from zoo import api, fitting
+from zoo.errors import Interrupted, SpecError
 from zoo.registry import Registry
 
 RESNET = {"stem": "${stem}", "widths": ["${a}", 64, "${c}"], "depths": [5, 4, 3], "block": "bottleneck"}
@@ -231,3 +233,31 @@ def test_a_block_called_free_is_a_block(registry: Registry) -> None:
         "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}},
     }
     assert api.check(document, registry=registry).kept
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_search_that_is_stopped_gives_what_it_found(
+    name: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, counted = fitting.check, itertools.count(1)
+
+    def stop_at_5(*given: Any) -> Any:
+        if next(counted) == 5:
+            os.kill(os.getpid(), signal.Signals[name])
+        return check(*given)
+
+    monkeypatch.setattr(fitting, "check", stop_at_5)
+    found = api.fit(small(LET), registry=registry)
+    assert (found.stopped, found.tried, found.possible) == (name, 5, 15)
+    assert found.best[0].kept
+
+
+def test_a_search_that_found_nothing_yet_says_so(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise SpecError([])
+
+    monkeypatch.setattr(fitting, "check", stop)
+    with pytest.raises(Interrupted, match="stopped by SIGINT before a candidate was found") as caught:
+        api.fit(small(LET), registry=registry)
+    assert caught.value.exit_code == 130

@@ -161,22 +161,45 @@ def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
     if not path.exists():
         raise DataError(_missing(path.stem))
     try:
+        if not path.is_file():
+            raise _Damage("it is a pipe, a device or a folder")
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= 2**26:
                 raise _Damage("its header has no sensible length")
             header = json.loads(file.read(length))
         facts = json.loads(header["__metadata__"]["zoo"])
+        _require_facts(facts)
         if facts["format"] != FORMAT:
             raise _Damage(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
         _require_shapes(header, _info(facts))
         end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
         if path.stat().st_size != end:
             raise _Damage(f"it has {path.stat().st_size:,} bytes where its header says {end:,}")
-    except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = error if isinstance(error, (OSError, _Damage)) else "its header cannot be read"
         raise DataError(f"{path}: this file of a data set is damaged ({reason}); {_again(path.stem)}") from error
     return 8 + length, header, facts
+
+
+def _require_facts(facts: Any) -> None:
+    """Raise _Damage unless what a set says of itself is there, and of its kind."""
+    if not isinstance(facts["fingerprint"], str):
+        raise _Damage("its fingerprint is no text")
+    for key in ("class_names", "superclasses"):
+        if not isinstance(facts[key], list) or not all(isinstance(one, str) for one in facts[key]):
+            raise _Damage(f"its {key} are no list of names")
+    info = {"superclass_of": facts.get("superclass_of", [])} | facts["info"]
+    for key, kind in (("image", int), ("mean", (int, float)), ("std", (int, float)), ("superclass_of", int)):
+        values = info.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(one, kind) for one in values):
+            raise _Damage(f"its {key} is no list of numbers")
+    for key in ("classes", "train_images", "test_images"):
+        if not isinstance(info[key], int):
+            raise _Damage(f"its {key} is no number")
+    for key in ("imported", "parts"):
+        if not isinstance(facts.get(key, {}), dict):
+            raise _Damage(f"its {key} is no object")
 
 
 def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:

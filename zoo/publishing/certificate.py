@@ -20,11 +20,12 @@ from zoo.data.dataset import DataInfo, Dataset, Target
 from zoo.data.identity import Identity
 from zoo.errors import ShelfError, ZooError, listing
 from zoo.evaluation.spread import deviation
-from zoo.files import json_text, write_text
+from zoo.files import json_text, read_text, write_text
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
 from zoo.spec.shipped import CERTIFICATE, SPEC
+from zoo.text import shortened
 
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
@@ -233,9 +234,9 @@ class Certificate:
         """Return the certificate of an entry. Raises ShelfError when there is none, or it is not of this form."""
         path = folder / CERTIFICATE
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path)
             data = json.loads(text)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ShelfError(f"{path}: it cannot be read ({error}); wanted the certificate of an entry") from error
         found = data.get("format") if isinstance(data, dict) else None
         if found != FORMAT:
@@ -245,7 +246,7 @@ class Certificate:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            found = "nothing" if first["type"] == "missing" else repr(first["input"])
+            found = "nothing" if first["type"] == "missing" else shortened(repr(first["input"]))
             raise ShelfError(f"{path}: {place}: found {found}, which cannot stand there") from error
 
     def write(self, folder: Path) -> None:

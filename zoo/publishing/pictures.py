@@ -44,7 +44,8 @@ def draw_pictures(trained: Trained, dataset: Dataset, checked: SpotCheck, folder
 
 def _class(probabilities: Tensor, label: np.integer[Any], names: Sequence[str]) -> str:
     share, said = (one.item() for one in probabilities.max(0))
-    return f"{names[int(label)]}: {names[int(said)]}, {share:.0%}"
+    truth, answer = names[int(label)], names[int(said)]
+    return f"{truth}, {share:.0%}" if truth == answer else f"{truth}, taken for {answer}, {share:.0%}"
 
 
 def _classes(probabilities: Tensor, label: np.ndarray, names: Sequence[str]) -> str:
@@ -60,7 +61,7 @@ def _numbers(numbers: Tensor, label: np.ndarray, names: Sequence[str]) -> str:
 
 _SAID: dict[str, Any] = {"class": _class, "classes": _classes, "numbers": _numbers}
 _SHOWS = {
-    "class": "the class, what the network says, and how surely",
+    "class": "the class, what a wrong answer takes it for, and how sure the answer is",
     "classes": "the classes, then those that the network finds most probable",
     "numbers": "the number, and what the network says",
 }

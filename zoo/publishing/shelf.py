@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,10 @@ from zoo.spec.load import load_spec
 from zoo.spec.reader import FORMATS
 from zoo.spec.schema import Spec
 from zoo.training.run import Run, default_folder
+
+CARD = "README.md"
+#: What a browser shows, by the end of a file's name.
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
 class Entry:
@@ -66,6 +71,19 @@ class Entry:
     def looks(self) -> dict[str, int]:
         """Return how often test images were measured on before it was published, by occasion, over all trainings."""
         return self.certificate.looks()
+
+    def pictures(self) -> dict[Path, str]:
+        """Return the pictures of its folder, each with what the card says that it shows."""
+        try:
+            card = (self.folder / CARD).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            card = ""
+        said = {file: text for text, file in re.findall(r"^!\[(.+)\]\((.+)\)$", card, re.MULTILINE)}
+        return {
+            path: said.get(path.name, path.stem.replace("-", " ").replace("_", " "))
+            for path in sorted(self.folder.iterdir())
+            if path.suffix.lower() in PICTURES
+        }
 
     def weights(self) -> Path:
         if shipped.is_entry(self.folder):

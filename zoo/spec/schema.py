@@ -37,6 +37,7 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 LATER_KEYS: dict[str, Any] = {
     "train.seeds": 1,
     "train.norm_batches": 0,
+    "train.on_nonfinite": "stop",
     "networks.*.freeze": (),
     "networks.*.rates": {},
     "callbacks": [],
@@ -186,6 +187,13 @@ class TrainSpec:
     norm_batches: Annotated[
         int, Field(ge=0, description="Batches over which norms take their running statistics anew, at the end.")
     ] = 0
+    on_nonfinite: Annotated[
+        Literal["stop", "skip", "rollback"],
+        Field(
+            description="What becomes of a step that is not finite. skip: it is taken back, at the cost of a copy of "
+            "all state in each step. rollback: the run goes on from the last checkpoint, without the steps around it."
+        ),
+    ] = "stop"
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
         "auto"

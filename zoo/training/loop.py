@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -27,11 +24,14 @@ from zoo.evaluation.measure import evaluate_networks
 from zoo.evaluation.metric import over_predictions
 from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
+from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.training import checkpoint
 from zoo.training.callbacks import Callbacks, Log
 from zoo.training.engine import Engine, choose
 from zoo.training.graph import Graphs, cuda_recorder
+from zoo.training.guard import Guard
+from zoo.training.memory import Watch
 from zoo.training.norms import cumulative_norms
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run, data_facts, default_folder, now
@@ -43,6 +43,15 @@ from zoo.training.trainee import frozen_facts, make_frozen, make_trainees, requi
 from zoo.training.watching import Moment
 
 WATCHED = 64  # pictures at fixed latents
+MOST_ROLLBACKS = 10  # of a run, before it is given up
+
+
+class _NotFiniteStep(TrainingError):
+    """Training is no longer finite, from step `step` on, which counts from 1."""
+
+    def __init__(self, message: str, step: int) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 def train(
@@ -134,6 +143,9 @@ class Training:
         self._began = time.monotonic()
         self._before = 0.0  # seconds that the run took before it was stopped
         self._tally = Tally()  # since the last line of metrics
+        self._guard = Guard(self.trainees) if spec.train.on_nonfinite == "skip" else None
+        self._memory = Watch(self.engine.device, spec.train.batch_size, spec.train.accumulate)
+        self._left_out: frozenset[int] = frozenset()  # steps, from 0 on, that a rollback goes around
         self._sound = False  # once that was looked at
         self._remarks: set[str] = set()  # topics of the last line of metrics
         self.step = 0
@@ -187,26 +199,66 @@ class Training:
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, or, where there is none, to the beginning."""
+        found = checkpoint.resume(
+            self.run.checkpoints, self.trainees, self.run.spec_hash, self.reporter.message, self.callbacks
+        )
         checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
-        last = checkpoint.newest(self.run.checkpoints)
-        if last is not None:
-            facts = checkpoint.restore(last, self.trainees, self.run.spec_hash, self.callbacks)
+        if found is not None:
+            last, facts = found
             self.step, self._before = int(facts["step"]), float(facts["seconds"])
+            self._began = time.monotonic()
             self._tally.resume(facts.get("figures", {}))
             self.reporter.message(f"going on at step {self.step} from {last}")
+        if self.spec.train.on_nonfinite == "rollback":
+            self._left_out = frozenset(self.run.facts().get("left_out", ()))
+            if found is None:
+                self.save()  # what the first steps can be rolled back to
         lines = [line for line in self.run.rewind(self.step) if "lr" in line]
         self._last = lines[-1] if lines else {}
         self._remarks = set(self._last.get("remarks", {}))
         self.trackers.open(self.run, self.step)
 
     def advance(self) -> None:
-        """Do one step, and what is due after it."""
-        with self.engine.flags():
-            figures = self.stepper.take(self.step)
-        self.step += 1
-        with self._finite():
-            self._tally.add(figures)
+        """Do one step, and what is due after it; or go back, where it is not finite and the spec says so."""
+        try:
+            self._advance()
+        except _NotFiniteStep as error:
+            if self.spec.train.on_nonfinite != "rollback":
+                raise
+            self._roll_back(error)
+
+    def _advance(self) -> None:
+        if self.step in self._left_out:
+            self.step += 1
+        else:
+            with self.engine.flags():
+                if self._guard is not None:
+                    self._guard.before()
+                with self._memory.step():
+                    figures = self.stepper.take(self.step)
+                if self._guard is not None:
+                    figures = self._guard.after(figures)
+            self.step += 1
+            with self._finite():
+                self._tally.add(figures)
         self._after_step()
+
+    def _roll_back(self, error: _NotFiniteStep) -> None:
+        """Go back to the last checkpoint, from where the step that is not finite, and the one whose update may have
+        led to it, are left out. Which they are stands in run.json, so that the run stays a function of what it says.
+        """
+        facts = self.run.facts()
+        made = facts.get("rollbacks", 0) + 1
+        if made > MOST_ROLLBACKS:
+            raise TrainingError(f"{error}; it was rolled back {MOST_ROLLBACKS} times already") from error
+        around = {max(error.step - 2, 0), error.step - 1}
+        left_out = sorted({*facts.get("left_out", ()), *around})
+        self.run.write_facts({**facts, "left_out": left_out, "rollbacks": made})
+        steps = " and ".join(str(step + 1) for step in sorted(around))
+        self.reporter.message(f"step {error.step} is not finite; rolled back, and steps {steps} are left out")
+        self.restore()
+        if self.stepper.graphs is not None:
+            self.stepper.graphs = self._recorder()  # what was captured holds the state from before
 
     def _recorder(self) -> Graphs | None:
         """Return what captures the steps, where they are to be captured and can be."""
@@ -258,7 +310,7 @@ class Training:
             yield
         except NotFinite as error:
             shown = ", ".join(f"{name} {value:g}" for name, value in error.figures.items())
-            raise TrainingError(self._not_finite(self.step - error.ago, shown)) from None
+            raise self._not_finite(self.step - error.ago, shown) from None
 
     def _log(self) -> None:
         """Write the means since the last line."""
@@ -266,8 +318,12 @@ class Training:
             means = self._tally.means()
         self._require_sound()
         rates = {role: one.rate(self.step - 1) for role, one in self.trainees.items()}
-        ledger = {"updates": {role: one.updates for role, one in self.trainees.items()}, "images": self._images()}
-        remarks = self.task.remarks(means)
+        ledger = {
+            "updates": {role: one.updates for role, one in self.trainees.items()},
+            "images": self._images(),
+            **self._lost(),
+        }
+        remarks = self.task.remarks(means) if means else {}
         record = self._last = {"step": self.step, **means, "lr": rates, **ledger, "seconds": self._seconds()}
         self._write(record | ({"remarks": remarks} if remarks else {}))
         for topic in sorted(remarks.keys() - self._remarks):
@@ -281,7 +337,7 @@ class Training:
         if self._sound or not self.step:
             return
         for role, trainee in self.trainees.items():
-            if not trainee.updates:
+            if not trainee.updates and not self._left_out:
                 raise TrainingError(
                     f"step {self.step}: the task {self.spec.task.name} has not updated {role} once; "
                     f"wanted turn.update({role!r}, loss) in each step"
@@ -289,12 +345,13 @@ class Training:
             trainee.facts()
         self._sound = True
 
-    def _not_finite(self, step: int, shown: str) -> str:
+    def _not_finite(self, step: int, shown: str) -> _NotFiniteStep:
         last = checkpoint.newest(self.run.checkpoints)
-        return (
+        return _NotFiniteStep(
             f"step {step}: training is no longer finite ({shown}); "
             f"the last good checkpoint is {last or 'none'}; "
-            "try a smaller lr, gradient_clip: 1.0, a warm-up, or precision: fp32"
+            "try a smaller lr, gradient_clip: 1.0, a warm-up, or precision: fp32",
+            step,
         )
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -332,7 +389,7 @@ class Training:
             if found := trainee.not_finite():
                 more = f" and {len(found) - 1} more" if len(found) > 1 else ""
                 shown = f"{trainee.describe(found[0])} in {role}{more}"
-                raise TrainingError(self._not_finite(self.step, shown))
+                raise self._not_finite(self.step, shown)
         seconds, figures = self._seconds(), self._tally.facts()
         return checkpoint.save(
             self.run.checkpoints,
@@ -347,6 +404,12 @@ class Training:
     def _seconds(self) -> float:
         """Return how long the run has trained, over all its sittings."""
         return round(self._before + time.monotonic() - self._began, 3)
+
+    def _lost(self) -> dict[str, int]:
+        """Return how many steps until now were taken back or left out, where the spec lets a run lose any."""
+        kept = {"stop": {}, "skip": {"skipped": self._tally.skipped}}
+        done = {"left_out": sum(step < self.step for step in self._left_out)}
+        return kept.get(self.spec.train.on_nonfinite, done)
 
     def _images(self) -> int:
         """Return how many training images were seen, each as often as it was."""
@@ -377,7 +440,13 @@ class Training:
                 trainee.module.train()
 
     def _stop(self, name: str) -> None:
-        path = self.save()
+        try:
+            path = self.save()
+        except _NotFiniteStep as error:
+            if self.spec.train.on_nonfinite != "rollback":
+                raise
+            self._roll_back(error)
+            path = self.run.weights()
         raise Interrupted(
             f"stopped by {name} at step {self.step} of {self.spec.train.steps}; saved as {path}; "
             "the same command goes on from there",
@@ -391,6 +460,7 @@ class Training:
             "steps": self.step,
             "updates": {role: one.updates for role, one in self.trainees.items()},
             "images": self._images(),
+            **self._lost(),
             "seconds": self._seconds(),
             "engine": self.engine.describe(),
         }
@@ -419,31 +489,3 @@ def _known(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _known(one) for name, one in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@contextmanager
-def stopping() -> Iterator[Callable[[], str]]:
-    """Turn Ctrl-C, SIGTERM and a lost terminal into a wish that the loop reads between steps.
-
-    A second Ctrl-C stops at once. A hang-up that the program was told to ignore, as `nohup` does, stays ignored.
-    """
-    seen: list[str] = []
-
-    def wish(number: int, frame: FrameType | None) -> None:
-        if seen and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        seen.append(signal.Signals(number).name)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: ""
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
-        numbers.append(hang_up)
-    before = {number: signal.signal(number, wish) for number in numbers}
-    try:
-        yield lambda: seen[0] if seen else ""
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -37,6 +37,8 @@ class Facts(TypedDict):
     other_data: NotRequired[list[str]]
     frozen: NotRequired[dict[str, dict[str, str]]]
     began_from: NotRequired[dict[str, dict[str, Any]]]
+    left_out: NotRequired[list[int]]
+    rollbacks: NotRequired[int]
 
 
 class Result(TypedDict):

@@ -21,7 +21,7 @@ import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
 from zoo.errors import BusyError, RunError, ZooError, listing
-from zoo.files import clear_leftovers, is_leftover, json_text, write_text
+from zoo.files import clear_leftovers, is_leftover, json_text, read_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
 from zoo.spec.document import kind
@@ -250,12 +250,15 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return all lines of the metrics; a last line that was cut off by a crash is left out."""
-        lines = self.metrics_path.read_text(encoding="utf-8").splitlines() if self.metrics_path.exists() else []
+        try:
+            lines = read_text(self.metrics_path).splitlines() if self.metrics_path.exists() else []
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.metrics_path}: it cannot be read ({error}); this run folder is damaged") from error
         found = []
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             records.require(record, records.Line, f"{self.metrics_path}:{number}")
             found.append(record)
@@ -289,7 +292,7 @@ class Run:
     def _read_json(self, name: str, shape: Any) -> dict[str, Any]:
         path = self.folder / name
         try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            data: dict[str, Any] = json.loads(read_text(path))
             if not isinstance(data, dict):
                 raise ValueError("it is no object")
         except (OSError, ValueError, RecursionError) as error:

@@ -39,8 +39,8 @@ class Trainee:
         self.average = None if averaging is None else Average(module, averaging.decay, warmup=averaging.warmup)
         self.updates = 0
         self.origin: dict[str, Any] = {}  # where weights came from that were trained before
-        self._constant: set[str] = set()  # not finite from the beginning, such as a mask
-        self._constant.update(self.not_finite())
+        self.constant: set[str] = set()  # not finite from the beginning, such as a mask
+        self.constant.update(self.not_finite())
 
     @property
     def best(self) -> nn.Module:
@@ -123,12 +123,12 @@ class Trainee:
             # An average that began without a warm-up, as those of earlier versions, goes on without.
             self.average.resume(updates, warmup=facts is not None and bool(facts["warmup"]))
         named = list(zip(self._names(), self.parameters, strict=True))
-        fresh = optimizer_state.after_a_step(self._make, named) if updates else []
+        fresh = optimizer_state.after_a_step(self._make, named)
         known = facts["optimizers"] if facts is not None else [None] * len(self.optimizers)
         for index, (optimizer, one) in enumerate(zip(self.optimizers, known, strict=True)):
             held = under(tensors, f"optimizer.{index}.")
             like = fresh[index] if index < len(fresh) else None
-            optimizer_state.load(optimizer, held, one, like, self._names(optimizer))
+            optimizer_state.load(optimizer, held, one, like, self._names(optimizer), updated=updates > 0)
         self.updates = updates
 
     def not_finite(self) -> list[str]:
@@ -144,7 +144,16 @@ class Trainee:
         for tensors in groups.values():
             finite = torch.stack([torch.isfinite(one).all() for one in tensors.values()]).tolist()
             found += [name for name, fine in zip(tensors, finite, strict=True) if not fine]
-        return [name for name in found if name not in self._constant]
+        return [name for name in found if name not in self.constant]
+
+    def forget(self, kept: set[str]) -> None:
+        """Let the optimizers forget all state but what has one of these names, as in `tensors`."""
+        for index, optimizer in enumerate(self.optimizers):
+            keys = [one for group in optimizer.param_groups for one in group["params"]]
+            known = {name.split(".")[2] for name in kept if name.startswith(f"optimizer.{index}.")}
+            for number, parameter in enumerate(keys):
+                if str(number) not in known:
+                    optimizer.state.pop(parameter, None)
 
     def describe(self, name: str) -> str:
         """Say in words which of `tensors` is meant."""

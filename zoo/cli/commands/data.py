@@ -207,8 +207,9 @@ def remove(name: str, yes: bool) -> None:
 def path() -> None:
     """Print the folder that data sets are kept in; ZOO_DATA chooses another one."""
     from zoo.data.store import data_folder
+    from zoo.text import visible
 
-    click.echo(data_folder())
+    click.echo(visible(str(data_folder())))
 
 
 def _tell(status: Any, what: str, left_out: Iterable[LeftOut]) -> None:

@@ -14,7 +14,8 @@ from zoo.spec.schema import ComponentSpec
 SPAN = 4.0  # activations are drawn from -SPAN to SPAN
 STEPS = 1000  # of a training that has no length of its own
 POINTS = 241
-COLUMNS, ROWS = 60, 12  # characters, each of two by four dots
+COLUMNS, ROWS = 60, 12  # characters at most, each of two by four dots
+SCALE = 11  # characters before it
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
 BLANK = 0x2800
 WIDTH, HEIGHT, LEFT, TOP = 480, 280, 56, 34  # pixels
@@ -64,11 +65,14 @@ def _function(layer: Layer) -> Callable[[float], float] | None:
     return lambda x: float(module(torch.tensor([[x]])).detach())
 
 
-def lines(curve: Curve, *, dots: bool) -> Iterator[str]:
-    """Yield the curve as text with its scales; without `dots` in letters that every terminal has."""
+def lines(curve: Curve, *, dots: bool, columns: int = COLUMNS) -> Iterator[str]:
+    """Yield the curve as text with its scales, in at most `columns` beside them; without `dots` in letters that every
+    terminal has.
+    """
     least, most = curve.range
-    height, width = (4 * ROWS, 2 * COLUMNS) if dots else (ROWS, COLUMNS)
-    cells = [[0] * COLUMNS for _ in range(ROWS)]
+    columns = max(16, min(columns, COLUMNS))
+    height, width = (4 * ROWS, 2 * columns) if dots else (ROWS, columns)
+    cells = [[0] * columns for _ in range(ROWS)]
     first, last = curve.points[0][0], curve.points[-1][0]
     before: int | None = None
     for column in range(width):
@@ -85,8 +89,8 @@ def lines(curve: Curve, *, dots: bool) -> Iterator[str]:
         text = "".join(chr(BLANK + cell) if dots and cell else "*" if cell else " " for cell in row_of)
         yield f"{labels.get(index, ''):>8} | {text}".rstrip()
     axis = f"{first:g}"
-    yield f"{'':>8} +-{'-' * COLUMNS}"
-    yield f"{'':>11}{axis}{curve.axis:^{COLUMNS - len(axis) - len(f'{last:g}')}}{last:g}"
+    yield f"{'':>8} +-{'-' * columns}"
+    yield f"{'':>11}{axis}{curve.axis:^{columns - len(axis) - len(f'{last:g}')}}{last:g}"
 
 
 def _between(points: list[tuple[float, float]], place: float) -> float:

@@ -7,6 +7,8 @@ from html import escape
 from typing import NamedTuple
 
 from zoo.checking import NetworkReport, Report, Row, rows
+from zoo.drawing.page import Bar, Block, Code, Details, Listing, Page, Section, Table, Text
+from zoo.drawing.style import colours
 from zoo.spec.writer import write_yaml
 
 PLAIN = ("sequence", "repeat")  # composites that say little by their name
@@ -15,12 +17,14 @@ LINE = 22  # pixels
 NAME, SHAPE, PARAMETERS, MACS, WIDTH = 16, 330, 600, 870, 1036  # where names, shapes and bars begin, and the whole
 BAR = 150  # the width of a full bar
 GAP, SHARE = 10, 52  # between numbers and bars; the width of a share
-STYLE = """
-text { font: 12px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2933; }
-.head { font-weight: 600; } .title { font-size: 15px; font-weight: 600; }
-.faint { fill: #7b8794; } .number { text-anchor: end; font-variant-numeric: tabular-nums; }
-.parameters { fill: #2f6f9f; } .macs { fill: #c8803c; } .group { opacity: 0.22; }
-.rule { stroke: #d5dae0; stroke-width: 1; } .cap { stroke: #b3261e; stroke-width: 1.5; stroke-dasharray: 4 3; }
+STYLE = f"""
+:root {{ {colours(0)} }} @media (prefers-color-scheme: dark) {{ :root {{ {colours(1)} }} }}
+text {{ font: 12px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--ink); }}
+.paper {{ fill: var(--paper); }} .head {{ font-weight: 600; }} .title {{ font-size: 15px; font-weight: 600; }}
+.faint {{ fill: var(--faint); }} .number {{ text-anchor: end; font-variant-numeric: tabular-nums; }}
+.parameters {{ fill: var(--c1); }} .macs {{ fill: var(--c2); }} .group {{ opacity: .3; }}
+.rule {{ stroke: var(--rule); stroke-width: 1; }}
+.cap {{ stroke: var(--mark); stroke-width: 1.5; stroke-dasharray: 4 3; }}
 """
 
 
@@ -123,23 +127,65 @@ def svg(report: Report) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" '
         f'role="img"><title>{escape(report.spec.name)}</title><style>{STYLE}</style>'
-        f'<rect width="{WIDTH}" height="{top}" fill="#fff"/>{"".join(parts)}</svg>\n'
+        f'<rect class="paper" width="{WIDTH}" height="{top}"/>{"".join(parts)}</svg>\n'
     )
 
 
-def page(report: Report) -> str:
-    """Return the picture with the spec's figures, its limits and its text, as one HTML file that needs no other."""
+def section(report: Report) -> Section:
+    """Return what the networks of a checked spec cost, layer by layer, with the limits, as a section of a page."""
+    blocks: list[Block] = [
+        Listing([f"{'kept' if one.kept else 'broken'}: {one}" for one in report.verdicts])
+        if report.verdicts
+        else Text("No limits.")
+    ]
+    before = 0
+    for role, one in report.networks.items():
+        shared = report.cap(role) == report.cap(next(iter(report.networks)))
+        _, limit = report.cap(role)
+        title = f"{role}: {one.cost.parameters:,} parameters" + (f", limit {limit}" if limit else "")
+        blocks += [Text(title, "head"), _table(report, role, before if shared else 0)]
+        before += one.cost.parameters
+    return Section("Where the budget goes", blocks, name="budget")
+
+
+def _table(report: Report, role: str, before: int) -> Table:
+    one = report.networks[role]
+    bound, limit = report.cap(role)
+    found = lines(one, before)
+    full, macs = max(bound, before + one.cost.parameters, 1), max(one.cost.macs, 1)
+    mark = bound / full if limit else None
+    shares = f"parameters, share of {'limit' if limit else 'all'}"
+    rows = [
+        (
+            _name(line.row),
+            "x".join(map(str, line.row.output)),
+            Bar(
+                f"{line.parameters:,} · {line.parameters / full:.1%}" if line.parameters else "",
+                line.parameters_before / full,
+                line.parameters / full,
+                faint=line.opened,
+                mark=mark,
+            ),
+            Bar(
+                f"{line.macs:,}" if line.macs else "",
+                line.macs_before / macs,
+                line.macs / macs,
+                tone="second",
+                faint=line.opened,
+            ),
+        )
+        for line in found
+    ]
+    columns = ("layer", "output", shares, "multiply-adds")
+    return Table(columns, rows, right=columns[2:], minor=("output",), indents=[line.indent for line in found])
+
+
+def page(report: Report) -> Page:
+    """Return the spec's limits, where its budget goes, and its text, as a page."""
     spec = report.spec
-    verdicts = "".join(f"<li>{'kept' if one.kept else 'broken'}: {escape(str(one))}</li>" for one in report.verdicts)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(spec.name)}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: {WIDTH}px; padding: 0 1rem;
-color: #1f2933; background: #fff; }} svg {{ max-width: 100%; height: auto; }} pre {{ overflow: auto; }}</style></head>
-<body><h1>{escape(spec.name)}</h1><p>{escape(spec.summary)}</p><ul>{verdicts}</ul>
-{svg(report)}<details><summary>The spec, with every default filled in ({spec.hash[:8]})</summary>
-<pre>{escape(write_yaml(spec.to_data()))}</pre></details></body></html>
-"""
+    details = Details(f"With every default filled in ({spec.hash[:8]})", [Code(write_yaml(spec.to_data()))])
+    head = [Text(spec.summary)] if spec.summary else []
+    return Page(spec.name, head, [section(report), Section("Spec", [details], name="spec")])
 
 
 def _network(report: Report, role: str, found: list[Line], top: int, before: int) -> Iterator[str]:

@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from zoo import api
+from zoo.drawing.html import html
+from zoo.drawing.waterfall import Line, lines, page, svg
 from zoo.registry import Registry
-from zoo.report.waterfall import Line, lines, page, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -85,13 +86,21 @@ def test_a_network_without_a_limit_has_no_line(registry: Registry) -> None:
 
 
 def test_the_page_needs_no_other_file(registry: Registry) -> None:
-    text = page(api.check("paper-classifier", registry=registry))
-    assert "<svg" in text
+    text = html(page(api.check("paper-classifier", registry=registry)))
     assert "kept: parameters: 99,364 of =99364, 0 to spare" in text
-    assert not re.search(r"(src|href)=", text)
+    assert "12,900 · 13.0%" in text  # the head, of the limit
+    assert "prefers-color-scheme: dark" in text
+    assert not re.search(r"<script|<link|(src|href)=", text)
 
 
 def test_what_a_spec_says_is_escaped(registry: Registry) -> None:
     report = api.check("lenet5", overrides=["summary='<script>alert(1)</script> & more'"], registry=registry)
-    assert "<script>" not in page(report)
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page(report)
+    text = html(page(report))
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in text
+
+
+def test_the_picture_has_the_colours_of_the_reader(registry: Registry) -> None:
+    text = svg(api.check("lenet5", registry=registry))
+    assert "prefers-color-scheme: dark" in text
+    assert '#fff"' not in text
