@@ -168,6 +168,7 @@ class Subject:
         random = torch.Generator().manual_seed(0)
         for what in made.about:
             said, true = torch.randn(6, 4, generator=random), _true(what, random)[0]
+            true = true.bool() if what == "classes" else true
             said = said.softmax(1) if what == "class" else said.sigmoid() if what == "classes" else said
             kept = said.clone(), true.clone()
             found = made(said, true)
