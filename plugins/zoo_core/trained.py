@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from zoo.api import Field, RunError, Shape, load_spec
+from zoo.api import Field, Shape, ZooError, load_spec
 
 
 def architecture(
@@ -15,10 +15,16 @@ def architecture(
     source: Annotated[str, Field(description="A published entry, or the folder of a run.")],
     role: Annotated[str, Field(description="Which of its networks, where it has several.")] = "",
 ) -> Any:
-    """Return the layers of a network that was trained before; `init: {trained: ...}` gives it its weights."""
+    """Return the layers of a network that was trained before; `init: {trained: ...}` gives it its weights.
+
+    Raises ValueError when there is no such network.
+    """
     from zoo.api import source as find
 
-    networks = load_spec(find(source).spec_path).networks
+    try:
+        networks = load_spec(find(source).spec_path).networks
+    except ZooError as error:
+        raise ValueError(str(error)) from error
     if role not in networks and (role or len(networks) > 1):
-        raise RunError(f"architecture: {source} has the networks {', '.join(networks)}; wanted one of them as role")
+        raise ValueError(f"{source} has the networks {', '.join(networks)}; wanted one of them as role")
     return networks[role or next(iter(networks))].architecture

@@ -157,4 +157,4 @@ def of_classes(labels: np.ndarray, classes: int) -> list[int]:
     """Return how many items each class has: of labels (N,), or (N, classes) where an item has any number of them."""
     import numpy as np
 
-    return (labels.sum(0) if labels.ndim > 1 else np.bincount(labels, minlength=classes)).tolist()  # type: ignore[no-any-return]
+    return (labels.sum(0) if labels.ndim > 1 else np.bincount(labels, minlength=classes)).tolist()
