@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.api import Registry
+from zoo.distribution import EARLIER, NAME
 from zoo.options import Option, canonical
 from zoo.plugins import assemble, discover
 from zoo.registry import LAYER_FAMILY, Component
@@ -56,7 +57,7 @@ def own(registry: Registry) -> Registry:
     found = Registry()
     for one in registry:
         provider = registry.provider(one)
-        if provider.distribution == "zoo":
+        if provider.distribution in (NAME, EARLIER):
             found.add(one, provider)
     return found
 

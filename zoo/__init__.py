@@ -34,4 +34,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *importlib.import_module("zoo.api").__all__})
+    return sorted({"__version__", *importlib.import_module("zoo.api").__all__})

@@ -7,6 +7,7 @@ from collections.abc import Sequence as _Sequence
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 from typing import Any as _Any
+from typing import TypeVar as _TypeVar
 
 from zoo.annotations import Field, Later, Nested, Wanted
 from zoo.budget import Bound, Figures, Verdict, judge
@@ -35,6 +36,7 @@ from zoo.errors import (
 from zoo.evaluation.metric import Evidence, Measurement, PredictionMetric, content_hash
 from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
+from zoo.local import named
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph, operations
@@ -80,11 +82,14 @@ if TYPE_CHECKING:
     from zoo.training.reporter import Reporter
     from zoo.training.run import Run
 
+_Target = _TypeVar("_Target")
 SpecSource = str | _Path | Mapping[str, _Any] | Spec
 
 
 def load_spec(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Spec:
     """Read and resolve a spec: a file, the name of one that ships, or a mapping; a Spec is returned as it is.
+
+    In a mapping a class or a function may stand for a component, and a Dataset for data; they are registered.
 
     overrides: texts like "train.seed=1". Raises SpecError with every problem found.
     """
@@ -93,8 +98,24 @@ def load_spec(source: SpecSource, *, overrides: _Sequence[str] = (), registry: R
 
     if isinstance(source, Spec):
         return source
-    found = installed()
-    return load(source, overrides=overrides, registry=registry or found.registry, folders=found.spec_folders())
+    found, known = installed(), _known(registry)
+    if isinstance(source, Mapping):
+        source = named(source, known)
+    return load(source, overrides=overrides, registry=known, folders=found.spec_folders())
+
+
+def register(
+    kind: str, name: str = "", *, summary: str = "", source: str = "", registry: Registry | None = None
+) -> Callable[[_Target], _Target]:
+    """Return a decorator that makes a class or a function a component of this process, for specs to name.
+
+    name: that of what is decorated unless given, CamelCase as camel_case. What it takes beyond what Zoo hands over are
+    its options. What was registered before under the name is replaced, so that a notebook's cell may run again.
+    Raises PluginError when a plugin has the name.
+    """
+    from zoo.local import register as add
+
+    return add(kind, name, registry=_known(registry), summary=summary, source=source)
 
 
 def check(source: SpecSource, *, overrides: _Sequence[str] = (), registry: Registry | None = None) -> Report:
@@ -274,9 +295,10 @@ def train(
     """
     from zoo.reports.write import leave_report
     from zoo.training.loop import train as train_spec
+    from zoo.training.notebook import NotebookReporter, in_notebook
     from zoo.training.reporter import Reporter
 
-    builder, reporter = _builder(registry), reporter or Reporter()
+    builder, reporter = _builder(registry), reporter or (NotebookReporter() if in_notebook() else Reporter())
     spec = load_spec(source, overrides=overrides, registry=builder.registry)
     folder = None if run is None else _Path(run)
     done = train_spec(spec, builder, folder, reporter, other_data=other_data)
@@ -452,10 +474,14 @@ def source(name: str | _Path, *, registry: Registry | None = None) -> Run | Entr
     return find(name, _builder(registry).registry, installed().spec_folders())
 
 
-def _builder(registry: Registry | None) -> Builder:
+def _known(registry: Registry | None) -> Registry:
     from zoo.plugins import installed
 
-    return Builder(registry or installed().registry)
+    return installed().registry if registry is None else registry
+
+
+def _builder(registry: Registry | None) -> Builder:
+    return Builder(_known(registry))
 
 
 __all__ = [
@@ -564,6 +590,7 @@ __all__ = [
     "make_dataset",
     "operations",
     "publish",
+    "register",
     "report",
     "reproduce",
     "requires",

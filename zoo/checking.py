@@ -22,7 +22,7 @@ from zoo.spec.writer import write_line
 from zoo.trainability import unfit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NetworkReport:
     """One network of a spec: its layers, the shapes (without batch) that it connects, and its cost."""
 
@@ -33,6 +33,14 @@ class NetworkReport:
     cost: Cost
     figures: Figures
     frozen: bool = False  # used, and never trained
+
+    def __repr__(self) -> str:
+        return f"<NetworkReport of {self.role}: {self.input} to {self.output}, {self.cost.parameters:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        from zoo.drawing.cells import of_network
+
+        return of_network(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +91,11 @@ class Report:
         broken = [verdict.limit for verdict in self.verdicts if not verdict.kept]
         state = f"breaks {', '.join(broken)}" if broken else "keeps its limits"
         return f"<Report of {self.spec.name}: {parameters}, {state}>"
+
+    def _repr_html_(self) -> str:
+        from zoo.drawing.cells import of_report
+
+        return of_report(self)
 
     def to_data(self) -> dict[str, Any]:
         """Return the report as plain data."""

@@ -77,6 +77,8 @@ SAME = (
     "init initializer initialization kernel_initializer",
     "gradient_clip grad_clip clip_norm clipnorm clip_grad gradient_clip_val max_grad_norm",
     "augment augmentation augmentations transform transforms",
+    "callbacks callback hooks",
+    "trackers tracker loggers logger",
     "data dataset datasets",
     "train training trainer fit",
     "budget limits limit constraints",

@@ -157,7 +157,8 @@ def _options(target: Callable[..., Any]) -> Iterator[Option]:
     for parameter in _parameters(target):
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             annotation = _annotation(target, parameter)
-            yield _classified(Option(parameter.name, annotation, _default(target, parameter)))
+            default = _as_number(annotation, _default(target, parameter))
+            yield _classified(Option(parameter.name, annotation, default))
         elif parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
             raise PluginError(
                 f"{getattr(target, '__qualname__', target)}: argument {parameter.name!r} is neither positional-only "
@@ -167,7 +168,10 @@ def _options(target: Callable[..., Any]) -> Iterator[Option]:
 
 def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
-        return list(inspect.signature(target).parameters.values())
+        found = list(inspect.signature(target).parameters.values())
+        # A module without a constructor of its own has that of nn.Module, which takes nothing.
+        bare = isinstance(target, type) and all(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in found)
+        return [] if bare else found
     except (TypeError, ValueError) as error:
         raise PluginError(f"{target!r} has no signature to take options from: {error}") from error
 
@@ -177,6 +181,13 @@ def _default(target: Any, parameter: inspect.Parameter) -> Any:
         if one.name == parameter.name and one.default_factory is not dataclasses.MISSING:
             return one.default_factory()
     return parameter.default
+
+
+def _as_number(annotation: Any, default: Any) -> Any:
+    """Return a whole number as what it is when it is read: `momentum: float = 0` means 0.0, in a hash too."""
+    bare = _bare(annotation)
+    kinds = set(get_args(bare)) if get_origin(bare) in (Union, types.UnionType) else {bare}
+    return float(default) if type(default) is int and float in kinds and int not in kinds else default
 
 
 def _annotation(target: Callable[..., Any], parameter: inspect.Parameter) -> Any:

@@ -63,6 +63,12 @@ class Plugin:
     specs: list[Path] = field(default_factory=list)
     commands: list[click.Command] = field(default_factory=list)
     error: str = ""
+    module: str = ""  # of its entry point
+
+    def packages(self) -> set[str]:
+        """Return the top-level packages that its code is in, Zoo's own left out."""
+        modules = [self.module, *(one.target.partition(":")[0] for one in self.components)]
+        return {one.partition(".")[0] for one in modules} - {"", "zoo"}
 
 
 @dataclass
@@ -193,7 +199,7 @@ def _drained(point: EntryPoint, module: Any, provider: Provider) -> Plugin:
     manager.add_hookspecs(Hooks)
     manager.register(module, name=point.name)
     _refuse_misspelled(module, manager)
-    plugin = Plugin(provider)
+    plugin = Plugin(provider, module=point.module)
     plugin.components = _drain(manager, "zoo_components", Component)
     plugin.specs = [Path(folder) for folder in _drain(manager, "zoo_specs", (str, Path))]
     plugin.commands = _drain(manager, "zoo_commands", object)

@@ -117,8 +117,16 @@ class Registry:
         """Register `component`. Raises PluginError when its name is taken in its kind or family of kinds."""
         if taken := self.taken(component, provider):
             raise PluginError(f"{taken}; uninstall one of them, or choose plugins with ZOO_PLUGINS=name,name")
+        self.put(component, provider)
+
+    def put(self, component: Component, provider: Provider) -> None:
+        """Register `component` in the place of whatever has its kind and name."""
         self._components[component.kind, component.name] = component
         self._providers[component.kind, component.name] = provider
+
+    def holds(self, component: Component, provider: Provider) -> bool:
+        """Whether it is `provider` that has a component of this kind and name."""
+        return self._providers.get((component.kind, component.name)) == provider
 
     def taken(self, component: Component, provider: Provider) -> str:
         """Say who has the name of a component already; nothing where nobody has."""

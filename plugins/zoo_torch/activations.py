@@ -185,8 +185,8 @@ class Hardtanh(Activation):
     torch = "Hardtanh"
     of_x = "min(max(x, {min_val}), {max_val})"
     idempotent = True
-    min_val: float = -1.0
-    max_val: float = 1.0
+    min_val: Annotated[float, Field(description="The least that comes out.")] = -1.0
+    max_val: Annotated[float, Field(description="The most that comes out.")] = 1.0
 
     def __post_init__(self) -> None:
         if self.min_val >= self.max_val:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 Axis = Literal["channels", "length", "depth", "height", "width", "features"]
-Shift = Annotated[Annotated[int, Field(ge=-(2**20), le=2**20)] | None, Wanted("a whole number")]
+Shift = Annotated[
+    Annotated[int, Field(ge=-(2**20), le=2**20)] | None,
+    Wanted("a whole number"),
+    Field(description="Places, towards the end."),
+]
 Range = Annotated[
     int | Annotated[str, Field(pattern=r"^(-?\d{1,9})?:(-?\d{1,9})?(:\d{1,9})?$")] | None,
     Wanted('an index, or a range such as "2:-2" or "::2"'),

@@ -436,3 +436,18 @@ def test_a_broken_plugin_stops_nothing_else(zoo_command: Zoo, site: Path) -> Non
     assert err == (
         "warning: plugin sick (zoo-sick 1.0) was dropped: its import failed: ZeroDivisionError: division by zero\n"
     )
+
+
+def test_an_error_that_a_plugin_raises_names_it(zoo_command: Zoo, site: Path, here: Path) -> None:
+    text = "from zoo import Component, hookimpl\n\n@hookimpl\ndef zoo_components():\n"
+    text += "    yield Component('architecture', 'odd', 'faulty_zoo:odd')\n\n"
+    text += "def odd(input, output, /):\n    return {}['width']\n"
+    (site / "faulty_zoo.py").write_text(text)
+    write_distribution(site, "zoo-odd", "1.0", {"odd": "faulty_zoo"})
+    (here / "odd.yaml").write_text("extends: quickstart\nnetworks: {classifier: {architecture: odd}}\n")
+    code, out, err = zoo_command("check", "odd.yaml")
+    assert (code, out) == (1, ""), err
+    assert err == (
+        "error: KeyError: 'width'\n    it comes from the plugin odd (zoo-odd 1.0) (faulty_zoo.py:8, odd); "
+        "repeat with ZOO_TRACEBACK=1 for the traceback\n"
+    )

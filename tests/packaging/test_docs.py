@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -18,8 +20,11 @@ from zoo.builder import Builder
 from zoo.challenges.load import load_challenge
 from zoo.cli.main import cli
 from zoo.errors import SpecError
+from zoo.local import HERE
+from zoo.plugins import installed
 from zoo.spec.load import load_document, load_spec
 from zoo.sweeps.plan import Plan
+from zoo.testing import checks_of_components
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.M | re.S)
@@ -117,7 +122,17 @@ def test_examples_of_python_run(block: Block, tmp_path: Path, monkeypatch: pytes
     if "onnxruntime" in block.text:
         for package in ("onnx", "onnxscript", "onnxruntime"):
             pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
-    exec(compile(block.text, block.page, "exec"), {"__name__": "example"})
+    installed.cache_clear()
+    try:
+        monkeypatch.setitem(sys.modules, "example", module := ModuleType("example"))
+        exec(compile(block.text, block.page, "exec"), vars(module))
+        # What an example registers keeps the contract of its kind.
+        registry = installed().registry
+        own = [one for one in registry if registry.provider(one) == HERE]
+        for check in checks_of_components(own, registry):
+            check()
+    finally:
+        installed.cache_clear()
 
 
 def test_all_layers_are_listed() -> None:
@@ -132,3 +147,9 @@ def test_the_picture_of_results_shows_all_that_the_shelf_holds() -> None:
     for row in made["rows"]():
         assert row["name"] in picture, f"make docs draws {row['name']}"
         assert f"{row['name']} {row['accuracy']:.1f} %" in text
+
+
+def test_the_public_names_are_listed_as_they_are() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "list_api.py"))["page"]
+    listed = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert listed == page(), "what is public has changed: if that is meant, say so in CHANGELOG.md and run `make docs`"

@@ -23,7 +23,7 @@ LAYERS = [
     {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
-    {"zoo.budget", "zoo.promises", "zoo.builder"},
+    {"zoo.budget", "zoo.local", "zoo.promises", "zoo.builder"},
     {"zoo.checking", "zoo.trainability"},
     {"zoo.ejection", "zoo.fitting", "zoo.linting", "zoo.drawing"},
     {"zoo.training", "zoo.evaluation", "zoo.generation"},

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support import ROOT, builtin_plugins
 
+from zoo import __version__
+
 SPECS = ROOT / "specs"
 pytestmark = [
     pytest.mark.install,
@@ -54,7 +56,7 @@ def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lent.mkdir()
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         # Neither Zoo itself nor the hooks by which an editable install would bring it back.
-        if not path.name.startswith(("zoo", "_zoo", "pip", "__")) and path.suffix != ".pth":
+        if not path.name.startswith(("zoo", "_zoo", "speczoo", "_speczoo", "pip", "__")) and path.suffix != ".pth":
             (lent / path.name).symlink_to(path)
     (site / "lent.pth").write_text(f"{lent}\n")
     wheel = next(built.glob("*.whl"))
@@ -74,6 +76,18 @@ def test_the_wheel_holds_specs_templates_and_types(built: Path) -> None:
     assert {"zoo/templates/plugin/pyproject.toml.tmpl", "zoo_torch/__init__.py", "zoo_classifier/resnet.py"} <= names
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"zoo", *builtin_plugins().values()}
+
+
+def test_wheel_and_source_bear_the_name_on_the_index(built: Path) -> None:
+    assert sorted(path.name for path in built.iterdir()) == [
+        f"speczoo-{__version__}-py3-none-any.whl",
+        f"speczoo-{__version__}.tar.gz",
+    ]
+
+
+def test_what_is_installed_knows_its_own_name(environment: Path) -> None:
+    code = "import zoo.plugins as p, zoo; print({str(one.provider) for one in p.discover() if one.provider.plugin == 'core'})"
+    assert run(environment / "env" / "bin" / "python", "-c", code) == f"{{'core (speczoo {__version__})'}}\n"
 
 
 def test_the_source_distribution_holds_what_the_tests_need(built: Path) -> None:
@@ -114,4 +128,4 @@ def test_the_example_trains_from_its_own_spec_and_command(environment: Path, tmp
 def test_the_tests_of_a_new_plugin_pass(environment: Path) -> None:
     python = environment / "env" / "bin" / "python"
     told = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=environment / "zoo-shiny")
-    assert "5 passed" in told
+    assert "7 passed" in told, told

@@ -144,3 +144,22 @@ def test_values_are_strict(data: dict[str, Any], message: str) -> None:
 )
 def test_types_are_said_in_words(annotation: Any, words: str) -> None:
     assert describe(annotation) == words
+
+
+def test_a_whole_number_as_the_default_of_a_number_is_that_number() -> None:
+    def rate(
+        steps: int, /, *, decay: float = 0, limit: float | None = 1, times: int = 2, either: int | float = 3
+    ) -> None:
+        """As torch writes it."""
+
+    defaults = {option.name: option.default for option in Options(rate)}
+    assert [type(one) for one in defaults.values()] == [float, float, int, int]
+
+
+def test_a_module_without_a_constructor_has_no_options() -> None:
+    from torch import nn
+
+    class Bend(nn.Module):
+        """Bends."""
+
+    assert list(Options(Bend)) == []

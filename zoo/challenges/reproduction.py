@@ -27,7 +27,15 @@ OUTSIDE = 17  # the exit code when a figure did not come within its spread
 CONFIDENCE = 0.95
 NORMAL = 1.959963984540054  # of the normal distribution, the quantile that Student's t tends to
 #: What `--set` may change: how it is computed, and with which metrics, but not what is trained.
-FREE = ("metrics", "train.device", "train.engine", "train.precision", "train.checkpoint_every", "train.log_every")
+FREE = (
+    "metrics",
+    "trackers",
+    "train.device",
+    "train.engine",
+    "train.precision",
+    "train.checkpoint_every",
+    "train.log_every",
+)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,23 @@ def _described(error: BaseException) -> str:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
         return f"error: {where}{error.strerror or error}\n    {ADVICE.get(error.errno or 0, ELSEWHERE)}"
     text = " ".join(str(error).split())
-    return f"error: {type(error).__name__}{text and ': ' + text}\n    {BUG}"
+    return f"error: {type(error).__name__}{text and ': ' + text}\n    {_blamed(error) or BUG}"
+
+
+def _blamed(error: BaseException) -> str:
+    """Say which plugin raised an error that nobody foresaw: that of the innermost call that is in one."""
+    import traceback
+
+    from zoo.plugins import installed
+
+    owners = {package: plugin.provider for plugin in installed().plugins for package in plugin.packages()}
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        owner = owners.get(str(frame.f_globals.get("__name__", "")).partition(".")[0])
+        if owner is not None:
+            place = f"{os.path.basename(frame.f_code.co_filename)}:{line}, {frame.f_code.co_name}"  # noqa: PTH119
+            found = f"it comes from the plugin {owner} ({place}); repeat with ZOO_TRACEBACK=1 for the traceback"
+    return found
 
 
 def error_data(error: ZooError) -> dict[str, Any]:

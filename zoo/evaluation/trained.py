@@ -58,7 +58,7 @@ class Source(Protocol):
         """Return a checkpoint's file. Raises RunError or ShelfError when there is none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """The networks of a run or an entry by role, averaged where there is an average, on the spec's device."""
 
@@ -74,6 +74,9 @@ class Trained:
     builder: Builder
     data: Identity | None = None  # what it was trained on, as far as that is known
     other_data: bool = field(default=False, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"<Trained {', '.join(self.networks)} of {self.source.label}, step {self.step:,}>"
 
     @classmethod
     def load(

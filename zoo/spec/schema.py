@@ -225,7 +225,7 @@ class TrainSpec:
     ] = "auto"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Spec:
     """A whole spec, resolved: every default filled in, every name looked up."""
 
@@ -250,6 +250,9 @@ class Spec:
     document: Node = field(init=False, compare=False, repr=False, default=Node({}, Position("", 0, 0)))
     #: What is allowed in it and surely not meant, as far as its own text tells.
     warnings: tuple[Problem, ...] = field(init=False, compare=False, repr=False, default=())
+
+    def __repr__(self) -> str:
+        return f"<Spec of {self.name}: {self.task.name} on {self.data.name}, {self.hash[:8]}>"
 
     @cached_property
     def places(self) -> dict[str, Position]:

@@ -15,8 +15,8 @@ from zoo.spec.schema import ComponentSpec
 from zoo.testing import Unchecked
 
 #: What stands for a component of a kind in another's option.
-PLAIN = {
-    "layer": "identity",
+PLAIN: dict[str, Any] = {
+    "layer": {"linear": 12},
     "activation": "relu",
     "norm": "batch_norm",
     "optimizer": "sgd",

@@ -47,6 +47,19 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def __repr__(self) -> str:
+        return f"<Run in {self.folder}, {self._state()}>"
+
+    def _repr_html_(self) -> str:
+        from zoo.drawing.cells import of_run
+
+        figures = (self.result() or {}).get("test", {}) if self.spec_path.exists() else {}
+        return of_run("run", str(self.folder), self._state(), figures)
+
+    def _state(self) -> str:
+        result = self.result()
+        return f"finished after {result['steps']:,} steps" if result else "not finished"
+
     @property
     def spec_path(self) -> Path:
         return self.folder / "spec.yaml"
