@@ -77,7 +77,7 @@ def test_the_help_says_what_the_command_says(name: str) -> None:
 
 
 OPTIONS = {
-    "list": ["KIND", "--json"],
+    "list": ["KIND", "FOLDER", "--json"],
     "show": ["NAMES", "--svg", "--html", "--json"],
     "check": ["SPECS", "--set", "--challenge", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
@@ -113,7 +113,8 @@ OPTIONS = {
         "--json",
     ],
     "sweep": ["SPEC", "--set", "--workers", "--storage", "--study", "--heartbeat", "--json"],
-    "compare": ["NAMES", "--figure", "--csv", "--latex", "--json"],
+    "compare": ["NAMES", "--figure", "--csv", "--latex", "--html", "--json"],
+    "report": ["NAMES", "--out", "--json"],
     "export": [
         "NAME",
         "--to",

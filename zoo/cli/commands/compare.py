@@ -47,7 +47,7 @@ def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html
     if as_json:
         options.print_json(found.to_data())
     elif html is not None:
-        click.echo(str(html))
+        Terminal().line(str(html))
     elif form == "csv":
         click.echo(visible(_csv(found)), nl=False)
     elif form == "latex":
