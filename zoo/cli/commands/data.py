@@ -114,8 +114,10 @@ def add(name: str, source: Path | None, as_json: bool, **how: Any) -> None:
             raise click.UsageError(f"the data set {name!r} is here already; `zoo data remove {name}` makes room for it")
         status.line(f"the data set {name!r} is here already")
     elif source is None:
-        if how != dict.fromkeys(how) | OF_IMAGES or any(of_arrays.values()):
-            raise click.UsageError("all options are for --from PATH")
+        if how != dict.fromkeys(how) | OF_IMAGES:
+            raise click.UsageError("--size, --ground, --range, --skip-corrupt and --test-fraction are for --from PATH")
+        if any(of_arrays.values()):
+            raise click.UsageError("--target, --as, --without, --items, --tokens and --test are for --from FILE")
         fetch = find_download(name)
         status.line(f"downloading {name}")
         store.save(name, fetch())
