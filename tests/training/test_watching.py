@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from conftest import SPEC
 from safetensors.torch import load_file
 from support import builtin_registry, changed
 
@@ -26,6 +25,31 @@ from zoo.training.loop import train
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 from zoo.training.trackers import numbers
+
+SPEC: dict[str, Any] = {
+    "zoo": 1,
+    "name": "tiny",
+    "task": "classify",
+    "data": {"shapes": {"train_images": 300, "test_images": 100}},
+    "augment": ["horizontal_flip"],
+    "networks": {
+        "classifier": {
+            "architecture": {
+                "layers": [{"conv": 4}, "batch_norm", {"dropout": 0.2}, "global_average_pool", {"linear": 100}]
+            },
+            "optimizer": "adam",
+            "ema": 0.9,
+        }
+    },
+    "train": {
+        "steps": 12,
+        "batch_size": 16,
+        "device": "cpu",
+        "precision": "fp32",
+        "checkpoint_every": 4,
+        "log_every": 2,
+    },
+}
 
 
 @dataclass(kw_only=True)
@@ -132,10 +156,10 @@ def last_state(run: Run) -> tuple[dict[str, torch.Tensor], Any]:
 
 
 def test_a_callback_comes_back_bit_for_bit_when_a_run_goes_on(go: Callable[..., Run]) -> None:
-    whole = go("whole", callbacks=["counting", "update_ratios"], networks__classifier__ema=None)
+    whole = go("whole", callbacks=["counting", "update_ratios"])
     with pytest.raises(KeyboardInterrupt):
-        go("cut", Quiet(until=7), callbacks=["counting", "update_ratios"], networks__classifier__ema=None)
-    cut = go("cut", callbacks=["counting", "update_ratios"], networks__classifier__ema=None)
+        go("cut", Quiet(until=7), callbacks=["counting", "update_ratios"])
+    cut = go("cut", callbacks=["counting", "update_ratios"])
     assert without_time(cut) == without_time(whole)
     (tensors, facts), (expected, wanted) = last_state(cut), last_state(whole)
     assert facts == wanted
@@ -246,7 +270,7 @@ def test_every_seed_has_trackers_and_callbacks_of_its_own(go: Callable[..., Run]
 
 def test_side_by_side_trackers_are_closed(go: Callable[..., Run], captured: Callable[[], None]) -> None:
     captured()
-    go(trackers=["telling"], train__seeds=2, train__steps=4, networks__classifier__optimizer="adam")
+    go(trackers=["telling"], train__seeds=2, train__steps=4)
     assert [one for one in Telling.told if one[0] == "close"] == [("close", True)] * 2
 
 
