@@ -99,9 +99,8 @@ def load_spec(source: SpecSource, *, overrides: _Sequence[str] = (), registry: R
     if isinstance(source, Spec):
         return source
     found, known = installed(), _known(registry)
-    if isinstance(source, Mapping):
-        source = named(source, known)
-    return load(source, overrides=overrides, registry=known, folders=found.spec_folders())
+    written: str | _Path | Mapping[str, _Any] = named(source, known) if isinstance(source, Mapping) else source
+    return load(written, overrides=overrides, registry=known, folders=found.spec_folders())
 
 
 def register(

@@ -116,11 +116,12 @@ def fitted(kind: str, target: Any) -> Callable[..., Any]:
         return (lambda: _Held(target)) if isinstance(target, Dataset) else (lambda: copy.deepcopy(target))
     parameters = list(inspect.signature(target).parameters.values())
     if all(one.kind in (one.POSITIONAL_ONLY, one.KEYWORD_ONLY) for one in parameters):
-        return target  # type: ignore[no-any-return]
+        return target
     if kind in DIRECT and not isinstance(target, type):
         return lambda: target
     hints = _hints(target)
-    handed, options = [], []
+    handed: list[inspect.Parameter] = []
+    options: list[inspect.Parameter] = []
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             continue
@@ -155,7 +156,8 @@ class _Held(DataSource):
 
 def _hints(target: Any) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(target.__init__ if isinstance(target, type) else target, include_extras=True)
+        told = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+        return typing.get_type_hints(told, include_extras=True)
     except Exception:  # a type that is imported for type checkers only
         return {}
 

@@ -19,7 +19,17 @@ PLUGINS = PACKAGE.parent if (PACKAGE.parent / "zoo_torch").is_dir() else PACKAGE
 
 #: From the bottom up. A module imports from its own line and from those above it here.
 LAYERS = [
-    {"zoo", "zoo.distribution", "zoo.errors", "zoo.files", "zoo.hints", "zoo.isolation", "zoo.random", "zoo.text"},
+    {
+        "zoo",
+        "zoo.distribution",
+        "zoo.errors",
+        "zoo.files",
+        "zoo.hints",
+        "zoo.isolation",
+        "zoo.random",
+        "zoo.signals",
+        "zoo.text",
+    },
     {"zoo.annotations", "zoo.registry", "zoo.options", "zoo.plugins", "zoo.requirements", "zoo.values"},
     {"zoo.spec", "zoo.scaffold"},
     {"zoo.network", "zoo.data"},
@@ -65,10 +75,13 @@ HEAVY = {
     "zoo.training.average",
     "zoo.training.callbacks",
     "zoo.training.checkpoint",
+    "zoo.training.determinism",
     "zoo.training.devices",
     "zoo.training.engine",
     "zoo.training.graph",
+    "zoo.training.guard",
     "zoo.training.loop",
+    "zoo.training.memory",
     "zoo.training.norms",
     "zoo.training.optimizer_state",
     "zoo.training.profile",

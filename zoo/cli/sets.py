@@ -25,15 +25,15 @@ ROUNDED = 2e-6  # statistics are kept with six digits after the point
 def known_sets() -> list[dict[str, Any]]:
     """Return every set that a spec can name, with `info` where it is here and `problem` where it is not."""
     found = []
-    for component in installed().registry:
-        source = _source(component.name) if component.kind == "dataset" else None
+    for one in installed().registry:
+        source = _source(one.name) if one.kind == "dataset" else None
         if source is not None:
-            found.append({"name": component.name, "summary": component.summary, **_state(component.name, source)})
+            found.append({"name": one.name, "summary": one.summary, **_state(one.name, source)})
     for name in store.stored():
         if _source(name) is None:
             state = _state(name, None)
-            source = "arrays" if state["info"] and not _of_files(state["info"]) else "images"
-            found.append({"name": name, "summary": f"your own: data: {{{source}: {name}}}", **state})
+            component = "arrays" if state["info"] and not _of_files(state["info"]) else "images"
+            found.append({"name": name, "summary": f"your own: data: {{{component}: {name}}}", **state})
     return found
 
 

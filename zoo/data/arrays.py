@@ -60,7 +60,7 @@ def import_arrays(
     return replace(made, imported=facts)
 
 
-def items_of(path: Path, like: Dataset | Any) -> np.ndarray:
+def items_of(path: Path, like: Any) -> np.ndarray:
     """Return the items of a file as those of a data set whose DataInfo is `like`; columns beside them are left out.
 
     Raises DataError when it holds no such items.

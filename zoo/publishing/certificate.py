@@ -176,13 +176,14 @@ class DataRecord:
     def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
         """Return what a certificate says of a data set."""
         identity, known = Identity.of(dataset), asdict(dataset.info)
-        info = {one.name: known[one.name] for one in fields(InfoRecord)}
+        info: dict[str, Any] = {one.name: known[one.name] for one in fields(InfoRecord)}
+        info = {key: list(one) if isinstance(one, tuple) else one for key, one in info.items()}
         return cls(
             component=component,
             fingerprint=identity.fingerprint,
             classes=list(identity.class_names),
             terms=terms,
-            info=InfoRecord(**{key: list(one) if isinstance(one, tuple) else one for key, one in info.items()}),
+            info=InfoRecord(**info),
             parts=dict(identity.parts),
         )
 
@@ -190,7 +191,9 @@ class DataRecord:
         """Return the data as they are held against others."""
         info = None
         if self.info is not None:
-            known = {key: tuple(one) if isinstance(one, list) else one for key, one in asdict(self.info).items()}
+            known: dict[str, Any] = {
+                key: tuple(one) if isinstance(one, list) else one for key, one in asdict(self.info).items()
+            }
             classes = len(self.classes) if self.info.target in ("class", "classes") else 0
             info = DataInfo(**known, classes=classes)
         return Identity(

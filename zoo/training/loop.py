@@ -217,8 +217,9 @@ class Training:
                 self.save()  # what the first steps can be rolled back to
         kept = self.run.rewind(self.step)
         self.choice = Choice.of(self.spec.train, self.task.figures())
-        for line in kept if self.choice else ():
-            self.choice.take(line)
+        if self.choice is not None:
+            for line in kept:
+                self.choice.take(line)
         lines = [line for line in kept if "lr" in line]
         self._last = lines[-1] if lines else {}
         self._remarks = set(self._last.get("remarks", {}))

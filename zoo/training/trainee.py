@@ -221,7 +221,8 @@ def make_frozen(
     """Return the networks that the task of `spec` uses and never trains, placed, as they are evaluated; and where the
     weights of each come from, as far as its initializer says it.
     """
-    networks, origins = {}, {}
+    networks: dict[str, nn.Module] = {}
+    origins: dict[str, dict[str, Any]] = {}
     for role, module, origin in _begun(spec, report, builder, frozen=True):
         networks[role] = engine.place(module).eval().requires_grad_(False)
         origins |= {role: origin} if origin else {}
