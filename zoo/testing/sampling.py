@@ -80,9 +80,9 @@ def _of(annotation: Any, metadata: list[Any]) -> Any:
         high = bounds.get("le", bounds.get("lt"))
         if low is None and high is None:
             return 0.5
-        if low is None or high is None:
-            return high - 0.5 if low is None else low + 0.5
-        return (low + high) / 2
+        if low is None:
+            low = high - 1  # type: ignore[operator]
+        return (low + (low + 1 if high is None else high)) / 2
     if annotation is str:
         return "a"
     if origin in (list, tuple) and arguments:
