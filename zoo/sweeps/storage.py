@@ -114,6 +114,8 @@ def reachable(plan: Plan) -> Iterator[None]:
             error = error.__context__
         if isinstance(error, (OSError, ZooError)) and not isinstance(error, ImportError):
             raise error from None
+        if error is None:  # Optuna's own files are not to be read, as where no further file can be opened
+            error = StorageInternalError("Optuna found its tables or files incomplete; are too many files open?")
         if not isinstance(error, (SQLAlchemyError, StorageInternalError, ImportError)):
             raise
         where = without_password(plan.storage or str(plan.folder / FILE))
