@@ -75,19 +75,23 @@ def begin(plan: Plan) -> tuple[Study, bool]:
 
 
 def _storage(plan: Plan) -> Any:
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import DatabaseError
 
     for attempt in range(ATTEMPTS):
         with contextlib.suppress(DatabaseError) if attempt + 1 < ATTEMPTS else contextlib.nullcontext():
-            return RDBStorage(
-                url(plan),
-                # SQLite lets one write at a time; the others wait as long as this.
-                engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
-                heartbeat_interval=plan.heartbeat,
-                grace_period=2 * plan.heartbeat,
-                heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
-            )
+            try:
+                return RDBStorage(
+                    url(plan),
+                    # SQLite lets one write at a time; the others wait as long as this.
+                    engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
+                    heartbeat_interval=plan.heartbeat,
+                    grace_period=2 * plan.heartbeat,
+                    heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
+                )
+            except AssertionError as error:  # as where no further file can be opened
+                raise StorageInternalError("Optuna cannot read its own files; are too many open?") from error
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -114,8 +118,6 @@ def reachable(plan: Plan) -> Iterator[None]:
             error = error.__context__
         if isinstance(error, (OSError, ZooError)) and not isinstance(error, ImportError):
             raise error from None
-        if error is None:  # Optuna's own files are not to be read, as where no further file can be opened
-            error = StorageInternalError("Optuna found its tables or files incomplete; are too many files open?")
         if not isinstance(error, (SQLAlchemyError, StorageInternalError, ImportError)):
             raise
         where = without_password(plan.storage or str(plan.folder / FILE))
