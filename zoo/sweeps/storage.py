@@ -90,8 +90,8 @@ def _storage(plan: Plan) -> Any:
                     grace_period=2 * plan.heartbeat,
                     heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
                 )
-            except AssertionError as error:  # as where no further file can be opened
-                raise StorageInternalError("Optuna cannot read its own files; are too many open?") from error
+            except AssertionError:  # as where no further file can be opened
+                raise StorageInternalError("Optuna cannot read its own files; are too many open?") from None
     raise AssertionError("the last attempt returns or raises")
 
 
