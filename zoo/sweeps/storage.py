@@ -75,19 +75,23 @@ def begin(plan: Plan) -> tuple[Study, bool]:
 
 
 def _storage(plan: Plan) -> Any:
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import DatabaseError
 
     for attempt in range(ATTEMPTS):
         with contextlib.suppress(DatabaseError) if attempt + 1 < ATTEMPTS else contextlib.nullcontext():
-            return RDBStorage(
-                url(plan),
-                # SQLite lets one write at a time; the others wait as long as this.
-                engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
-                heartbeat_interval=plan.heartbeat,
-                grace_period=2 * plan.heartbeat,
-                heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
-            )
+            try:
+                return RDBStorage(
+                    url(plan),
+                    # SQLite lets one write at a time; the others wait as long as this.
+                    engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
+                    heartbeat_interval=plan.heartbeat,
+                    grace_period=2 * plan.heartbeat,
+                    heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
+                )
+            except AssertionError:  # as where no further file can be opened
+                raise StorageInternalError("Optuna cannot read its own files; are too many open?") from None
     raise AssertionError("the last attempt returns or raises")
 
 
