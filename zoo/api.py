@@ -99,8 +99,8 @@ def load_spec(source: SpecSource, *, overrides: _Sequence[str] = (), registry: R
     if isinstance(source, Spec):
         return source
     found, known = installed(), _known(registry)
-    written: str | _Path | Mapping[str, _Any] = named(source, known) if isinstance(source, Mapping) else source
-    return load(written, overrides=overrides, registry=known, folders=found.spec_folders())
+    plain = named(source, known) if isinstance(source, Mapping) else source
+    return load(plain, overrides=overrides, registry=known, folders=found.spec_folders())
 
 
 def register(

@@ -116,7 +116,8 @@ def fitted(kind: str, target: Any) -> Callable[..., Any]:
         return (lambda: _Held(target)) if isinstance(target, Dataset) else (lambda: copy.deepcopy(target))
     parameters = list(inspect.signature(target).parameters.values())
     if all(one.kind in (one.POSITIONAL_ONLY, one.KEYWORD_ONLY) for one in parameters):
-        return target
+        found: Callable[..., Any] = target
+        return found
     if kind in DIRECT and not isinstance(target, type):
         return lambda: target
     hints = _hints(target)
@@ -155,9 +156,9 @@ class _Held(DataSource):
 
 
 def _hints(target: Any) -> dict[str, Any]:
+    constructor = vars(target).get("__init__") if isinstance(target, type) else target
     try:
-        told = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
-        return typing.get_type_hints(told, include_extras=True)
+        return typing.get_type_hints(constructor, include_extras=True)
     except Exception:  # a type that is imported for type checkers only
         return {}
 

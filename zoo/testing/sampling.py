@@ -78,11 +78,11 @@ def _of(annotation: Any, metadata: list[Any]) -> Any:
         return 2 if low is None else max(int(low) + ("gt" in bounds), 2 if bounds.get("le", 2) >= 2 else 1)
     if annotation is float:
         high = bounds.get("le", bounds.get("lt"))
-        if low is None and high is None:
-            return 0.5
-        if low is None:
-            low = high - 1  # type: ignore[operator]
-        return (low + (low + 1 if high is None else high)) / 2
+        if low is not None and high is not None:
+            return (low + high) / 2
+        if low is not None:
+            return low + 0.5
+        return 0.5 if high is None else high - 0.5
     if annotation is str:
         return "a"
     if origin in (list, tuple) and arguments:
