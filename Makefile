@@ -57,9 +57,10 @@ bench: $(BENCH_STAMP) ## Measure speed against baselines, write docs/performance
 bench-short: $(BENCH_STAMP) ## A first look at the same; some 5 minutes, writes nothing
 	$(BIN)/python -m benchmarks all --short
 
-docs: $(STAMP) ## List all layers in docs/layer-list.md, and all public names in docs/api.md
+docs: $(STAMP) ## List all layers and public names in docs/, draw docs/pictures/results.svg
 	$(BIN)/python docs/list_layers.py
 	$(BIN)/python docs/list_api.py
+	$(BIN)/python docs/draw_results.py
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -109,6 +109,19 @@ def frechet(short: bool, file: Path | None) -> None:
     _out({"frechet": result}, part.table(result), file)
 
 
+@cli.command("long-run")
+@is_short
+@click.option("--steps", type=click.IntRange(100), help="Steps of the training.")
+def long_run(short: bool, steps: int | None) -> None:
+    """A training of 100,000 steps: memory that stays, files that stay small, a clock that jumps."""
+    from benchmarks import long_run as part
+
+    found = part.measure(steps or (part.SHORT_STEPS if short else part.STEPS))
+    print(json.dumps(found.to_data(), indent=1))
+    if wrong := part.problems(found):
+        raise click.ClickException("; ".join(wrong))
+
+
 @cli.command("all")
 @on_device
 @is_short

@@ -5,7 +5,7 @@ All train flatten and linear on 8 images of 4x4 pixels, on the CPU, with fused A
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def step(task: dict[str, Any], pause: Pause) -> None:
     where = torch.arange(BATCH_SIZE)
     random = torch.Generator()
 
-    def update(role: str, loss: Tensor) -> Tensor:
+    def update(roles: str | Collection[str], loss: Tensor) -> Tensor:
         loss.backward(inputs=trainee.parameters)
         return trainee.update()
 

@@ -46,3 +46,9 @@ def builder(registry: Registry) -> Builder:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_DATA", str(tmp_path / "zoo-data"))
+
+
+@pytest.fixture(autouse=True)
+def _no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what each run would draw at its end, unless a test is about that."""
+    monkeypatch.setenv("ZOO_REPORT", "off")

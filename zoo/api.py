@@ -15,7 +15,7 @@ from zoo.builder import Builder
 from zoo.checking import NetworkReport, Report
 from zoo.data import store
 from zoo.data.augment import Augmentation, Mixing, Staged
-from zoo.data.dataset import DataInfo, Dataset, DataSource, ImageSet
+from zoo.data.dataset import TARGETS, DataInfo, Dataset, DataSource, ImageSet, Items, Target
 from zoo.data.importer import make_dataset
 from zoo.distribution import install_command
 from zoo.errors import (
@@ -33,13 +33,15 @@ from zoo.errors import (
     TrainingError,
     ZooError,
 )
-from zoo.evaluation.metric import Evidence, Measurement, content_hash
+from zoo.evaluation.metric import Evidence, Measurement, PredictionMetric, content_hash
 from zoo.files import write_atomically
 from zoo.fitting import Candidate, Fit, Progress
 from zoo.local import named
 from zoo.network.composites import Branches, Repeat, Residual, Sequence
 from zoo.network.from_module import FromModule
+from zoo.network.graph import Graph, operations
 from zoo.network.layer import Condition, Cost, Layer, Shape, batch_of_one, elements, image, spatial
+from zoo.network.parts import innermost
 from zoo.plugins import hookimpl
 from zoo.random import derive_seed
 from zoo.registry import Component, Registry
@@ -62,6 +64,7 @@ from zoo.spec.schema import (
     ScheduleOption,
     Spec,
 )
+from zoo.training.predictive import PredictiveTask, statistics
 from zoo.training.task import Batch, Direction, GenerativeTask, Task, Terminals, Turn, Update
 from zoo.training.watching import Callback, Moment, Tracked, Tracker
 
@@ -289,14 +292,17 @@ def train(
     begun on. Raises BudgetError when the spec breaks a limit, SpecError,
     DataError, RunError, TrainingError, and Interrupted after Ctrl-C or SIGTERM when the state is saved.
     """
+    from zoo.reports.write import leave_report
     from zoo.training.loop import train as train_spec
     from zoo.training.notebook import NotebookReporter, in_notebook
+    from zoo.training.reporter import Reporter
 
-    if reporter is None and in_notebook():
-        reporter = NotebookReporter()
-    spec = load_spec(source, overrides=overrides, registry=registry)
+    builder, reporter = _builder(registry), reporter or (NotebookReporter() if in_notebook() else Reporter())
+    spec = load_spec(source, overrides=overrides, registry=builder.registry)
     folder = None if run is None else _Path(run)
-    return train_spec(spec, _builder(registry), folder, reporter, other_data=other_data)
+    done = train_spec(spec, builder, folder, reporter, other_data=other_data)
+    leave_report(done, builder, reporter)
+    return done
 
 
 def sweep(
@@ -341,6 +347,20 @@ def compare(
     from zoo.sweeps.comparison import compare as compare_runs
 
     return compare_runs(names, _builder(registry), installed().spec_folders(), figures=figures)
+
+
+def report(names: _Sequence[str | _Path], *, to: str | _Path | None = None, registry: Registry | None = None) -> _Path:
+    """Write one HTML file about runs, entries or a study, which opens offline, and return its path.
+
+    names: as `compare` takes them. to: report.html in the folder of a run or study, or in the working folder, unless
+    given. The networks are asked about the images that were held out, never about the test images. Raises RunError
+    when there is no such run, and ZooError when the package that draws charts is missing.
+    """
+    from zoo.plugins import installed
+    from zoo.reports.write import report as write_report
+
+    path = None if to is None else _Path(to)
+    return write_report(names, _builder(registry), installed().spec_folders(), to=path)
 
 
 def load(
@@ -465,6 +485,7 @@ def _builder(registry: Registry | None) -> Builder:
 
 __all__ = [
     "AXES",
+    "TARGETS",
     "Activation",
     "AdversarialLossOption",
     "Architecture",
@@ -496,9 +517,11 @@ __all__ = [
     "Formula",
     "FromModule",
     "GenerativeTask",
+    "Graph",
     "ImageSet",
     "InitializerOption",
     "Interrupted",
+    "Items",
     "Later",
     "Layer",
     "LayerOption",
@@ -513,6 +536,8 @@ __all__ = [
     "OptimizerOption",
     "PluginError",
     "Position",
+    "PredictionMetric",
+    "PredictiveTask",
     "Problem",
     "Registry",
     "Repeat",
@@ -528,6 +553,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "Staged",
+    "Target",
     "Task",
     "Terminals",
     "Tracked",
@@ -552,6 +578,7 @@ __all__ = [
     "fit",
     "hookimpl",
     "image",
+    "innermost",
     "install_command",
     "judge",
     "judge_submission",
@@ -560,12 +587,15 @@ __all__ = [
     "load_challenge",
     "load_spec",
     "make_dataset",
+    "operations",
     "publish",
     "register",
+    "report",
     "reproduce",
     "requires",
     "source",
     "spatial",
+    "statistics",
     "store",
     "sweep",
     "train",

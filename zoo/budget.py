@@ -7,10 +7,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, NamedTuple, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from zoo.annotations import Field, Wanted
 from zoo.network.layer import BYTES, Cost, Shape, elements
+
+if TYPE_CHECKING:
+    from zoo.network.graph import Graph
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _BOUND = r"^(<=|<|=)? ?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?) ?(k|M|G|KiB|MiB|GiB)?$"
@@ -37,12 +41,20 @@ class Figures(Counts):
 
     #: Returns the shapes of the trainable tensors; what asks for none of them does not wait for them.
     shapes: Callable[[], Iterable[Shape]] = tuple
+    #: Returns the networks' graphs, for a limit that no sum can tell, such as a receptive field.
+    graphs: Callable[[], Iterable[Graph]] = tuple
 
     @classmethod
-    def of(cls, cost: Cost, steps: int, shapes: Callable[[], Iterable[Shape]] = tuple) -> Figures:
+    def of(
+        cls,
+        cost: Cost,
+        steps: int,
+        shapes: Callable[[], Iterable[Shape]] = tuple,
+        graphs: Callable[[], Iterable[Graph]] = tuple,
+    ) -> Figures:
         """Return the figures of one network."""
         made = cls(cost.parameters, cost.macs, cost.peak_bytes, cost.file_bytes, steps)
-        made.shapes = shapes
+        made.shapes, made.graphs = shapes, graphs
         return made
 
     def weight_bytes(self, precision: str) -> int:
@@ -70,6 +82,7 @@ class Figures(Counts):
             max((part.steps for part in parts), default=0),
         )
         made.shapes = lambda: (shape for part in parts for shape in part.shapes())
+        made.graphs = lambda: (graph for part in parts for graph in part.graphs())
         return made
 
 
@@ -111,6 +124,15 @@ def judge(limit: str, figure: int, bound: float | str, *, exit_code: int = 15, u
     A bound is taken exactly as its decimal digits say: "1.001k" is 1001. Of one that is no whole number the whole
     numbers below count. Raises ValueError where nothing can keep it, as "=0.5", and where it is no bound.
     """
+    sign, most = _most(bound)
+    spare = most - figure
+    kept = spare == 0 if sign == "=" else spare >= 0
+    return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _most(bound: float | str) -> tuple[str, int]:
+    """Return the sign of a bound, and the most that it allows."""
     match = re.match(_BOUND, str(bound))
     if match is None:
         raise ValueError(f"{bound!r} is no bound")
@@ -118,7 +140,4 @@ def judge(limit: str, figure: int, bound: float | str, *, exit_code: int = 15, u
     exact = Fraction(number) * _UNITS[suffix]
     if sign == "=" and exact.denominator != 1:
         raise ValueError(f"found {bound!r}, which is no whole number; wanted one, since figures are whole")
-    most = math.ceil(exact) - 1 if sign == "<" else math.floor(exact)
-    spare = most - figure
-    kept = spare == 0 if sign == "=" else spare >= 0
-    return Verdict(limit, figure, str(bound), kept, spare, exit_code, unit)
+    return sign, math.ceil(exact) - 1 if sign == "<" else math.floor(exact)

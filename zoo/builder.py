@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from zoo.network.composites import Scope, Sequence
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph
 from zoo.network.layer import Condition, Layer, Shape
-from zoo.network.lowering import Composite, Flow, names_of
+from zoo.network.lowering import Composite, Figured, Flow, names_of, share_figures
 from zoo.promises import keeping, kept
 from zoo.registry import LAYER_FAMILY, Registry
 from zoo.spec.forms import Scope as Names
@@ -23,8 +24,8 @@ from zoo.spec.forms import settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import SCALARS, ComponentSpec, copied
 
-#: What an architecture wrote, as a key: equal for what is written alike, with the same objects in it.
 _encode = json.JSONEncoder(default=lambda other: {"": id(other)}).encode
+MOST_LAYERS = 20_000  # that are kept
 
 
 class Builder:
@@ -41,6 +42,7 @@ class Builder:
         self._named: tuple[Any, ...] = ()  # the same, as a key
         # By contents or identity; what has an identity is kept beside the layer, so that no other takes its place.
         self._layers: dict[Any, tuple[Any, Layer]] = {}
+        self._figures: dict[Any, Figured] = {}
 
     def bind(self, spec: ComponentSpec) -> Any:
         """Return the component with its options: a layer; a callable that waits for what the core supplies; or the
@@ -58,10 +60,18 @@ class Builder:
             waiting = Expanded(self, settle, 2, self._output)
             waiting.normalizes = getattr(target, "normalizes", False)  # type: ignore[misc]
             return _placed(waiting, spec)
-        options = {name: self._bound(value) for name, value in spec.options.items()}
+        options = {
+            name: value if type(value) in SCALARS else self._bound(value) for name, value in spec.options.items()
+        }
         if spec.component.kind in LAYER_FAMILY:
             if isinstance(target, type) and issubclass(target, Layer):
-                return _placed(self._made(target, options, spec), spec)
+                layer = _placed(self._made(target, options, spec), spec)
+                values = options.values()
+                if all(type(one) in SCALARS for one in values):
+                    # Layers of the same plain options cost the same wherever they stand.
+                    key = (id(spec.component), *[(type(one), one) for one in values])
+                    share_figures(layer, self._figures.setdefault(key, {}))
+                return layer
             return _placed(Expanded(self, _calling(target, options), supplied, self._output), spec)
         if supplied:
             return keeping(spec.component, _calling(target, options))
@@ -79,18 +89,21 @@ class Builder:
         """Return `item` as a layer: a Layer, a component (as a record or as a spec writes it), or a list of them."""
         if isinstance(item, Layer):
             return item
-        if isinstance(item, (str, Mapping)):
-            return self._once(
-                ("written", _encode(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
-            )
         if isinstance(item, ComponentSpec):
             bound: Layer = self.bind(item)
             return bound
         if isinstance(item, (list, tuple)):
             # What stands there several times is looked at once.
-            made = {key: self.layer(one) for key, one in {id(one): one for one in item}.items()}
+            made: dict[int, Layer] = {}
+            for one in item:
+                if id(one) not in made:
+                    made[id(one)] = self.layer(one)
             layers = [made[id(one)] for one in item]
             return self._once(("sequence", *map(id, layers)), layers, lambda: Sequence(layers=layers))
+        if isinstance(item, (str, dict, Mapping)):
+            return self._once(
+                ("written", _key(item)), item, lambda: self.bind(self.resolver.component_from(LAYER_FAMILY, item))
+            )
         raise ShapeError(f"an architecture returned {item!r}; wanted layers, or a torch module")
 
     def network(
@@ -106,6 +119,9 @@ class Builder:
         heads: named outputs that it may give in place of `output`. Raises ShapeError when it cannot take `input`, does
         not use `conditions`, or does not give what is wanted.
         """
+        if len(self._layers) > MOST_LAYERS:
+            self._layers.clear()
+            self._figures.clear()
         with self.toward(output):
             layer: Expanded = self._bind(architecture)  # one for itself, since it is told its conditions
         layer.conditions = conditions
@@ -137,7 +153,7 @@ class Builder:
         """Let what is bound meanwhile be part of a network with this output; `scope` is what names stand for there."""
         before = self._output, self._scope, self._named
         self._output, self._scope = output, scope or {}
-        self._named = tuple((name, _encode(one.data())) for name, one in self._scope.items())
+        self._named = tuple((name, _key(one.data())) for name, one in self._scope.items())
         try:
             yield
         finally:
@@ -145,9 +161,10 @@ class Builder:
 
     def _once(self, key: Any, made_of: Any, make: Callable[[], Layer]) -> Layer:
         key = (self._output, self._named, key)
-        if key not in self._layers:
-            self._layers[key] = (made_of, make())
-        return self._layers[key][1]
+        known = self._layers.get(key)
+        if known is None:
+            known = self._layers[key] = (made_of, make())
+        return known[1]
 
     def _bound(self, value: Any) -> Any:
         if type(value) in SCALARS:
@@ -250,6 +267,14 @@ def _require_outputs(graph: Graph, input: Shape, output: Shape, heads: tuple[tup
         raise ShapeError(f"the network gives the outputs {shown}; this task wants {told}")
     graph.outputs = tuple(graph.outputs[1 + graph.output_names.index(name)] for name in wanted)
     graph.output_names = tuple(wanted)
+
+
+def _key(written: Any) -> str | bytes:
+    """Return a key of what an architecture wrote: equal for what is written alike, with the same objects in it."""
+    try:
+        return marshal.dumps(written, 2)  # in the version that knows no references, which would tell equal texts apart
+    except ValueError:
+        return _encode(written)  # there are objects in it
 
 
 def _placed(layer: Layer, spec: ComponentSpec) -> Layer:

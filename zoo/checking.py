@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
 from zoo.data.dataset import DataInfo
-from zoo.errors import Position, Problem, ShapeError, SpecError, closest, ordered
+from zoo.errors import Position, Problem, ShapeError, SpecError, closest, listing, ordered
 from zoo.network.graph import Graph, alike
 from zoo.network.layer import Cost, Layer, Shape
 from zoo.network.lowering import Composite
 from zoo.network.operations import Operator
+from zoo.network.parts import innermost
 from zoo.options import canonical
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_line
@@ -31,12 +32,13 @@ class NetworkReport:
     output: Shape
     cost: Cost
     figures: Figures
+    frozen: bool = False  # used, and never trained
 
     def __repr__(self) -> str:
         return f"<NetworkReport of {self.role}: {self.input} to {self.output}, {self.cost.parameters:,} parameters>"
 
     def _repr_html_(self) -> str:
-        from zoo.report.cells import of_network
+        from zoo.drawing.cells import of_network
 
         return of_network(self)
 
@@ -91,7 +93,7 @@ class Report:
         return f"<Report of {self.spec.name}: {parameters}, {state}>"
 
     def _repr_html_(self) -> str:
-        from zoo.report.cells import of_report
+        from zoo.drawing.cells import of_report
 
         return of_report(self)
 
@@ -107,6 +109,7 @@ class Report:
                     "input": list(one.input),
                     "output": list(one.output),
                     "buffers": one.cost.buffers,
+                    **({"frozen": True} if one.frozen else {}),
                     **one.figures._asdict(),
                 }
                 for role, one in self.networks.items()
@@ -138,9 +141,30 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
     """Return what `spec` costs and whether it keeps its limits. Raises SpecError when it cannot work, DataError when
     the shape of its data is not known on this machine, unless `info` tells it.
     """
-    task, source = builder.bind(spec.task), builder.bind(spec.data)
-    info = info or source.info()
+    info = info or builder.bind(spec.data).info()
+    networks, problems = _networks(spec, builder, info)
+    built = {role: (one.network, one.input) for role, one in networks.items()}
+    refused, warnings = unfit(spec, builder, built, info)
+    if problems or refused:
+        raise SpecError([*problems, *refused])
+    return _report(spec, builder, networks, ordered([*spec.warnings, *warnings]))
+
+
+def count(spec: Spec, builder: Builder, info: DataInfo) -> Report:
+    """Return the same without asking the components of `spec` whether it can be trained. Raises SpecError when its
+    networks cannot be put together.
+    """
+    networks, problems = _networks(spec, builder, info)
+    if problems:
+        raise SpecError(problems)
+    return _report(spec, builder, networks, spec.warnings)
+
+
+def _networks(spec: Spec, builder: Builder, info: DataInfo) -> tuple[dict[str, NetworkReport], list[Problem]]:
+    """Return the networks that can be put together, and what is wrong with the others."""
+    task = builder.bind(spec.task)
     problems = list(_role_problems(spec, task.roles))
+    fits = info.items in task.items and info.target in task.targets
     networks: dict[str, NetworkReport] = {}
     for role, section in spec.networks.items():
         if role not in task.roles:
@@ -151,22 +175,28 @@ def check(spec: Spec, builder: Builder, info: DataInfo | None = None) -> Report:
             graph = network.graph(terminals.input)
             cost = graph.counts._replace(peak=graph.alone)
         except ShapeError as error:
-            problems += [_shape_problem(one, spec, role) for one in _each_once(error)]
+            # What a task wants of data that it does not take, which is told, says nothing about a network.
+            problems += [_shape_problem(one, spec, role) for one in _each_once(error)] if fits else []
             continue
-        if not cost.parameters:
+        problems += _part_problems(spec, role, network, terminals.input)
+        frozen = role in task.frozen
+        if not cost.parameters and not frozen:
             path = f"networks.{role}.architecture"
             problems.append(Problem(_place(spec, path), path, "found nothing to train", "a layer with weights"))
         shapes = partial(_shapes, network, terminals.input)
-        figures = Figures.of(cost, spec.train.steps * task.updates(role), shapes)
-        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures)
-    built = {role: (one.network, one.input) for role, one in networks.items()}
-    refused, warnings = unfit(spec, builder, built, info)
-    if problems or refused:
-        raise SpecError([*problems, *refused])
-    total = Figures.total([one.figures for one in networks.values()])
-    return Report(
-        spec, networks, total, list(_verdicts(spec, networks, total, builder)), ordered([*spec.warnings, *warnings])
-    )
+        steps = 0 if frozen else spec.train.steps * task.updates(role)
+        figures = Figures.of(cost, steps, shapes, partial(_graphs, graph))
+        networks[role] = NetworkReport(role, network, terminals.input, terminals.output, cost, figures, frozen)
+    return networks, problems
+
+
+def _report(spec: Spec, builder: Builder, networks: dict[str, NetworkReport], warnings: tuple[Problem, ...]) -> Report:
+    total = Figures.total([one.figures for one in networks.values() if not one.frozen])
+    return Report(spec, networks, total, list(_verdicts(spec, networks, total, builder)), warnings)
+
+
+def _graphs(graph: Graph) -> list[Graph]:
+    return [graph]
 
 
 def _shapes(network: Composite, input: Shape) -> list[Shape]:
@@ -241,6 +271,27 @@ def _role_problems(spec: Spec, roles: tuple[str, ...]) -> Iterator[Problem]:
     for role in roles:
         if role not in spec.networks:
             yield Problem(_place(spec, "networks"), "networks", f"found no {role!r}", wanted)
+
+
+def _part_problems(spec: Spec, role: str, network: Composite, input: Shape) -> Iterator[Problem]:
+    """Yield where a network is told of parts that it has not, or that all of it stays as it is."""
+    section = spec.networks[role]
+    told = {"freeze": section.freeze, "rates": section.rates}
+    if not any(told.values()):
+        return
+    names = list(network.weights(input))
+    parts = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+    top = listing(dict.fromkeys(name.partition(".")[0] for name in names), 12)
+    for key, paths in told.items():
+        for path in paths:
+            if path not in parts:
+                at = _place(spec, f"networks.{role}.{key}")
+                wanted = f"the name of a weight, or of a part that holds some: {top}, or one inside"
+                yield Problem(at, f"networks.{role}.{key}", f"found no part {path!r}", wanted, closest(path, parts))
+    if names and all(innermost(name, section.freeze) is not None for name in names):
+        yield Problem(
+            _place(spec, f"networks.{role}.freeze"), f"networks.{role}.freeze", "found all of it", "something to train"
+        )
 
 
 def _each_once(error: ShapeError) -> Iterator[ShapeError]:

@@ -21,7 +21,7 @@ from zoo.network import modules as wired
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph, Step
 from zoo.network.layer import Layer
-from zoo.network.modules import is_chain, wiring
+from zoo.network.modules import Rounds, kind_of, wiring
 from zoo.network.operations import Operator
 from zoo.network.source import WIDTH, Code, call, module_code
 
@@ -75,13 +75,14 @@ def graph_code(graph: Graph) -> Code:
     for step in graph.steps:
         if not isinstance(step.layer, Operator) and step.name not in codes:
             codes[step.name] = _step_code(graph, step)
-    if list(codes) == [""]:
+    kind = kind_of(graph)
+    if kind is None:
         return codes[""]
-    if graph.own is not None:
-        own = Code("[", tuple(("", Code(f'"{name}"')) for name in graph.own), "]")
+    if kind is Rounds:
+        own = Code("[", tuple(("", Code(f'"{name}"')) for name in graph.own or ()), "]")
         once = codes[graph.steps[0].name]
         return call("Rounds", own, _Rounds("*[", (("", once),), f" for _ in range({len(graph.steps)})]"))
-    if is_chain(graph):
+    if kind is nn.Sequential:
         part = graph.steps[0].part if len(graph.steps) > 1 else None
         if part is None or any(step.part is not part for step in graph.steps):
             return call("nn.Sequential", *codes.values())

@@ -94,6 +94,10 @@ class RunError(ZooError):
     exit_code = 6
 
 
+class BusyError(RunError):
+    """Another process is at work in a run folder."""
+
+
 class TrainingError(ZooError):
     """Training cannot go on, for example because the loss is no longer finite."""
 

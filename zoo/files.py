@@ -6,24 +6,27 @@ And the one way in which Zoo writes JSON, to files and to stdout.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 PART = ".part"  # ends the name of what is not whole yet
+LARGEST_TEXT = 2**28  # bytes of a text file, such as the metrics of a very long run
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one step.
+    """Let `write` fill a file in a temporary folder beside `path`, then put it in the place of `path` in one step.
 
     Raises whatever `write` raises, and OSError with `path` where it cannot be written; then `path` is as it was and the
-    temporary file is gone.
+    temporary folder is gone.
     """
     try:
         _write_atomically(path, write)
@@ -39,10 +42,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name may be as long as the system allows; the temporary one is beside it, and not longer.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PART)
-    os.close(descriptor)
-    temporary = Path(name)
+    # A name may be as long as the system allows; the temporary one is beside it, and not longer. A folder, since some
+    # writers, such as safetensors, have temporary files of their own beside what they write.
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PART))
+    temporary = folder / path.name
     try:
         write(temporary)
         with temporary.open("rb+") as file:
@@ -50,10 +53,8 @@ def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_leftover(path: Path) -> bool:
@@ -73,6 +74,20 @@ def clear_leftovers(*folders: Path, of: str = "", but: Path | None = None) -> No
             else ()
         ):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def read_text(path: Path, *, most: int = LARGEST_TEXT) -> str:
+    """Return what a file of UTF-8 holds. Raises OSError where it is no regular file, which might never end, or larger
+    than `most` bytes, and ValueError where it is no UTF-8.
+    """
+    # Without waiting: a pipe that nobody writes to would never open.
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+        if facts.st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+        return file.read(most).decode("utf-8")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import gc
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.budget import Figures, Verdict
 from zoo.builder import Builder
-from zoo.checking import check
-from zoo.errors import Problem, SpecError
+from zoo.checking import check, count
+from zoo.data.dataset import DataInfo
+from zoo.errors import Interrupted, Problem, SpecError
+from zoo.signals import stopping
 from zoo.spec.document import Node
 from zoo.spec.free import free_domains, free_variables, place_of, settled
+from zoo.spec.schema import ComponentSpec, Spec
 from zoo.spec.variables import Template
 
 Progress = Callable[[int, int], None]  # candidates tried, and how many there are to try at most
 EVERY = 250  # candidates between two looks at the clock
+KEPT = 1000  # candidates that are remembered until the best of them are asked whether they can be trained
 Rank = tuple[float, ...]
 
 
@@ -54,8 +58,10 @@ class Fit:
     """What a search found, the best first.
 
     `tried` of `possible` candidates were counted: `kept` of them keep the limits, and `unbuildable` cannot be built
-    at all, the first of them because of `reason`. `in_time` says whether the search ended before its time limit:
-    then the same search gives the same again.
+    at all, the first of them because of `reason`. Whether one can be trained as well is asked only of those that would
+    come among the best: what cannot is none of these, and counts as unbuildable. `in_time` says whether the search
+    ended before its time limit: then the same search gives the same again. `stopped` names the signal that ended it,
+    if one did.
     """
 
     best: list[Candidate]
@@ -66,6 +72,7 @@ class Fit:
     reason: SpecError | None
     seconds: float
     in_time: bool
+    stopped: str = ""
 
     @property
     def complete(self) -> bool:
@@ -94,18 +101,23 @@ def fit(
     started = time.monotonic()
     candidates = search.all() if search.possible <= most else search.climb(most)
     in_time = True
-    for _ in candidates:
-        if search.tried % EVERY == 0:
-            if progress is not None:
-                progress(search.tried, min(search.possible, most))
-            if time.monotonic() - started > seconds:
-                in_time = search.tried >= min(search.possible, most)
+    with stopping() as stopped, _seldom_collecting():
+        for _ in candidates:
+            if stopped():
                 break
-    if not search.best and search.reason is not None:
+            if search.tried % EVERY == 0:
+                if progress is not None:
+                    progress(search.tried, min(search.possible, most))
+                if time.monotonic() - started > seconds:
+                    in_time = search.tried >= min(search.possible, most)
+                    break
+        best = search.best()
+    if stopped() and not best:
+        raise Interrupted(f"stopped by {stopped()} before a candidate was found that can be built", stopped())
+    if not best and search.reason is not None:
         raise search.reason
-    best = heapq.nsmallest(top, search.best, key=search.rank)
     return Fit(
-        [one for one in best if one.kept or not search.kept],
+        [one for one in best if one.kept or not best[0].kept],
         search.tried,
         search.possible,
         search.kept,
@@ -113,11 +125,42 @@ def fit(
         search.reason,
         time.monotonic() - started,
         in_time,
+        stopped(),
     )
 
 
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Let Python look for garbage less often: what is counted is kept to be used again, and looking finds it in use."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _unbuildable(order: int) -> Rank:
+    """Return the rank of what cannot be built, behind all that can."""
+    return (2, order)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What is remembered of a choice that can be built, and, while it may come among the best, what it costs. `trains`
+    is not known before its components are asked.
+    """
+
+    order: int
+    number: int  # of those that were tried
+    rank: Rank
+    kept: bool
+    candidate: Candidate | None
+    trains: bool | None = None
+
+
 class _Search:
-    """Counts candidates and keeps the best."""
+    """Counts candidates, and asks those that would be the best whether they can be trained."""
 
     def __init__(self, document: Node, builder: Builder, figure: str, top: int) -> None:
         self.choices = free_variables(document)
@@ -128,19 +171,22 @@ class _Search:
         self.possible = math.prod(map(len, self.choices.values()))
         self.tried = self.kept = self.unbuildable = 0
         self.reason: SpecError | None = None
-        self.best: list[Candidate] = []
+        self._reason_of = 0  # the number of the candidate that it is about
+        self._doubted = False  # whether one cannot be trained: then all are asked as they come
+        self._remembered: list[_Counted] = []
         self._document = document
         self._domains = free_domains(document)
         # Of those outside of `let` each choice is a document of its own.
         self._outside = [name for name in self.choices if place_of(document, name) == name]
         self._templates: dict[tuple[Any, ...], Template] = {}
         self._builder = builder
-        self._ranks: dict[tuple[int, ...], Rank] = {}
+        self._data: tuple[ComponentSpec, DataInfo] | None = None  # what was last asked for its shape, and that
+        self._places: dict[tuple[int, ...], _Counted | None] = {}
 
     def all(self) -> Iterator[None]:
         """Try every choice, the last variable changing fastest."""
-        for order, values in enumerate(itertools.product(*self.choices.values())):
-            self._try(order, values)
+        for order in range(self.possible):
+            self._try(order)
             yield
 
     def climb(self, most: int) -> Iterator[None]:
@@ -148,61 +194,123 @@ class _Search:
         draw = random.Random(0)
         sizes = [len(values) for values in self.choices.values()]
         stale = 0
-        while len(self._ranks) < most and stale < 1000:
-            known = len(self._ranks)
-            place = [draw.randrange(size) for size in sizes]
+        while len(self._places) < most and stale < 1000:
+            known = len(self._places)
+            place = tuple(draw.randrange(size) for size in sizes)
             yield from self._look(place, most)
             improved = True
-            while improved and len(self._ranks) < most:
+            while improved and len(self._places) < most:
                 improved = False
                 for axis in draw.sample(range(len(sizes)), len(sizes)):
-                    before = self._ranks[tuple(place)]
-                    others = [[*place[:axis], index, *place[axis + 1 :]] for index in range(sizes[axis])]
+                    before = self._rank(place)
+                    others = [(*place[:axis], index, *place[axis + 1 :]) for index in range(sizes[axis])]
                     for other in others:
                         yield from self._look(other, most)
-                    place = min((one for one in others if tuple(one) in self._ranks), key=self._known_rank)
-                    improved = improved or self._known_rank(place) < before
-            stale = stale + 1 if len(self._ranks) == known else 0
+                    place = self._best_of([one for one in others if one in self._places])
+                    improved = improved or self._rank(place) < before
+            stale = stale + 1 if len(self._places) == known else 0
 
-    def rank(self, candidate: Candidate) -> Rank:
-        return candidate.rank(self.figure)
+    def best(self) -> list[Candidate]:
+        """Return the best of those that can be trained; what does not come among them now never does."""
+        found: list[_Counted] = []
+        for one in sorted(self._remembered, key=lambda one: one.rank):
+            if len(found) < self.top and self._trains(one):
+                found.append(one)
+            else:
+                one.candidate = None
+        self._remembered = found
+        return [one.candidate for one in found if one.candidate is not None]
 
-    def _known_rank(self, place: Sequence[int]) -> Rank:
-        return self._ranks[tuple(place)]
+    def _best_of(self, places: list[tuple[int, ...]]) -> tuple[int, ...]:
+        """Return the best of some places, one that can be trained where there is one."""
+        while True:
+            place = min(places, key=self._rank)
+            one = self._places[place]
+            if one is None or one.trains is not None or self._trains(one):
+                return place
 
-    def _look(self, place: Sequence[int], most: int) -> Iterator[None]:
-        """Try the choice at `place`, once."""
-        key = tuple(place)
-        if key in self._ranks or len(self._ranks) >= most:
-            return
+    def _rank(self, place: tuple[int, ...]) -> Rank:
+        one = self._places[place]
+        return _unbuildable(self._order(place)) if one is None else one.rank
+
+    def _order(self, place: tuple[int, ...]) -> int:
         order = 0
         for index, choices in zip(place, self.choices.values(), strict=True):
             order = order * len(choices) + index
-        values = tuple(choices[index] for index, choices in zip(place, self.choices.values(), strict=True))
-        candidate = self._try(order, values)
-        self._ranks[key] = (2.0, float(order)) if candidate is None else self.rank(candidate)
+        return order
+
+    def _look(self, place: tuple[int, ...], most: int) -> Iterator[None]:
+        """Try the choice at `place`, once."""
+        if place in self._places or len(self._places) >= most:
+            return
+        self._places[place] = self._try(self._order(place))
         yield
 
-    def _try(self, order: int, values: Sequence[Any]) -> Candidate | None:
+    def _chosen(self, order: int) -> dict[str, Any]:
+        """Return the values of one choice by its place among all."""
+        values: dict[str, Any] = dict.fromkeys(self.choices)
+        for name, choices in reversed(self.choices.items()):
+            order, index = divmod(order, len(choices))
+            values[name] = choices[index]
+        return values
+
+    def _try(self, order: int) -> _Counted | None:
         """Count one choice; None when it cannot be built."""
         self.tried += 1
-        chosen = dict(zip(self.choices, values, strict=True))
         try:
-            spec = self._builder.resolver.spec(self._filled(chosen))
-            report = check(spec, self._builder)
+            spec = self._spec(order)
+            report = count(spec, self._builder, self._info(spec))
         except SpecError as error:
-            self.unbuildable += 1
-            self.reason = self.reason or error
+            self._pass_over(self.tried, error if self.reason else self._refusal(order) or error)
             return None
         if not report.verdicts:
             hint = "for instance budget: {parameters: 100000}, or --set budget.parameters=100000"
             raise SpecError([Problem(spec.document.at, "budget", "found no limit to fit to", "a limit", hint)])
-        candidate = Candidate(chosen, report.total, tuple(report.verdicts), order)
+        # The numbers alone: the figures of a report hold its networks.
+        candidate = Candidate(self._chosen(order), Figures(*report.total), tuple(report.verdicts), order)
+        counted = _Counted(order, self.tried, candidate.rank(self.figure), candidate.kept, candidate)
         self.kept += candidate.kept
-        self.best.append(candidate)
-        if len(self.best) > 4 * self.top:
-            self.best = heapq.nsmallest(self.top, self.best, key=self.rank)
-        return candidate
+        self._remembered.append(counted)
+        if self.tried == 1 or self._doubted:
+            self._trains(counted)
+        if len(self._remembered) > self.top + KEPT:
+            self.best()
+        return counted
+
+    def _trains(self, one: _Counted) -> bool:
+        """Ask the components of a candidate, once, whether it can be trained."""
+        if one.trains is None:
+            error = self._refusal(one.order)
+            one.trains = error is None
+            if error is not None:
+                self._doubted = True
+                self._pass_over(one.number, error)
+                self.kept -= one.kept
+                one.rank = _unbuildable(one.order)
+        return one.trains
+
+    def _refusal(self, order: int) -> SpecError | None:
+        """Return everything that stands in the way of a choice."""
+        try:
+            check(self._spec(order), self._builder)
+        except SpecError as error:
+            return error
+        return None
+
+    def _pass_over(self, number: int, error: SpecError) -> None:
+        """Count what cannot be built; of the first of them the reason is told."""
+        self.unbuildable += 1
+        if self.reason is None or number < self._reason_of:
+            self.reason, self._reason_of = error, number
+
+    def _info(self, spec: Spec) -> DataInfo:
+        """Return the shape of a spec's data, asked for once where all have the same."""
+        if self._data is None or self._data[0] is not spec.data:
+            self._data = spec.data, self._builder.bind(spec.data).info()
+        return self._data[1]
+
+    def _spec(self, order: int) -> Spec:
+        return self._builder.resolver.spec(self._filled(self._chosen(order)))
 
     def _filled(self, chosen: dict[str, Any]) -> Node:
         """Return the document with these values."""

@@ -112,19 +112,29 @@ class Options:
         return next(iter(self), None)
 
     @cached_property
-    def _takers(self) -> dict[str, Take]:
-        return {option.name: taker(option.annotation) for option in self if option.form == "value"}
+    def held(self) -> tuple[Option, ...]:
+        """Those that hold components or sections."""
+        return tuple(option for option in self if option.form != "value")
+
+    @cached_property
+    def later(self) -> tuple[Option, ...]:
+        """Those that are left out of resolved specs at their defaults."""
+        return tuple(option for option in self if option.later)
+
+    @cached_property
+    def _takers(self) -> tuple[tuple[Option, Take], ...]:
+        return tuple((option, taker(option.annotation)) for option in self if option.form == "value")
 
     def take(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the values of all plain options as the model would; None where it has to be asked."""
         values: dict[str, Any] = {}
-        for name, take in self._takers.items():
-            option = self.by_name[name]
+        for option, take in self._takers:
+            name = option.name
             if name in given:
-                values[name] = take(given[name])
-                if values[name] is UNSURE:
+                values[name] = found = take(given[name])
+                if found is UNSURE:
                     return None
-            elif option.required:
+            elif option.default is REQUIRED:
                 return None
             else:
                 values[name] = option.fresh_default()

@@ -102,6 +102,8 @@ class Registry:
 
     _components: dict[tuple[str, str], Component] = field(default_factory=dict)
     _providers: dict[tuple[str, str], Provider] = field(default_factory=dict)
+    #: What the signatures of its components say, by identities of these, which stand beside: read once, by resolvers.
+    options: dict[int, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, components: Iterable[Component], provider: str = "local") -> Registry:

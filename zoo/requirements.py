@@ -63,20 +63,29 @@ class Setting:
     weights: Callable[[], tuple[Weight, ...]] = tuple
     input: tuple[int, ...] = ()
 
+    def at(self, input: tuple[int, ...]) -> Setting:
+        """Return the same where the shape `input` reaches a layer; many layers are asked."""
+        there = object.__new__(Setting)
+        vars(there).update(vars(self), input=input)
+        return there
+
 
 Check = Callable[..., Iterable[Finding] | None]
 Inside = Callable[..., Setting]
 
 
-def requires(check: Check | None = None, *, inside: Inside | None = None) -> Callable[[Target], Target]:
+def requires(
+    check: Check | None = None, *, inside: Inside | None = None, about: tuple[str, ...] | None = None
+) -> Callable[[Target], Target]:
     """Return a decorator that says what a function asks, and what the components in its options are told instead.
 
     check: called with the Setting and the function's options. inside: called with an option's name, the Setting
-    and the options; it returns the Setting for the components in that option.
+    and the options; it returns the Setting for the components in that option. about: of a loss, the predictions that it
+    is for (`Task.predicts`); with a task that predicts something else it is refused.
     """
 
     def mark(target: Target) -> Target:
-        for name, value in (("check", check), ("inside", inside)):
+        for name, value in (("check", check), ("inside", inside), ("about", about)):
             if value is not None:
                 setattr(target, name, value)
         return target

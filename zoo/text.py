@@ -16,6 +16,11 @@ def visible(text: str, *, keep: str = "\n\t") -> str:
     return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", text)
 
 
+def shortened(text: str, most: int = 100) -> str:
+    """Return `text`, cut where it is longer than `most` letters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def without_password(text: str) -> str:
     """Return `text` with the passwords of addresses in it left out: user:***@host, password=***."""
     text = re.sub(r"(?<=://)([^\s:/@]*):\S*@", r"\1:***@", text)

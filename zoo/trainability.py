@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import starmap
@@ -12,7 +12,7 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
-from zoo.errors import Position, Problem, ZooError
+from zoo.errors import Position, Problem, ZooError, closest, listing
 from zoo.network.from_module import FromModule
 from zoo.network.graph import Graph, operations
 from zoo.network.layer import Layer, Shape
@@ -46,12 +46,13 @@ def unfit(
     asked.told("train", None, _training(setting, networks))
     asked.component(spec.task, "task", setting)
     asked.component(spec.data, "data", setting)
-    images = len(info.image) == 3 and not info.tokens
-    if spec.augment and not images:
-        found = Finding("found augmentations, which change images", "none for items of another shape")
-        asked.told("augment", None, iter([found]))
-    asked_too = ("metrics", "callbacks", "trackers")
-    for key in ("augment", *asked_too) if images else asked_too:
+    for index, one in enumerate(spec.augment):
+        takes = getattr(builder.resolver.options(one.component).target, "items", ("images",))
+        if info.items in takes:
+            asked.component(one, f"augment.{index}", setting)
+        else:
+            asked.told(f"augment.{index}", one.at, _not_changed(one.name, takes, setting))
+    for key in ("metrics", "callbacks", "trackers"):
         for index, one in enumerate(getattr(spec, key)):
             asked.component(one, f"{key}.{index}", setting)
     for role, (network, input) in networks.items():
@@ -76,6 +77,9 @@ class _Asked:
         if check is not None:
             own = self.builder.bind(one).check if isinstance(target, type) else partial(check, **copied(one.options))
             self.told(path, one.at, _answer(own, setting))
+        about = getattr(target, "about", None) if one.component.kind in ("loss", "metric") else None
+        if about is not None and setting.task.predicts not in about:
+            self.told(path.rpartition(".")[0], one.at, _not_about(one, about, setting))
         if isinstance(target, type) and issubclass(target, Mixing) and not setting.task.soft_labels:
             self.told(path.rpartition(".")[0], one.at, _mixed(one.name, setting.spec.task.name))
         if isinstance(target, type) and issubclass(target, Staged) and not path.startswith("augment."):
@@ -100,11 +104,15 @@ class _Asked:
         )
         reached: dict[Shape, Setting] = {}
         for layer, shape, at in _asked(network, input):
-            there = reached.get(shape) or reached.setdefault(shape, replace(setting, input=shape))
+            there = reached.get(shape) or reached.setdefault(shape, setting.at(shape))
             self.told(f"{path}.architecture", at, _answer(layer.check, there))
         if setting.info.tokens:
             for at, finding in _tokens(network, input, setting):
                 self.told(f"{path}.architecture", at, iter([finding]))
+        if role in setting.task.frozen:
+            self.component(section.init, f"{path}.init", setting)
+            self.told(f"{path}.init", section.init.at, _frozen(section.init, role, setting))
+            return
         self.told(path, None, _section(section.ema, updates))
         for key in ("init", "optimizer", "schedule"):
             self.component(getattr(section, key), f"{path}.{key}", setting)
@@ -128,18 +136,20 @@ def _answer(ask: Callable[..., Any], *about: Any) -> Iterator[Finding]:
 
 
 def _data(setting: Setting) -> Iterator[Finding]:
-    info, name = setting.info, setting.spec.data.name
-    shape = tuple(info.image)
-    if len(shape) != 3 or info.tokens:
-        items = f"tokens, {shape[0]} each" if info.tokens and len(shape) == 1 else f"of the shape {shape}"
-        wanted = "images (channels, height, width) to train on: for others a network can be checked, not trained"
-        yield Finding(f"found {name}, whose items are {items}", wanted, warning=True)
-    elif len(info.mean) != shape[0] or len(info.std) != shape[0]:
-        yield Finding(f"found {name}, with {len(info.mean)} means and {len(info.std)} deviations", f"{shape[0]} each")
-    if info.classes < 1 or info.train_images < 1:
-        yield Finding(
-            f"found {name}, of {info.train_images} training images in {info.classes} classes", "one or more of both"
-        )
+    info, task = setting.info, setting.task
+    name, doing = setting.spec.data.name, setting.spec.task.name
+    if info.items not in task.items:
+        wanted = f"{' or '.join(task.items)}, which {doing} takes"
+        yield Finding(f"found {name}, whose items are {info.item_words()}", wanted)
+    if info.target not in task.targets:
+        wanted = f"{' or '.join(_TARGETS[one] for one in task.targets)}, which {doing} takes"
+        yield Finding(f"found {name}, whose targets are {info.target_words()}", wanted)
+    count = 0 if info.tokens else info.image[0]
+    if len(info.mean) != count or len(info.std) != count:
+        yield Finding(f"found {name}, with {len(info.mean)} means and {len(info.std)} deviations", f"{count} each")
+    if info.train_images < 1 or (info.classes < 1 and info.target in ("class", "classes")):
+        found = f"found {name}, of {info.train_images} training {info.noun} in {info.classes} classes"
+        yield Finding(found, "one or more of both")
 
 
 def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Finding]:
@@ -153,10 +163,9 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
         found = f"found {setting.batch} images a step, so that some come twice"
         yield Finding(found, f"at most the {left} images that there are to train on", "batch_size", True)
     often = max((setting.task.updates(role) for role in setting.task.roles), default=1)
-    if train.accumulate > 1 and (len(setting.spec.networks) > 1 or often > 1):
-        what = (
-            "networks that are updated in turn" if len(setting.spec.networks) > 1 else "updates that follow each other"
-        )
+    several = len(setting.spec.networks.keys() - set(setting.task.frozen)) > 1
+    if train.accumulate > 1 and (several or often > 1):
+        what = "networks that are updated in turn" if several else "updates that follow each other"
         wanted = f"1: {what} cannot each wait for the last part of a batch"
         yield Finding(f"found {train.accumulate}", wanted, "accumulate")
     if train.accumulate > train.batch_size:
@@ -164,6 +173,7 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
     if train.evaluate_every and not train.validation:
         found = f"found {train.evaluate_every}, but no image is held out"
         yield Finding(found, "train.validation: the number of images to hold out", "evaluate_every", True)
+    yield from _chosen(setting)
     for key in ("evaluate_every", "sample_every"):
         every = getattr(train, key)
         if every > train.steps:
@@ -184,6 +194,26 @@ def _training(setting: Setting, networks: Mapping[str, Network]) -> Iterator[Fin
         yield Finding(found, f"at most {2**32 - train.seed}, since a seed is below {2**32}", "seeds")
 
 
+def _chosen(setting: Setting) -> Iterator[Finding]:
+    """Yield what stands in the way of going by validations."""
+    train = setting.spec.train
+    key = "stop" if train.stop else "keep"
+    if train.keep == "last" and train.stop is None:
+        return
+    if not (train.validation and train.evaluate_every):
+        yield Finding(f"found {key} without validations", "train.validation and train.evaluate_every", key)
+    if train.norm_batches:
+        wanted = "0: what was judged is what is kept"
+        yield Finding(f"found {train.norm_batches} beside {key}", wanted, "norm_batches")
+    known = [name for name, better in setting.task.figures().items() if better]
+    figure = train.stop.figure if train.stop else ""
+    if not known:
+        yield Finding(f"found {key}, but {setting.spec.task.name} makes no figure to go by", "none", key)
+    elif figure and figure not in known:
+        hint = closest(figure, known)
+        yield Finding(f"found the unknown figure {figure!r}", listing(known) + (f"; {hint}" if hint else ""), "stop")
+
+
 def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:
     averaging = Averaging.of(ema)
     # With a warm-up a young average remembers no more than there was.
@@ -197,6 +227,12 @@ def _section(ema: float | Averaging | None, updates: int) -> Iterator[Finding]:
         )
 
 
+def _frozen(init: ComponentSpec, role: str, setting: Setting) -> Iterator[Finding]:
+    if init.name == "default":
+        found = f"found weights that are drawn, and {setting.spec.task.name} does not train {role}"
+        yield Finding(found, "init: {trained: {source: ...}}, an entry of the shelf or a run", warning=True)
+
+
 def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> Iterator[Finding]:
     """Yield what is wrong with the factors that a schedule gives, looked at in some of its steps."""
     factor = schedule(steps)
@@ -206,7 +242,7 @@ def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> I
     even = [round(index * (steps - 1) / 32) for index in range(33)]
     factors = {step: factor(step) for step in sorted({*range(min(20, steps)), *even})}
     for step, value in factors.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = type(value) in (int, float) or (isinstance(value, (int, float)) and not isinstance(value, bool))
         if not number or not 0 <= value < math.inf:
             shown = f"{value:g}" if number else repr(value)
             yield Finding(f"found the factor {shown} at step {step}", "a number of 0 or more")
@@ -218,6 +254,32 @@ def _factors(schedule: Callable[[int], Callable[[int], float]], steps: int) -> I
             "a rate that moves the weights",
             warning=True,
         )
+
+
+#: Targets, as what is wanted.
+_TARGETS = {"class": "one class", "classes": "any number of classes", "numbers": "numbers", "none": "none"}
+
+
+def _not_changed(name: str, takes: Iterable[str], setting: Setting) -> Iterator[Finding]:
+    data, info = setting.spec.data.name, setting.info
+    yield Finding(
+        f"found {name}, which changes {' or '.join(takes)}",
+        f"augmentations of {info.items}, or none: the items of {data} are {info.item_words()}",
+    )
+
+
+def _not_about(one: ComponentSpec, about: Iterable[str], setting: Setting) -> Iterator[Finding]:
+    predicts = setting.task.predicts
+    yield Finding(
+        f"found {one.name}, which is about {' or '.join(_PREDICTED[each] for each in about)}",
+        f"a {one.component.kind} about {_PREDICTED[predicts]}, which {setting.spec.task.name} predicts"
+        if predicts
+        else f"none: {setting.spec.task.name} predicts nothing",
+    )
+
+
+#: What a task can predict, in words.
+_PREDICTED = {**_TARGETS, "items": "the items again"}
 
 
 def _mixed(name: str, task: str) -> Iterator[Finding]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from zoo.api import Batch, DataInfo, Direction, Field, Finding, Later, Loss, Setting, Task, Terminals, Turn
+from zoo.api import Batch, DataInfo, Direction, Field, Finding, Later, Loss, PredictiveTask, Setting, Terminals, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,7 @@ GROUP = 64  # images in a batch of the paper, whose spread of accuracy it states
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classify(Task):
+class Classify(PredictiveTask):
     """Classify images: cross entropy by default, measured by top-1, top-5 and loss.
 
     Where labels are mixed, the accuracy in training counts the class of the largest share. With `auxiliary`, the
@@ -49,13 +49,15 @@ class Classify(Task):
     reported: ClassVar[tuple[str, ...]] = ("test_flip",)
 
     def check(self, setting: Setting, /) -> Iterator[Finding]:
+        yield from super().check(setting)
         name = setting.spec.data.name
-        if self.normalize and not all(one > 0 for one in setting.info.std):
-            yield Finding(f"found {name}, a channel of which never changes", "normalize: false", "normalize")
+        if self.test_flip and setting.info.items != "images":
+            found = f"found {name}, whose items are {setting.info.item_words()}"
+            yield Finding(found, "false: only images have a mirror image", "test_flip")
         if setting.info.classes == 1:
             yield Finding(f"found {name}, which has one class", "2 or more to tell apart", warning=True)
-        found = setting.networks.get("classifier")
-        if self.auxiliary and found and not found[0].graph(found[1]).output_names:
+        built = setting.networks.get("classifier")
+        if self.auxiliary and built and not built[0].graph(built[1]).output_names:
             yield Finding("found no output of the name `auxiliary`", "outputs `logits` and `auxiliary`", "auxiliary")
         if self.superclass_weight and not setting.info.superclass_of:
             wanted = "0, or data whose classes form groups, such as cifar100"
@@ -67,7 +69,7 @@ class Classify(Task):
 
     def step(self, turn: Turn) -> dict[str, Tensor]:
         images, labels = turn.batch
-        logits, *others = self._outputs(turn.networks, images, turn.info)
+        logits, *others = self.outputs(turn.networks, images, turn.info)
         loss = self.loss(logits, labels)
         for one in others:
             loss = loss + self.auxiliary * self.loss(one, labels)
@@ -79,55 +81,36 @@ class Classify(Task):
         accuracy = (logits.detach().argmax(1) == largest).float().mean()
         return {"loss": loss.detach(), "accuracy": accuracy, "gradient_norm": norm}
 
-    def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
-        """Return the logits (N, classes)."""
-        return self._outputs(networks, images, info)[0]
+    def observe(
+        self, said: Tensor, batch: Batch, networks: Mapping[str, nn.Module], info: DataInfo
+    ) -> tuple[Tensor, ...]:
+        """Return the label of each item, and which of its five best classes is right; with its mirror image too."""
+        best, label = min(5, info.classes), batch.labels[:, None]
+        found = [said.topk(best, dim=1).indices == label]
+        if self.test_flip:
+            both = said + self.predict(networks, batch.images.flip(3), info).float()
+            found.append(both.topk(best, dim=1).indices == label)
+        return batch.labels, *found
 
-    def _outputs(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> tuple[Tensor, ...]:
-        given = networks["classifier"](self._prepared(images, info))
-        return given if isinstance(given, tuple) else (given,)
+    def measure(self, info: DataInfo, *observed: Tensor) -> dict[str, Any]:
+        """Return top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
 
-    def evaluate(self, networks: Mapping[str, nn.Module], batches: Iterable[Batch], info: DataInfo) -> dict[str, Any]:
-        """Return loss, top-1 and top-5 over all images, top-1 of each class, and the spread over batches of 64.
-
-        `loss` is what the spec's loss says it is to be `measured` by, without label smoothing; where it was trained by
-        more than that, `loss_as_trained` stands beside it.
         `accuracy_mean` and `accuracy_std` are those of the accuracies of consecutive groups of 64 images, the form in
         which the paper states its results; a last group of fewer images counts as a group. With `test_flip`,
         `top1_flip` and `top5_flip` stand beside the plain figures, never in their place.
         """
         import torch
 
-        measured = getattr(self.loss, "measured", self.loss)
-        losses: dict[str, Any] = {"loss": measured} | ({} if measured is self.loss else {"loss_as_trained": self.loss})
-        sums, hits, flipped, labels = [], [], [], []
-        best = min(5, info.classes)
-        for batch in batches:
-            logits = self.predict(networks, batch.images, info).float()
-            found = torch.stack([one(logits, batch.labels) for one in losses.values()])
-            sums.append(found.cpu().double() * len(logits))  # not every device has float64
-            hits.append((logits.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
-            labels.append(batch.labels.cpu())
-            if self.test_flip:
-                both = logits + self.predict(networks, batch.images.flip(3), info).float()
-                flipped.append((both.topk(best, dim=1).indices == batch.labels[:, None]).cpu())
-        hit, label = torch.cat(hits), torch.cat(labels)
+        label, hit, *flipped = observed
         right = hit[:, 0].double()
         groups = torch.stack([group.mean() for group in right.split(GROUP)])
         per_class = torch.zeros(info.classes, dtype=torch.double).index_add_(0, label, right)
         counts = torch.bincount(label, minlength=info.classes)
-        beside = torch.cat(flipped).double() if flipped else None
-        means = (torch.stack(sums).sum(0) / len(label)).tolist()
+        found: dict[str, Any] = {"top1": float(right.mean()), "top5": float(hit.any(1).double().mean())}
+        for one in flipped:
+            found |= {"top1_flip": float(one[:, 0].double().mean()), "top5_flip": float(one.double().sum(1).mean())}
         return {
-            "images": len(label),
-            **dict(zip(losses, means, strict=True)),
-            "top1": float(right.mean()),
-            "top5": float(hit.any(1).double().mean()),
-            **(
-                {}
-                if beside is None
-                else {"top1_flip": float(beside[:, 0].mean()), "top5_flip": float(beside.sum(1).mean())}
-            ),
+            **found,
             "accuracy_mean": float(groups.mean()),
             "accuracy_std": float(groups.std(unbiased=False)) if len(groups) > 1 else None,
             "per_class": [
@@ -136,18 +119,8 @@ class Classify(Task):
         }
 
     def figures(self) -> Mapping[str, Direction]:
-        trained: dict[str, Direction] = (
-            {"loss_as_trained": "minimize"} if getattr(self.loss, "measured", self.loss) is not self.loss else {}
-        )
-        flipped: dict[str, Direction] = {"top1_flip": "maximize", "top5_flip": "maximize"} if self.test_flip else {}
-        return {
-            "top1": "maximize",
-            "top5": "maximize",
-            "loss": "minimize",
-            "accuracy_mean": "maximize",
-            **trained,
-            **flipped,
-        }
+        shares = ("top1", "top5", *(("top1_flip", "top5_flip") if self.test_flip else ()), "accuracy_mean")
+        return {**dict.fromkeys(shares, "maximize"), **dict.fromkeys(self.losses(), "minimize")}
 
     def headline(self, split: str, figures: Mapping[str, Any]) -> str:
         """Return the figures in the paper's form: train loss: 1.812, train acc: 0.521±0.065."""
@@ -157,12 +130,6 @@ class Classify(Task):
         # A single batch has no deviation.
         spread = " (n = 1)" if std is None or math.isnan(std) else f"±{std:.3f}"
         return f"{split} loss: {loss}, {split} acc: {mean:.3f}{spread}"
-
-    def _prepared(self, images: Tensor, info: DataInfo) -> Tensor:
-        if not self.normalize:
-            return images
-        mean, std = _statistics(info.mean, info.std, images.device, images.dtype)
-        return (images - mean) / std
 
 
 def superclass_loss(logits: Tensor, labels: Tensor, member: Tensor) -> Tensor:
@@ -185,14 +152,3 @@ def _membership(group_of: tuple[int, ...], device: torch.device) -> Tensor:
     import torch
 
     return torch.nn.functional.one_hot(torch.tensor(group_of)).float().to(device)
-
-
-@lru_cache(maxsize=8)
-def _statistics(
-    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation as (1, C, 1, 1), brought to the device once."""
-    import torch
-
-    made = torch.tensor([mean, std], device=device, dtype=dtype).view(2, 1, -1, 1, 1)
-    return made[0], made[1]

@@ -50,5 +50,6 @@ def zoo_components() -> Iterator[Component]:
     for name, (target, summary) in FORMS.items():
         yield Component("layer", name, f"zoo_core.forms:{target}", summary)
     yield Component("architecture", "layers", "zoo_core.architectures:layers", "A network written as its layers.")
+    yield Component("architecture", "trained", "zoo_core.trained:architecture", "A network that was trained before.")
     for name, summary in LIMITS.items():
         yield Component("limit", name, f"zoo_core.limits:{name}", summary)

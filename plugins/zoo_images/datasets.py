@@ -184,10 +184,7 @@ class Shapes(DataSource):
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(DataSource):
-    """Random pixels with random labels, in any shape: to check and to time networks for data that are not here.
-
-    Networks are trained on images alone; for other shapes and for tokens they are checked, counted, shown and ejected.
-    """
+    """Random pixels with random labels, in any shape: to check and to time networks for data that are not here."""
 
     terms = "Drawn by Zoo; free for any use."
 
@@ -228,12 +225,13 @@ class Noise(DataSource):
 
         def part(count: int, purpose: str) -> ImageSet:
             random = np.random.Generator(np.random.PCG64(derive_seed(0, purpose)))
-            images = random.integers(0, 256, (count, *self.image), dtype=np.uint8)
+            top, kind = (self.tokens, np.int64) if self.tokens else (256, np.uint8)
+            images = random.integers(0, top, (count, *self.image), dtype=kind)
             return ImageSet(images, random.integers(0, self.classes, count))
 
         names = tuple(f"class_{index}" for index in range(self.classes))
-        made = make_dataset(part(self.train_images, "train"), part(self.test_images, "test"), names, source="drawn")
-        return replace(made, info=self.info())
+        parts = (part(self.train_images, "train"), part(self.test_images, "test"))
+        return replace(make_dataset(*parts, names, source="drawn", tokens=self.tokens), info=self.info())
 
 
 def _image_set(part: Any) -> ImageSet:

@@ -93,10 +93,15 @@ INITIALIZERS = {
     "default": "torch's own, of each layer.",
     "normal": "Weights from a normal distribution, as of DCGAN.",
     "orthogonal": "Weights that are orthogonal matrices.",
+    "trained": "Weights of a network that was trained before.",
 }
 LOSSES = {
     "cross_entropy": ("CrossEntropy", "Cross entropy of logits and labels."),
     "multi_margin": ("multi_margin", "Multi-class hinge loss of logits and labels."),
+    "binary_cross_entropy": ("binary_cross_entropy", "Binary cross entropy of the logit of each class, or value."),
+    "mean_squared_error": ("mean_squared_error", "Mean squared difference of numbers."),
+    "mean_absolute_error": ("mean_absolute_error", "Mean absolute difference of numbers."),
+    "huber": ("huber", "Squared where numbers are near, absolute where they are far."),
 }
 OPTIMIZERS = {
     "adadelta": "Adadelta.",

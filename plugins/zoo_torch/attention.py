@@ -59,7 +59,7 @@ class SelfAttention(Layer):
         return _projections(input[0], self.qkv_bias, self.bias)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import SelfAttention as Module
+        from zoo_torch.modules.attention import SelfAttention as Module
 
         return Module(self.shape(input)[0], self.heads, self.qkv_bias, self.bias)
 
@@ -140,7 +140,7 @@ class WindowAttention(Layer):
         return table | _projections(channels, self.qkv_bias, self.bias)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import WindowAttention as Module
+        from zoo_torch.modules.attention import WindowAttention as Module
 
         return Module(
             image(self.shape(input), "window_attention"),
@@ -193,7 +193,7 @@ class ClassToken(Layer):
         return {"token": (input[0], self.count)}
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import ClassToken as Module
+        from zoo_torch.modules.attention import ClassToken as Module
 
         return Module(self.shape(input)[0], self.count, self.std)
 
@@ -216,7 +216,7 @@ class Position(Layer):
         return {"embedding": tuple(input)}
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Position as Module
+        from zoo_torch.modules.attention import Position as Module
 
         return Module(tuple(input), self.std)
 
@@ -243,6 +243,6 @@ class Scale(Layer):
         return {"factor": (self._count(input), *(1 for _ in input[1:]))}
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Scale as Module
+        from zoo_torch.modules.attention import Scale as Module
 
         return Module((self._count(input), *(1 for _ in input[1:])), self.initial)

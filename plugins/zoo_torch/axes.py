@@ -118,7 +118,7 @@ class Crop(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Crop as Module
+        from zoo_torch.modules.axes import Crop as Module
 
         return nn.Identity() if self.idle(input) else Module(self._ranges(input))
 
@@ -155,7 +155,7 @@ class Pad(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Pad as Module
+        from zoo_torch.modules.axes import Pad as Module
 
         borders = self._borders(input)[::-1]  # torch counts from the last axis
         if self.idle(input):
@@ -189,7 +189,7 @@ class Roll(AlongAxes):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Roll as Module
+        from zoo_torch.modules.axes import Roll as Module
 
         shifts = self._shifts(input)
         return Module(tuple(shifts.values()), tuple(1 + axis for axis in shifts)) if shifts else nn.Identity()
@@ -223,7 +223,7 @@ class Permute(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.along import Permute as Module
+        from zoo_torch.modules.axes import Permute as Module
 
         return nn.Identity() if self.idle(input) else Module(self._order(input))
 
@@ -268,7 +268,7 @@ class Windows(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import Windows as Module
+        from zoo_torch.modules.axes import Windows as Module
 
         self.shape(input)
         return Module(sides(self.size))
@@ -302,6 +302,6 @@ class MergeWindows(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import MergeWindows as Module
+        from zoo_torch.modules.axes import MergeWindows as Module
 
         return Module(sides(self.size), self._rows(input))

@@ -57,7 +57,7 @@ class Embedding(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.modules import TokenEmbedding
+        from zoo_torch.modules.conditioning import TokenEmbedding
 
         self.shape(input)
         return (TokenEmbedding if input else nn.Embedding)(self.classes, self.features)
@@ -87,7 +87,7 @@ class Sinusoids(Layer):
         return Cost(buffers=self.frequencies, peak=2 * features, held_peak=2 * features)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Sinusoids as Module
+        from zoo_torch.modules.conditioning import Sinusoids as Module
 
         self.shape(input)
         return Module(self.frequencies, math.log(self.highest))
@@ -106,7 +106,7 @@ class Sum(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Sum as Module
+        from zoo_torch.modules.conditioning import Sum as Module
 
         self.shape(input)
         return Module(self.over)
@@ -137,7 +137,7 @@ class QKVAttention(Layer):
         return Cost(macs=2 * channels * tokens**2, peak=peak, held_peak=peak)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import QKVAttention as Module
+        from zoo_torch.modules.conditioning import QKVAttention as Module
 
         self.shape(input)
         return Module(self.heads)
@@ -162,7 +162,7 @@ class ZeroInit(Layer):
         return weights
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import zeroed
+        from zoo_torch.modules.conditioning import zeroed
 
         module = self.layer.module(input)
         if not hasattr(module, "weight"):

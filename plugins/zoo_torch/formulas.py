@@ -76,7 +76,7 @@ class FormulaActivation(Layer):
         return cost._replace(peak=peak, held_peak=held_peak, alias=not written)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Formula as Module
+        from zoo_torch.modules.formulas import Formula as Module
 
         sizes = (input[0], *(1 for _ in input[1:]))
         return Module(Function(self.parsed), dict(self.trainable), dict(self.per_channel), sizes)
@@ -232,7 +232,7 @@ Run = Callable[[tuple[Any, ...]], Any]
 
 def _closure(node: ast.expr, places: dict[str, int]) -> Run:
     """Return what computes a part from the values of all names: one Python call for each operation of torch."""
-    from zoo_torch.modules import OPERATORS, torch_function
+    from zoo_torch.modules.formulas import OPERATORS, torch_function
 
     if isinstance(node, ast.Constant):
         value = node.value

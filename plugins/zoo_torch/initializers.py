@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.api import Field
+from zoo.api import Field, RunError, innermost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,42 @@ def orthogonal(
             nn.init.orthogonal_(weight, gain)
             if bias is not None:
                 nn.init.zeros_(bias)
+
+
+def trained(
+    network: nn.Module,
+    /,
+    *,
+    source: Annotated[str, Field(description="A published entry, or the folder of a run.")],
+    role: Annotated[str, Field(description="Which of its networks, where it has several.")] = "",
+    without: Annotated[
+        list[str], Field(description="Names of weights, or of parts that hold some, that begin as they would by torch.")
+    ] = [],  # noqa: B006
+) -> dict[str, Any]:
+    """Begin with the weights of a network that was trained before, by their names, statistics of norms included.
+
+    What it is, and what it had seen, stands in the run and in the certificate. Raises RunError when the names or
+    shapes are others.
+    """
+    from zoo.api import load
+
+    found = load(source)
+    if role not in found.networks and (role or len(found.networks) > 1):
+        raise RunError(f"init: {source} has the networks {', '.join(found.networks)}; wanted one of them as role")
+    role = role or next(iter(found.networks))
+    theirs, own = (one.state_dict() for one in (found.networks[role], network))
+    chosen = [name for name in {**theirs, **own} if innermost(name, without) is None]
+    for name in chosen:
+        shapes = [tuple(one[name].shape) if name in one else "none" for one in (theirs, own)]
+        if shapes[0] != shapes[1]:
+            part = name.rpartition(".")[0] or name
+            raise RunError(
+                f"init: {name} is {shapes[0]} in the {role} of {source} and {shapes[1]} in this network; where that is "
+                f"meant, without: [{part}] lets it begin anew"
+            )
+    for name in chosen:
+        own[name].copy_(theirs[name])
+    return found.origin(role) | {"taken": len(chosen), "left": list(without)}
 
 
 def _weights(network: nn.Module) -> Iterator[tuple[Tensor, Tensor | None]]:

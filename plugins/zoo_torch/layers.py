@@ -149,7 +149,7 @@ class Conv(Layer):
             tensors=1 + self.bias,
             macs=weights * math.prod(output[1:]),
         )
-        if self._mode(input) == "zeros":
+        if self.padding_mode == "zeros" or self._mode(input) == "zeros":
             return cost
         # torch pads first, into a tensor of its own.
         padding = self._slide(input)[2]

@@ -194,7 +194,7 @@ class LayerNorm(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.modules import ChannelLayerNorm
+        from zoo_torch.modules.norms import ChannelLayerNorm
 
         if self._by_pixel(input):
             return ChannelLayerNorm(input[0], self.eps, self.affine)
@@ -229,7 +229,7 @@ class RMSNorm(Layer):
             yield Finding("found rms_norm over one channel, which leaves its sign", "more channels", warning=True)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import RMSNorm as Module
+        from zoo_torch.modules.norms import RMSNorm as Module
 
         return Module(input[0], self.eps, self.affine)
 

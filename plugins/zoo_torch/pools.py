@@ -99,7 +99,7 @@ class AdaptiveAveragePool(Layer):
     def module(self, input: Shape, /) -> nn.Module:
         from torch import nn
 
-        from zoo_torch.modules import ChannelMean
+        from zoo_torch.modules.pools import ChannelMean
 
         size = self.shape(input)[1:]
         if set(size) == {1}:
@@ -119,7 +119,7 @@ class GlobalAveragePool(Layer):
         return Cost.operation(input, self.shape(input))
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import ChannelMean
+        from zoo_torch.modules.pools import ChannelMean
 
         return ChannelMean()
 
@@ -148,7 +148,7 @@ class GlobalMaxPool(GlobalAveragePool):
     """The largest value of each channel: (C, ...) becomes (C,)."""
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import ChannelMax
+        from zoo_torch.modules.pools import ChannelMax
 
         self.shape(input)
         return ChannelMax()

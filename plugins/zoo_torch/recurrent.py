@@ -115,7 +115,7 @@ class Recurrent(Layer):
             yield Finding(found, "2 layers or more, or the layer dropout after it", "", True)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch import modules
+        from zoo_torch.modules import recurrent as modules
 
         self.shape(input)
         kind: type[nn.Module] = getattr(modules, type(self).__name__)

@@ -58,7 +58,7 @@ class Reshape(Layer):
         return self.shape(input) == tuple(input)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Reshape as Module
+        from zoo_torch.modules.reshaping import Reshape as Module
 
         return Module(self.shape(input))
 
@@ -124,7 +124,7 @@ class StochasticDepth(Dropout):
     ] = "row"
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.along import StochasticDepth as Module
+        from zoo_torch.modules.reshaping import StochasticDepth as Module
 
         return Module(self.probability, self.mode)
 
@@ -288,7 +288,7 @@ class Channels(Layer):
         return self.count == input[0]
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import Channels as Module
+        from zoo_torch.modules.reshaping import Channels as Module
 
         self.shape(input)
         return Module(self.start, self.count)
@@ -344,6 +344,6 @@ class ShortcutPad(Layer):
         return self.shape(input) == tuple(input)
 
     def module(self, input: Shape, /) -> nn.Module:
-        from zoo_torch.modules import ShortcutPad as Module
+        from zoo_torch.modules.reshaping import ShortcutPad as Module
 
         return Module(self.shape(input)[0] - input[0], self.stride)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import api
-from zoo.errors import SpecError
+from zoo import api, fitting
+from zoo.builder import Builder
+from zoo.checking import check
+from zoo.errors import Interrupted, SpecError
 from zoo.registry import Registry
+from zoo.spec.load import load_document
 
 RESNET = {"stem": "${stem}", "widths": ["${a}", 64, "${c}"], "depths": [5, 4, 3], "block": "bottleneck"}
 
@@ -200,6 +206,67 @@ def test_the_best_is_the_best_of_all(bound: int, choices: list[int]) -> None:
         assert found.best[0].total.parameters == max(kept)
 
 
+#: Where the stride leaves one pixel, a batch of one image cannot be normalised: what cannot be trained comes and goes.
+STRIDED = [
+    {"conv": {"channels": "${width}", "stride": "${stride}"}}, "batch_norm", {"conv": {"channels": 3, "groups": "${groups}"}},
+    "global_average_pool", {"linear": 10},
+]  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    bound=st.integers(60, 600),
+    widths=st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True),
+    strides=st.lists(st.sampled_from([1, 2, 4, 8, 9]), min_size=1, max_size=4, unique=True),
+    most=st.sampled_from([6, 200_000]),
+    top=st.integers(1, 4),
+)
+def test_the_best_are_those_that_asking_every_candidate_gives(
+    bound: int, widths: list[int], strides: list[int], most: int, top: int
+) -> None:
+    from support import builtin_registry
+
+    class Asking(fitting._Search):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self._doubted = True
+
+    let = {"width": {"free": widths}, "stride": {"free": strides}, "groups": {"free": [1, 3]}}
+    free = spec(let, STRIDED, budget={"parameters": bound}, train={"steps": 10, "batch_size": 1})
+    document, before = load_document(free), gc.get_threshold()
+
+    def found(search: type[fitting._Search]) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fitting, "_Search", search)
+            try:
+                result = fitting.fit(document, Builder(builtin_registry()), top=top, most=most)
+            except SpecError as error:
+                return str(error)
+        return [(one.values, one.total) for one in result.best], result.tried, result.possible
+
+    assert found(fitting._Search) == found(Asking)
+    assert gc.get_threshold() == before
+
+
+def test_components_are_asked_of_those_alone_that_come_among_the_best(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(fitting, "check", lambda spec, builder: asked.append(spec) or check(spec, builder))
+    let = {"width": {"free": {"from": 1, "to": 40}}, "wide": {"free": [8, 12, 40]}, "act": "relu"}
+    found = api.fit(small(let), top=2, registry=registry)
+    assert (found.tried, len(asked)) == (120, 3)
+
+
+def test_what_fits_but_cannot_be_trained_gives_way_to_the_next_best(registry: Registry) -> None:
+    let = {"width": 4, "stride": {"free": [8, 4, 2]}, "groups": 1}
+    free = spec(let, STRIDED, train={"steps": 10, "batch_size": 1})
+    found = api.fit(free, registry=registry)
+    assert [one.values["stride"] for one in found.best] == [4, 2]
+    assert (found.kept, found.unbuildable) == (2, 1)
+    assert "one pixel" in str(found.reason)
+
+
 def test_what_is_free_outside_let_is_told_how_to_settle_it(registry: Registry) -> None:
     free = spec({"width": 4}, [{"conv": {"channels": {"free": [4, 8]}}}])
     with pytest.raises(SpecError) as caught:
@@ -231,3 +298,31 @@ def test_a_block_called_free_is_a_block(registry: Registry) -> None:
         "blocks": {"free": {"parameters": ["channels"], "layers": [{"conv": "${channels}"}]}},
     }
     assert api.check(document, registry=registry).kept
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_search_that_is_stopped_gives_what_it_found(
+    name: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, counted = fitting.count, itertools.count(1)
+
+    def stop_at_5(*given: Any) -> Any:
+        if next(counted) == 5:
+            os.kill(os.getpid(), signal.Signals[name])
+        return count(*given)
+
+    monkeypatch.setattr(fitting, "count", stop_at_5)
+    found = api.fit(small(LET), registry=registry)
+    assert (found.stopped, found.tried, found.possible) == (name, 5, 15)
+    assert found.best[0].kept
+
+
+def test_a_search_that_found_nothing_yet_says_so(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise SpecError([])
+
+    monkeypatch.setattr(fitting, "count", stop)
+    with pytest.raises(Interrupted, match="stopped by SIGINT before a candidate was found") as caught:
+        api.fit(small(LET), registry=registry)
+    assert caught.value.exit_code == 130

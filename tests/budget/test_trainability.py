@@ -218,12 +218,7 @@ def test_what_is_surely_not_meant_is_a_warning(data: dict[str, Any], message: st
 def test_what_ships_is_meant(registry: Registry) -> None:
     from zoo.spec import shipped
 
-    warned = {name: zoo.check(name, registry=registry).warnings for name in shipped.names([])}
-    # References over sequences are there to be checked, and told to be no more than that.
-    others = {"gru-keywords", "lstm-reviews", "m5", "mlperf-tiny-autoencoder"}
-    assert {name for name, warnings in warned.items() if warnings} == others
-    for name in others:
-        assert ["a network can be checked, not trained" in one.wanted for one in warned[name]] == [True]
+    assert not {name for name in shipped.names([]) if zoo.check(name, registry=registry).warnings}
 
 
 def test_a_finding_stands_where_it_was_written(registry: Registry, tmp_path: Path) -> None:

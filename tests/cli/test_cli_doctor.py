@@ -115,3 +115,14 @@ def test_a_look_that_fails_is_a_problem_and_stops_nothing(zoo_command: Zoo, monk
     assert code == 1
     assert found["working_folder"] == Finding("working_folder", "problem", "OSError: no such thing")
     assert found["plugins"].level == "ok"
+
+
+def test_what_killed_commands_left_is_named(zoo_command: Zoo, here: Path) -> None:
+    (here / "runs" / "one" / "checkpoints").mkdir(parents=True)
+    (here / "runs" / "one" / "checkpoints" / ".step-1.x.part").mkdir()
+    (here / "runs" / "one" / "checkpoints" / "step-00000009.safetensors.damaged").touch()
+    found = findings(zoo_command)[1]
+    left = "runs/one/checkpoints/.step-1.x.part"
+    assert found["leftovers"].text == f"1 that a killed command left: {left}"
+    assert found["damaged files"].text.endswith("runs/one/checkpoints/step-00000009.safetensors.damaged")
+    assert found["leftovers"].level == found["damaged files"].level == "warning"

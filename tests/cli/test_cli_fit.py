@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Zoo
+
+from zoo import fitting
 
 FREE = """\
 extends: quickstart
@@ -118,3 +123,18 @@ def test_a_spec_is_ejected(zoo_command: Zoo, here: Path) -> None:
         2,
         "error: --out model.py is there already; choose another name, or remove it; see `zoo eject --help`\n",
     )
+
+
+def test_a_stopped_search_shows_what_it_found_and_leaves_with_the_signals_code(
+    zoo_command: Zoo, free: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = fitting.check
+
+    def stop(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return check(*given)
+
+    monkeypatch.setattr(fitting, "check", stop)
+    code, out, err = zoo_command("fit", free)
+    assert code == 143 and "counted 1 of 3 candidates" in out and "the first: zoo check open.yaml" in out
+    assert err == "stopped by SIGTERM; the above is of the candidates until then\n"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from cli_support import Zoo, write_distribution
+from support import ROOT
 
 import zoo
 from zoo.cli.main import COMMANDS, cli
@@ -72,13 +77,13 @@ def test_the_help_says_what_the_command_says(name: str) -> None:
 
 
 OPTIONS = {
-    "list": ["KIND", "--json"],
+    "list": ["KIND", "FOLDER", "--json"],
     "show": ["NAMES", "--svg", "--html", "--json"],
     "check": ["SPECS", "--set", "--challenge", "--layers", "--lint", "--json"],
     "diff": ["BEFORE", "AFTER", "--set", "--json"],
     "fit": ["SPEC", "--set", "--use", "--top", "--candidates", "--seconds", "--out", "--json"],
     "eject": ["SPEC", "--set", "--out", "--json"],
-    "train": ["SPEC", "--set", "--run", "--profile", "--other-data", "--json"],
+    "train": ["SPEC", "--set", "--run", "--profile", "--verify-determinism", "--other-data", "--json"],
     "evaluate": ["NAME", "--split", "--set", "--other-data", "--json"],
     "sample": [
         "NAME",
@@ -108,7 +113,8 @@ OPTIONS = {
         "--json",
     ],
     "sweep": ["SPEC", "--set", "--workers", "--storage", "--study", "--heartbeat", "--json"],
-    "compare": ["NAMES", "--figure", "--csv", "--latex", "--json"],
+    "compare": ["NAMES", "--figure", "--csv", "--latex", "--html", "--json"],
+    "report": ["NAMES", "--out", "--json"],
     "export": [
         "NAME",
         "--to",
@@ -328,6 +334,49 @@ def test_an_error_moves_no_cursor(zoo_command: Zoo, here: Path) -> None:
     assert (code, out) == (3, "")
     assert "\x1b" not in err and "\x9b" not in err
     assert r"a\u001b[2J.yaml:2:7" in err
+
+
+def test_nothing_is_printed_raw() -> None:
+    """Text reaches a terminal through the class Terminal, or cleaned by `visible`, as `describe` does."""
+    printed = re.compile(r"(?:\bprint|click\.echo)\((?!\s*visible\(|\s*describe\()")
+    raw = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sorted((ROOT / "zoo").rglob("*.py"))
+        for line in path.read_text().splitlines()
+        if printed.search(line) and "templates" not in path.parts and path.name != "terminal.py"
+    ]
+    assert raw == []
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_signal_leaves_through_every_finally(
+    name: str, code: int, zoo_command: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def look() -> list[Any]:
+        try:
+            os.kill(os.getpid(), signal.Signals[name])
+            return []
+        finally:
+            seen.append("cleared away")
+
+    monkeypatch.setattr("zoo.cli.diagnosis.examine", look)
+    found = zoo_command("doctor")
+    assert (found.code, seen) == (code, ["cleared away"])
+    assert found.err.strip() == ("stopped" if name == "SIGINT" else f"stopped by {name}")
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "result.json", "certificate.json"])
+def test_a_pipe_is_not_waited_for(name: str, zoo_command: Zoo, here: Path) -> None:
+    folder = here / "runs" / "one"
+    folder.mkdir(parents=True)
+    (folder / "spec.yaml").write_text("zoo: 1\nname: one\n")
+    (folder / "run.json").write_text('{"spec_hash": "a", "versions": {}, "python": "3", "command": []}')
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    code, _, err = zoo_command("compare", "runs/one")
+    assert code in (3, 6, 8) and "bug in Zoo" not in err
 
 
 def test_a_summary_moves_no_cursor(zoo_command: Zoo, here: Path) -> None:

@@ -29,14 +29,15 @@ def trained(zoo_command: Zoo, tiny: Path) -> Path:
 def test_training_says_what_it_costs_does_and_gives(zoo_command: Zoo, tiny: Path) -> None:
     code, out, err = zoo_command("train", tiny, "--run", "run")
     assert code == 0
-    assert re.sub(r"\d+\.\d+|\d+ s\b", "#", out) == (
+    figures, curve, ends = re.split(r"validation top1\n|\n\nrun:", out)
+    assert re.sub(r"\d+\.\d+|\d+ s\b", "#", figures) == (
         "trained 6 steps in # on cpu, fp32, eager\n"
         "test loss: #, test acc: #±#\n\n"
         "split  images    loss    top1    top5  accuracy_mean  accuracy_std\n"
         "test      100  #  #  #         #        #\n\n"
-        "run:  run\n"
-        "next: zoo evaluate run\n"
     )
+    assert len(curve.splitlines()) == 14 and curve.splitlines()[-1].split() == ["3", "step", "6"]
+    assert ends == "  run\nnext: zoo report run\n      zoo evaluate run --split validation\n"
     lines = err.splitlines()
     assert lines[0] == "tiny: keeps 2 limits"
     assert "training tiny on cpu, fp32, eager: 6 steps of 16 images" in lines
@@ -170,7 +171,7 @@ def test_several_seeds_end_with_mean_deviation_and_n(zoo_command: Zoo, tiny: Pat
     assert head == "test, mean ± standard deviation over seeds, n = 2"
     assert columns.split() == ["test", "mean", "±", "std", "seed", "0", "seed", "1"]
     assert re.fullmatch(r"top1 +\d\.\d{4} ± \d\.\d{4}  \d\.\d{4}  \d\.\d{4}", rows[1])
-    assert rows[-2:] == ["run:  run", "next: zoo evaluate run"]
+    assert rows[-3:-1] == ["run:  run", "next: zoo report run"]
     assert "training tiny, seed 1 (2 of 2) on cpu, fp32, eager: 6 steps of 16 images" in err.splitlines()
 
 

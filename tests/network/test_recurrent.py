@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,14 +212,15 @@ def test_augmentations_change_images_alone() -> None:
     with pytest.raises(SpecError) as caught:
         api.check(spec([EMBEDDING, *HEAD]) | {"augment": ["horizontal_flip"]}, registry=builtin_registry())
     (problem,) = caught.value.problems
-    assert (problem.path, problem.found) == ("augment", "found augmentations, which change images")
+    assert (problem.path, problem.found) == ("augment.0", "found horizontal_flip, which changes images")
+    assert problem.wanted == "augmentations of tokens, or none: the items of noise are tokens, 12 each"
 
 
-def test_what_can_be_checked_alone_is_told() -> None:
-    report = api.check(spec([EMBEDDING, *HEAD]), registry=builtin_registry())
-    told = [f"{one.found}; wanted {one.wanted}" for one in report.warnings]
-    wanted = "images (channels, height, width) to train on: for others a network can be checked, not trained"
-    assert told == [f"found noise, whose items are tokens, 12 each; wanted {wanted}"]
+def test_a_network_over_tokens_is_trained(tmp_path: Path) -> None:
+    small = {"noise": {"image": [12], "tokens": 50, "classes": 3, "train_images": 64, "test_images": 16}}
+    data = spec([EMBEDDING, *HEAD]) | {"data": small, "train": {"steps": 2, "batch_size": 8, "device": "cpu"}}
+    result = api.train(data, run=tmp_path / "run", registry=builtin_registry()).result()
+    assert result is not None and result["test"]["images"] == 16
 
 
 def test_dropout_of_one_layer_is_told() -> None:

@@ -141,6 +141,14 @@ def test_all_layers_are_listed() -> None:
     assert listed == page(builtin_registry()), "`make docs` writes the list anew"
 
 
+def test_the_picture_of_results_shows_all_that_the_shelf_holds() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "draw_results.py"))
+    picture, text = made["PICTURE"].read_text(encoding="utf-8"), (ROOT / "docs" / "results.md").read_text()
+    for row in made["rows"]():
+        assert row["name"] in picture, f"make docs draws {row['name']}"
+        assert f"{row['name']} {row['accuracy']:.1f} %" in text
+
+
 def test_the_public_names_are_listed_as_they_are() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "list_api.py"))["page"]
     listed = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

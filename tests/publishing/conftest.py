@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from publishing_support import CLASSIFIER
 from support import changed
 
 from zoo.builder import Builder
@@ -21,21 +22,6 @@ from zoo.training.run import Run
 
 torch.set_num_threads(1)
 
-CLASSIFIER: dict[str, Any] = {
-    "zoo": 1,
-    "name": "tiny",
-    "summary": "Tells shapes apart.",
-    "task": "classify",
-    "data": {"shapes": {"train_images": 200, "test_images": 100}},
-    "networks": {
-        "classifier": {
-            "architecture": {"resnet": {"stem": 4, "widths": [4, 8], "depths": [1, 1]}},
-            "ema": 0.5,
-        }
-    },
-    "train": {"steps": 6, "batch_size": 16, "device": "cpu", "validation": 100, "evaluate_every": 3},
-    "budget": {"parameters": "<10000", "steps": 6},
-}
 GENERATOR: dict[str, Any] = {
     "zoo": 1,
     "name": "tiny-gan",

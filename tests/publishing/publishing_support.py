@@ -11,6 +11,22 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+CLASSIFIER: dict[str, Any] = {
+    "zoo": 1,
+    "name": "tiny",
+    "summary": "Tells shapes apart.",
+    "task": "classify",
+    "data": {"shapes": {"train_images": 200, "test_images": 100}},
+    "networks": {
+        "classifier": {
+            "architecture": {"resnet": {"stem": 4, "widths": [4, 8], "depths": [1, 1]}},
+            "ema": 0.5,
+        }
+    },
+    "train": {"steps": 6, "batch_size": 16, "device": "cpu", "validation": 100, "evaluate_every": 3},
+    "budget": {"parameters": "<10000", "steps": 6},
+}
+
 
 def edit(path: Path, before: str, after: str) -> None:
     """Replace a text that stands in a file once."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from publishing_support import edit, rewrite
+from publishing_support import CLASSIFIER, edit, rewrite
 from safetensors.torch import load_file
+from support import changed
 
 import zoo
 from zoo.builder import Builder
@@ -45,6 +46,24 @@ def test_an_entry_is_a_folder_of_its_own(published: Entry) -> None:
 def test_an_entry_is_what_its_certificate_says(published: Entry, published_gan: Entry, builder: Builder) -> None:
     assert verify(published.folder, builder) == []
     assert verify(published_gan.folder, builder) == []
+
+
+def test_an_entry_says_whose_weights_it_began_from(take: Take, builder: Builder) -> None:
+    before = take("seed-0")
+    written = changed(CLASSIFIER, networks__classifier__init={"trained": {"source": "seed-0", "without": ["5"]}})
+    spec = load_spec(written, registry=builder.registry)
+    entry = publish([train(spec, builder, Path("after")).folder], builder, name="after", to=Path("shelf"))
+    origin = entry.certificate.began_from["classifier"]
+    assert origin["sha256"] == Trained.load(before, builder).sha256
+    assert "The classifier began from tiny (weights `" in (entry.folder / "README.md").read_text()
+    assert verify(entry.folder, builder) == []
+    judged = zoo.judge_submission("cifar100-classify-100k", entry.folder, registry=builder.registry)
+    assert "networks.classifier.init: trained" in [one.found for one in judged.rulings if one.state == "broken"]
+    assert "began_from" not in published_text(before, builder)
+
+
+def published_text(run: Run, builder: Builder) -> str:
+    return (publish([run.folder], builder, name="plain", to=Path("shelf")).folder / "certificate.json").read_text()
 
 
 def test_the_spec_is_that_of_the_run_to_the_letter(published: Entry) -> None:

@@ -9,7 +9,9 @@ import pytest
 import zoo
 from zoo.errors import SpecError
 from zoo.registry import Registry
-from zoo.spec.load import load_spec
+from zoo.spec.load import load_document, load_spec
+from zoo.spec.resolve import Resolver
+from zoo.spec.variables import Template
 
 
 def spec(blocks: Any, layers: list[Any], **more: Any) -> dict[str, Any]:
@@ -188,3 +190,13 @@ def test_names_that_are_given_inside_mean_nothing_outside(
     unknown = [*used, {"add": "x"}, *head]
     with pytest.raises(SpecError, match="no value is called 'x'"):
         zoo.check(spec(blocks, unknown), registry=registry)
+
+
+def test_what_is_wrong_in_a_block_is_told_again_in_the_next_spec(registry: Registry) -> None:
+    """What stands in two uses is told at the first; the second must not count as sound for specs that come after."""
+    block = {"parameters": ["channels"], "layers": [{"residual": [{"conv": {"channels": 0}}]}, {"conv": "${channels}"}]}
+    document = load_document(spec({"odd": block}, [{"odd": "${width}"}, {"odd": 2}], let={"width": 1}))
+    resolver, template = Resolver(registry), Template(document)
+    for width in (1, 2):
+        with pytest.raises(SpecError, match="channels"):
+            resolver.spec(template.fill({"width": width}))

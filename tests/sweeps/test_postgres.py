@@ -103,7 +103,7 @@ def test_two_processes_that_share_only_the_address_share_the_trials(
     said = killed(there, **parts)
     here = plan(server, heartbeat=1, folder="here", **parts)
     summary = sweep(here, builder, say=lambda text: None)
-    standing = Standing.of(open_study(here))
+    standing = Standing.of(open_study(here), here)
     points = [tuple(one.params.items()) for one in standing.complete]
     assert len(summary["trials"]) == len(set(points)) == 3
     assert not standing.running and not standing.waiting

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +122,7 @@ def test_a_training_that_diverges_teaches_and_does_not_end_the_study(
     one = plan(sweep__trials=2)
     found = sweep(one, builder, say=quiet)
     assert list(found["diverged"].values()) == ["step 3: training is no longer finite"] * 2
-    assert all(trial.constraints["works"] > 0 for trial in Standing.of(open_study(one)).begun)
+    assert all(trial.constraints["works"] > 0 for trial in Standing.of(open_study(one), one).begun)
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(
@@ -259,3 +261,30 @@ def test_passwords_of_a_command_line_do_not_reach_a_run(monkeypatch: pytest.Monk
         sys, "argv", ["zoo", "sweep", "--storage", "postgresql://me:s3:c/ret@host/db?password=hidden&a=1"]
     )
     assert environment()["command"][-1] == "postgresql://me:***@host/db?password=***&a=1"
+
+
+def test_a_trial_whose_worker_never_gave_a_sign_is_not_waited_for(plan: Callable[..., Plan], builder: Builder) -> None:
+    """A kill between the asking for a trial and its first heartbeat leaves one that runs for ever."""
+    one = plan(heartbeat=1, sweep__trials=1)
+    open_study(one).ask()
+    standing = Standing.of(open_study(one), one)
+    assert len(standing.running) == 1  # its silence counts from now on
+    with closing(sqlite3.connect(one.folder / "study.db")) as database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 day')")
+        database.commit()
+    assert len(sweep(one, builder, say=quiet)["trials"]) == 1
+    assert not Standing.of(open_study(one), one).running
+
+
+def test_a_trial_is_taken_up_whose_taker_was_killed(plan: Callable[..., Plan]) -> None:
+    import optuna
+
+    one = plan(heartbeat=1)
+    study = open_study(one)
+    trial = study.ask()
+    trial.set_user_attr("folder", "trial-0000")
+    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    (failed,) = study.get_trials()
+    assert Standing([failed])._dropped(60) == [] and Standing([failed])._dropped(-1) == [failed]
+    take_up_again(study, failed, one, killed=True)
+    assert Standing(study.get_trials())._dropped(-1) == []

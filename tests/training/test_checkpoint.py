@@ -141,6 +141,10 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any], dict[str, torch.Tensor]], obj
         lambda facts, held: held.update({"classifier.optimizer.0.0.extra": torch.zeros(7)}),
         r"the optimizer's extra of 0.weight has shape \(7,\); wanted \(4, 3, 3, 3\)",
     ),
+    "a count that says there were no steps": (
+        lambda facts, held: (facts.update(updates={"classifier": 0}), held.update({NAME: torch.zeros(1)})),
+        r"the optimizer's exp_avg of 0.weight is float32 of shape \(1,\); wanted float32 of shape \(4, 3, 3, 3\)",
+    ),
     "weight of another type": (
         lambda facts, held: held.update({"classifier.network.0.weight": torch.zeros(4, 3, 3, 3, dtype=torch.int64)}),
         r"0.weight is torch.int64; this network wants torch.float32",
@@ -163,6 +167,26 @@ def test_state_that_does_not_fit_is_refused(name: str, older: bool, run: Callabl
     if older:
         rewrite(path, lambda facts, held: (facts.pop("state"), facts.pop("figures")))
     with pytest.raises(RunError, match=rf"step-00000005.safetensors: it does not fit the network 'classifier': {told}"):
+        run(**PART)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"fused": True}, "it changes fused of a group of parameters, which a checkpoint cannot"),
+        ({"lr": 1e9}, "it changes lr of a group of parameters, which a checkpoint cannot"),
+        ({"params": []}, "it changes params of a group of parameters, which a checkpoint cannot"),
+        ({"unknown": 1}, "it changes unknown of a group of parameters, which a checkpoint cannot"),
+        ({"eps": "small"}, "eps of a group of parameters is 'small'; wanted such as"),
+        ({"amsgrad": True}, "the optimizer cannot go on with amsgrad"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(
+    values: dict[str, Any], told: str, run: Callable[..., Run], tmp_path: Path
+) -> None:
+    path = stopped(run, tmp_path / "run", **PART)
+    rewrite(path, lambda facts, held: facts["state"]["classifier"]["optimizers"][0].update(groups=[values]))
+    with pytest.raises(RunError, match=f"it does not fit the network 'classifier': {told}"):
         run(**PART)
 
 

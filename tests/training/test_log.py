@@ -245,7 +245,7 @@ def test_a_mask_of_infinities_is_no_fault(spec: Callable[..., Spec], builder: Bu
     training = Training(given, check(given, builder), builder, Run.prepare(tmp_path / "run", given), Reporter())
     trainee = training.trainees["classifier"]
     trainee.module.register_buffer("mask", torch.full((2,), -math.inf))
-    trainee._constant.update(trainee.not_finite())
+    trainee.constant.update(trainee.not_finite())
     assert trainee.not_finite() == []
 
 

@@ -257,16 +257,6 @@ def test_a_full_disk_keeps_the_checkpoints_before(
     assert not [path for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.startswith(".")]
 
 
-def test_a_damaged_checkpoint_is_named(run: Callable[..., Run], tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
-        run(reporter=SignalAt(5))
-    path = checkpoint.newest(tmp_path / "run" / "checkpoints")
-    assert path is not None
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(RunError, match=r"step-00000005.safetensors: this is no checkpoint that can be read"):
-        run()
-
-
 def test_only_the_newest_checkpoints_stay(run: Callable[..., Run]) -> None:
     found = [path.name for path in checkpoint.checkpoints(run().checkpoints)]
     assert found == ["step-00000008.safetensors", "step-00000012.safetensors"]

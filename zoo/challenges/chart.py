@@ -90,13 +90,13 @@ def svg(ranking: Ranking) -> str:
         parts += _mark(ranking, row, px, py, (row.std or 0) * abs(y.at(factor) - y.at(0)))
         label = _free(row.name, px, py, taken)
         taken.append(label.box)
-        kind = f"label {label.anchor}" if row.rank else f"label other {label.anchor}"
+        kind = f"label {label.anchor}" if row.rank else f"label faint {label.anchor}"
         parts.append(
             f'<text class="{kind}" x="{label.at:.1f}" y="{label.box.bottom - 4:.1f}">{escape(row.name)}</text>'
         )
     title = f"{ranking.challenge.title}: {ranking.title} against parameters"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="board" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
     )
 
@@ -105,16 +105,16 @@ def _axes(ranking: Ranking, x: Axis, y: Axis) -> Iterator[str]:
     for value in y.ticks():
         place = y.at(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}"/>'
-        yield f'<text class="tick end" x="{LEFT - 7}" y="{place + 4:.1f}">{value:g}</text>'
+        yield f'<text class="faint end" x="{LEFT - 7}" y="{place + 4:.1f}">{value:g}</text>'
     for value in x.ticks():
         place = x.at(value)
         yield f'<line class="grid" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        yield f'<text class="tick middle" x="{place:.1f}" y="{HEIGHT - BOTTOM + 16}">{thousands(value)}</text>'
+        yield f'<text class="faint middle" x="{place:.1f}" y="{HEIGHT - BOTTOM + 16}">{thousands(value)}</text>'
     unit = ", %" if ranking.challenge.metric.percent else ""
     name = f"{ranking.short}{unit}, {ranking.challenge.metric.better} is better"
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    yield f'<text class="axis middle" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}">trained parameters</text>'
-    yield f'<text class="axis middle" transform="translate(13 {middle}) rotate(-90)">{escape(name)}</text>'
+    yield f'<text class="faint middle" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}">trained parameters</text>'
+    yield f'<text class="faint middle" transform="translate(13 {middle}) rotate(-90)">{escape(name)}</text>'
 
 
 def _frontier(ranking: Ranking, x: Axis, y: Axis, factor: int) -> list[tuple[float, float]]:

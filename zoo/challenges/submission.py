@@ -118,7 +118,8 @@ def from_run(run: Run, builder: Builder) -> Submission:
     if result is None:
         findings.append(Finding("training", None, "not finished", wanted))
     else:
-        findings.append(Finding("training", result["steps"] == spec.train.steps, f"{result['steps']:,} steps", wanted))
+        whole = result["steps"] == spec.train.steps or result.get("chosen", {}).get("enough", False)
+        findings.append(Finding("training", whole, f"{result['steps']:,} steps", wanted))
     figures = {"test": (result or {}).get("test", {})}
     evaluation = run.evaluation()
     if evaluation is not None:

@@ -18,6 +18,7 @@ from typing import Literal
 import zoo
 from zoo import distribution
 from zoo.cli.units import size
+from zoo.errors import listing
 
 Level = Literal["ok", "warning", "problem"]
 PACKAGES = (
@@ -59,6 +60,7 @@ def examine() -> Iterator[Finding]:
         _data,
         _plugins,
         _working_folder,
+        _leftovers,
     )
     for look in looks:
         try:
@@ -277,6 +279,27 @@ def _working_folder() -> Iterator[Finding]:
         yield Finding("working folder", "problem", f"{here} cannot be written ({error.strerror})", advice)
     else:
         yield Finding("working folder", "ok", f"{here}, {_free(here)} free")
+
+
+def _leftovers() -> Iterator[Finding]:
+    """What killed writers left behind, and checkpoints that were found damaged."""
+    from zoo.data.store import data_folder
+    from zoo.files import is_leftover
+    from zoo.spec.shipped import OWN_SHELF
+
+    folders = [data_folder(), OWN_SHELF, *Path("runs").glob("**/")]
+    found = sorted({path for folder in folders if folder.is_dir() for path in folder.iterdir() if is_leftover(path)})
+    damaged = sorted(Path("runs").glob("**/*.safetensors.damaged"))
+    if found:
+        text = f"{len(found)} that a killed command left: {listing(map(str, found), 3)}"
+        yield Finding(
+            "leftovers", "warning", text, "no command reads them, and the next that writes there removes them"
+        )
+    if damaged:
+        text = f"{len(damaged)} checkpoints that were passed over: {listing(map(str, damaged), 3)}"
+        yield Finding("damaged files", "warning", text, "look at the disk that they lie on, then delete them")
+    if not found and not damaged:
+        yield Finding("leftovers", "ok", "none in the data folder, ./runs and ./shelf")
 
 
 def _free(path: Path) -> str:

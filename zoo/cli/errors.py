@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from typing import Any
 
 import click
 
 from zoo.errors import Interrupted, SpecError, ZooError
+from zoo.signals import Ended
 from zoo.text import visible
 
 BUG = "this is a bug in Zoo or a plugin; repeat with ZOO_TRACEBACK=1 for the traceback"
@@ -31,7 +33,8 @@ def exit_code(error: BaseException) -> int:
     """Return the exit code that `error` leaves with."""
     if isinstance(error, (ZooError, click.ClickException)):
         return error.exit_code
-    return 130 if _is_interrupt(error) else 1
+    interrupt = _interrupt(error)
+    return 1 if interrupt is None else 128 + signal.Signals[_name(interrupt)]
 
 
 def describe(error: BaseException) -> str:
@@ -50,8 +53,8 @@ def _described(error: BaseException) -> str:
         return f"error: {error}"
     if isinstance(error, click.ClickException):
         return f"error: {_usage(error)}"
-    if _is_interrupt(error):
-        return "stopped"
+    if (interrupt := _interrupt(error)) is not None:
+        return "stopped" if _name(interrupt) == "SIGINT" else f"stopped by {_name(interrupt)}"
     if isinstance(error, click.Abort):
         return "error: there was no answer; nothing was done"
     if isinstance(error, OSError) and (error.filename is not None or error.errno in FORESEEN):
@@ -95,9 +98,17 @@ def print_traceback(error: BaseException) -> None:
         traceback.print_exception(error)
 
 
-def _is_interrupt(error: BaseException) -> bool:
-    # click turns Ctrl-C into an Abort.
-    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
+def _interrupt(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that `error` is, or that led to it."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        # click turns Ctrl-C into an Abort; a terminal that is gone takes no new line either.
+        found = found.__cause__ or (found.__context__ if isinstance(found, OSError) else None)
+    return found
+
+
+def _name(interrupt: KeyboardInterrupt) -> str:
+    return interrupt.signal_name if isinstance(interrupt, Ended) else "SIGINT"
 
 
 def _usage(error: click.ClickException) -> str:

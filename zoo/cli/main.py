@@ -14,13 +14,14 @@ import click
 import zoo
 from zoo.cli.errors import describe, exit_code, print_traceback
 from zoo.cli.group import Closed, Lazy, PluginGroup
+from zoo.signals import ending
 
 CLOSED = 141  # as the shell has it for what ends because nobody reads on, such as after `| head`
 
 #: Help texts stand here as well, so that `zoo --help` imports no command; a test holds them equal.
 COMMANDS: dict[str, Lazy] = {
-    "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, and what ships."),
-    "show": Lazy("zoo.cli.commands.show:show", "Show a component with its options, or a spec with its networks."),
+    "list": Lazy("zoo.cli.commands.list:list_components", "List what a spec can name, what ships, and runs."),
+    "show": Lazy("zoo.cli.commands.show:show", "Show a component, a spec with its networks, or a run."),
     "check": Lazy("zoo.cli.commands.check:check", "Check specs and their limits, without data or GPU."),
     "diff": Lazy("zoo.cli.commands.diff:diff", "Show what changed between two specs, and what that costs."),
     "fit": Lazy("zoo.cli.commands.fit:fit", "Find values of free variables that use a budget best."),
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Lazy] = {
     "compare": Lazy(
         "zoo.cli.commands.compare:compare", "Compare runs, entries and studies: what differs, figures, costs."
     ),
+    "report": Lazy("zoo.cli.commands.report:report", "Write a page with curves, figures and pictures of runs."),
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint, or a published entry."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a trained generator."),
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),
@@ -64,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
+        with ending():
+            code = cli.main(arguments, prog_name="zoo", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, Closed):
         _hush()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli import units
 from zoo.cli.terminal import Terminal
 from zoo.errors import RunError
 from zoo.training.task import Task
+
+if TYPE_CHECKING:
+    from zoo.reports.account import Account
 
 LONG = 20  # letters of a name, from which a figure has a line of its own
 Figures = Mapping[str, Mapping[str, Any]]
@@ -60,6 +63,34 @@ def show_figures(figures: Figures, terminal: Terminal) -> None:
         return
     rows = [(split, *(_shown(one.get(name)) for name in names)) for split, one in figures.items()]
     terminal.table(("split", *names), rows, right=names)
+
+
+def show_splits(account: Account, terminal: Terminal) -> None:
+    """Print a run's single figures, a column for each split; over several seeds mean and deviation."""
+    from zoo.evaluation.spread import deviation
+    from zoo.reports.account import mean
+
+    def shown(values: Mapping[int, float]) -> str:
+        return units.spread(mean(values), deviation(list(values.values()))) if values else ""
+
+    names = dict.fromkeys(name for figures in account.figures.values() for name in figures)
+    if names:
+        rows = [(name, *(shown(figures.get(name, {})) for figures in account.figures.values())) for name in names]
+        terminal.table(("figure", *account.figures), rows, right=tuple(account.figures))
+        terminal.line()
+
+
+def show_validation(account: Account, terminal: Terminal) -> None:
+    """Draw how the first figure went on the held-out images, where it was measured more than once."""
+    from zoo.drawing import curve
+
+    points = account.validation
+    if len(points) > 1:
+        drawn = curve.Curve("", "step", points)
+        terminal.line(f"validation {account.main}", style="bold")
+        for line in curve.lines(drawn, dots=terminal.has(chr(curve.BLANK)), columns=terminal.width - curve.SCALE):
+            terminal.line(line)
+        terminal.line()
 
 
 def _with_spread(mean: float, std: float | None) -> str:

@@ -23,7 +23,10 @@ def show_report(report: Report, terminal: Terminal) -> None:
     else:
         terminal.line(f"{report.spec.name}: works; it has no limits", style="bold green")
     terminal.line()
-    networks = [_network(one, report.spec.networks[role].architecture.name) for role, one in report.networks.items()]
+    networks = [
+        _network(one, report.spec.networks[role].architecture.name + (", frozen" if one.frozen else ""))
+        for role, one in report.networks.items()
+    ]
     if len(networks) > 1:
         networks.append(_total(report))
     terminal.table(NETWORK, networks, right=NETWORK[1:], drop=("updates", "buffers", "file", "memory", "MACs"))

@@ -38,6 +38,11 @@ class Terminal:
     def is_terminal(self) -> bool:
         return self._console.is_terminal
 
+    @property
+    def width(self) -> int:
+        """How many columns a line has."""
+        return self._console.width
+
     def has(self, text: str) -> bool:
         """Return whether the stream can show the letters of `text`."""
         try:

@@ -36,6 +36,11 @@ def figure(value: float | int) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
+def spread(mean: float, std: float | None) -> str:
+    """Return a mean with its deviation, where it has one."""
+    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
+
+
 def plural(noun: str, number: int = 2) -> str:
     return noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
 

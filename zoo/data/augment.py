@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from zoo.data.dataset import Items
+
 
 class Augmentation:
     """Base of those of the kind `augmentation` that change each image by itself.
 
-    A subclass is a keyword-only frozen dataclass: its fields are its options.
+    A subclass is a keyword-only frozen dataclass: its fields are its options. `items` are the kinds of items that it
+    changes; with others a spec is refused.
     """
 
+    items: ClassVar[tuple[Items, ...]] = ("images",)
+
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return `images` ((N, C, H, W) float32 in 0..1, on any device) changed at random, each image on its own.
+        """Return `images` ((N, C, H, W) float32 in 0..1, or other items as a Batch has them, on any device) changed at
+        random, each on its own.
 
         All randomness comes from `generator`, which lives on the images' device; nothing is read back from there.
         """

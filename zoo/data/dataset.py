@@ -1,26 +1,38 @@
-"""What a data set is: images and labels in memory or memory-mapped, and what is known of them without loading them."""
+"""What a data set is: items and targets in memory or memory-mapped, and what is known of them without loading them."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from zoo.errors import DataError, listing
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+Values: TypeAlias = Literal["pixels", "numbers", "tokens"]
+Items: TypeAlias = Literal["images", "vectors", "series", "arrays", "tokens"]
+Target: TypeAlias = Literal["class", "classes", "numbers", "none"]
+
+ITEMS: tuple[Items, ...] = get_args(Items)
+TARGETS: tuple[Target, ...] = get_args(Target)
+#: What holds each, as numpy calls it.
+VALUE_TYPES: dict[Values, str] = {"pixels": "uint8", "numbers": "float32", "tokens": "int64"}
+TARGET_TYPES: dict[Target, str] = {"class": "int64", "classes": "bool", "numbers": "float32", "none": "float32"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
     """What a network must know of its data, and a check can know without them.
 
-    `image` is the shape of an item: (channels, height, width), or another that a network may be checked with. Where
-    `tokens` is not 0, items are whole numbers below it. `mean` and `std` are those of the training images' channels in
-    0..1; tokens have none. `superclass_of` is the group of each class, and empty where classes form none.
+    `image` is the shape of an item: (channels, height, width) of an image, (features,) of a vector, (channels, length)
+    of a series. Its `values` are pixels, which a network is given in 0..1, or numbers, which it is given as they are;
+    where `tokens` is not 0, they are whole numbers below it. `mean` and `std` are those of the training items along
+    their first axis (pixels in 0..1); tokens have none. `features` are names along that axis, where there are such.
+
+    `target` says what is known of an item: one of `classes`, any number of them, numbers of the shape `target_shape`,
+    or nothing. `target_mean` and `target_std` are those of the training items' numbers along their first axis.
+    `superclass_of` is the group of each class, and empty where classes form none.
     """
 
     image: tuple[int, ...]
@@ -31,13 +43,56 @@ class DataInfo:
     std: tuple[float, ...]
     superclass_of: tuple[int, ...] = ()
     tokens: int = 0
+    values: Values = "pixels"
+    features: tuple[str, ...] = ()
+    target: Target = "class"
+    target_shape: tuple[int, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+
+    @property
+    def items(self) -> Items:
+        """The kind of the items. Images are of pixels; what else has three axes or more is an array."""
+        if self.tokens:
+            return "tokens"
+        if len(self.image) == 3 and self.values == "pixels":
+            return "images"
+        return {1: "vectors", 2: "series"}.get(len(self.image), "arrays")  # type: ignore[return-value]
+
+    @property
+    def noun(self) -> str:
+        """What the items are called."""
+        return "images" if self.items == "images" else "items"
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of what is known of one item."""
+        shapes = {"class": (), "classes": (self.classes,), "numbers": self.target_shape, "none": (0,)}
+        return shapes[self.target]
+
+    def item_words(self) -> str:
+        """Say what the items are."""
+        if self.items == "tokens" and len(self.image) == 1:
+            return f"tokens, {self.image[0]} each"
+        return f"{self.items} of the shape {tuple(self.image)}"
+
+    def target_words(self) -> str:
+        """Say what the targets are."""
+        return {
+            "class": f"one of {self.classes} classes",
+            "classes": f"any of {self.classes} classes",
+            "numbers": f"numbers of the shape {tuple(self.target_shape)}",
+            "none": "none",
+        }[self.target]
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """images: (N, C, H, W) uint8 from 0 to 255, maybe memory-mapped; labels: (N,) int64, indices into the class names.
+    """images: (N, ...), maybe memory-mapped: uint8 from 0 to 255 of pixels, float32 of numbers, int64 of tokens;
+    labels: (N,) int64, indices into the class names; (N, classes) bool, whether each class is there; (N, ...) float32
+    of numbers; (N, 0) float32 of nothing.
 
-    Nothing else is taken: `require_sound` refuses it, in the name of the data set.
+    Nothing else is taken: `zoo.data.soundness` refuses it, in the name of the data set.
     """
 
     images: np.ndarray
@@ -46,7 +101,7 @@ class ImageSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A training and a test set with the names of their classes.
+    """A training and a test set with the names of their classes, or of the numbers that are their targets.
 
     `superclasses` are the names of the groups that `info.superclass_of` counts. `fingerprint` is the SHA-256 of images,
     labels and names; `source` says where they came from; `parts` are hashes of single parts of the content where they
@@ -98,91 +153,8 @@ class DataSource:
         raise NotImplementedError
 
 
-def load_sound(source: DataSource, component: str) -> Dataset:
-    """Return the data of a component. Raises DataError when they are missing, or not what a network is told.
-
-    All data of plugins come in here, so that what does not fit is told in the name of the data set, before it trains.
-    """
-    dataset, name = source.load(), f"the data set {component!r}"
-    if not isinstance(dataset, Dataset):
-        raise DataError(f"{name}: its load() returned {type(dataset).__name__}; wanted a Dataset")
-    require_sound(dataset, name)
-    said = source.info()
-    for what in ("image", "classes"):
-        found, wanted = getattr(dataset.info, what), getattr(said, what)
-        if found != wanted:
-            raise DataError(f"{name}: its data have {what} {found}, where its info() says {wanted}; make the two agree")
-    return dataset
-
-
-def require_sound(dataset: Dataset, name: str) -> None:
-    """Raise DataError, in the name of the set, unless its arrays are of the stated types and fit what is known."""
-    require_arrays(dataset.train, dataset.test, dataset.class_names, name)
-    info = dataset.info
-    found = (
-        dataset.train.images.shape[1:],
-        len(dataset.class_names),
-        len(dataset.train.labels),
-        len(dataset.test.labels),
-    )
-    said = (tuple(info.image), info.classes, info.train_images, info.test_images)
-    for what, one, other in zip(("image", "classes", "train_images", "test_images"), found, said, strict=True):
-        if one != other:
-            raise DataError(f"{name}: its data have {what} {one}, where its info says {other}; make the two agree")
-    for what, values in (("mean", info.mean), ("std", info.std)):
-        if len(values) != info.image[0] or not all(map(math.isfinite, values)) or (what == "std" and min(values) <= 0):
-            wanted = "a number above 0" if what == "std" else "a number"
-            raise DataError(f"{name}: found the {what} {values}; wanted {wanted} for each of {info.image[0]} channels")
-    groups, group_of = len(dataset.superclasses), info.superclass_of
-    if len(group_of) not in (0, info.classes) or any(not 0 <= one < groups for one in group_of):
-        raise DataError(f"{name}: its superclass_of does not name one of {groups} superclasses for each class")
-
-
-def require_arrays(train: ImageSet, test: ImageSet, class_names: Sequence[str], name: str) -> None:
-    """Raise DataError, in the name of the set, unless images, labels and names are what these classes say."""
-    if not class_names or not all(isinstance(one, str) and one for one in class_names):
-        raise DataError(f"{name}: found the class names {tuple(class_names)!r}; wanted a name for each class")
-    doubled = [one for one, count in Counter(class_names).items() if count > 1]
-    if doubled:
-        raise DataError(f"{name}: several classes have one name: {listing(doubled, 3)}; wanted each name once")
-    for split, part in (("training", train), ("test", test)):
-        _require_images(part.images, f"{name}: its {split} images")
-        _require_labels(part.labels, len(part.images), len(class_names), f"{name}: its {split} labels")
-    if not len(train.labels):
-        raise DataError(f"{name}: it has no training images; wanted one at least")
-    if train.images.shape[1:] != test.images.shape[1:]:
-        raise DataError(
-            f"{name}: its training images have shape {train.images.shape[1:]} and its test images "
-            f"{test.images.shape[1:]}; wanted one shape"
-        )
-
-
-def _require_images(images: Any, what: str) -> None:
-    found = _kind(images)
-    if found != "an array of uint8":
-        raise DataError(f"{what} are {found}; wanted an array of uint8, from 0 for black to 255 for white{_way(found)}")
-    if images.ndim != 4 or 0 in images.shape[1:]:
-        raise DataError(f"{what} have shape {images.shape}; wanted (images, channels, height, width)")
-
-
-def _require_labels(labels: Any, count: int, classes: int, what: str) -> None:
-    found = _kind(labels)
-    if found != "an array of int64":
-        raise DataError(f"{what} are {found}; wanted an array of int64, the index of each image's class")
-    if labels.shape != (count,):
-        raise DataError(f"{what} have shape {labels.shape}; wanted ({count},), one for each image")
-    outside = labels[(labels < 0) | (labels >= classes)]
-    if len(outside):
-        raise DataError(
-            f"{what} hold {outside[0]}; wanted 0 to {classes - 1}, the indices of its {classes} class names"
-        )
-
-
-def _kind(array: Any) -> str:
+def of_classes(labels: np.ndarray, classes: int) -> list[int]:
+    """Return how many items each class has: of labels (N,), or (N, classes) where an item has any number of them."""
     import numpy as np
 
-    return f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"of type {type(array).__name__}"
-
-
-def _way(found: str) -> str:
-    return "; images in 0..1 become such by numpy.rint(images * 255).astype(numpy.uint8)" if "float" in found else ""
+    return (labels.sum(0) if labels.ndim > 1 else np.bincount(labels, minlength=classes)).tolist()

@@ -19,7 +19,7 @@ SHARE = 0.5  # of the device's free memory that a set may take
 
 
 class DeviceSet:
-    """Images and labels as tensors: uint8 (N, C, H, W) and int64 (N,). `length` counts the chosen images.
+    """Items and targets as tensors, of the types in which a data set holds them. `length` counts the chosen ones.
 
     The images lie on the device where they fit into half of its free memory; otherwise they stay memory-mapped and
     each batch is copied.
@@ -60,7 +60,7 @@ class DeviceSet:
         return lambda: (images.index_select(0, where), labels[where])
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return images (N, C, H, W) uint8 and labels (N,) int64 at `indices` of the chosen images, on the device."""
+        """Return items (N, ...) and targets (N, ...) at `indices` of the chosen ones, on the device."""
         rows = indices if self._chosen is None else self._chosen[indices]
         where = torch.from_numpy(rows).to(self.device, non_blocking=True)
         if self._resident is not None:
@@ -71,7 +71,7 @@ class DeviceSet:
         return images.to(self.device, non_blocking=True), self._labels[where]
 
     def pixels(self) -> Tensor:
-        """Return all chosen images in their own order: (N, C, H, W) uint8 on the CPU."""
+        """Return all chosen items in their own order, on the CPU."""
         rows = np.arange(self.length) if self._chosen is None else self._chosen
         return torch.from_numpy(np.array(self._mapped[rows]))
 
@@ -80,6 +80,11 @@ class DeviceSet:
         order = np.random.Generator(np.random.PCG64(derive_seed(0, "evaluation"))).permutation(self.length)
         for start in range(0, self.length, size):
             yield self.batch(order[start : start + size])
+
+
+def as_input(items: Tensor) -> Tensor:
+    """Return items as networks are given them: pixels float32 in 0..1, numbers and tokens as they are."""
+    return items.to(torch.float32).div_(255) if items.dtype == torch.uint8 else items
 
 
 def _free_bytes(device: torch.device) -> float:

@@ -63,9 +63,13 @@ class Identity:
             return []
         found = []
         if self.class_names and self.class_names != dataset.class_names:
-            found.append(f"classes: {_names(dataset.class_names, self.class_names)}")
+            what = "names of the targets" if dataset.info.target == "numbers" else "classes"
+            found.append(f"{what}: {_names(dataset.class_names, self.class_names)}")
         if self.info and self.info.image != dataset.info.image:
-            found.append(f"shape of an image: {dataset.info.image}, was {self.info.image}")
+            what = "an image" if "images" == self.info.items == dataset.info.items else "an item"
+            found.append(f"shape of {what}: {dataset.info.image}, was {self.info.image}")
+        if self.info and self.info.target_words() != dataset.info.target_words():
+            found.append(f"targets: {dataset.info.target_words()}, were {self.info.target_words()}")
         if self.parts:
             found += _images_differ(self, Identity.of(dataset))
         why = "" if self.parts else " (what differs cannot be told: an earlier version of Zoo kept no more)"
@@ -84,12 +88,15 @@ class Identity:
 
 
 def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> str:
-    """Return the SHA-256 of images, with their shape, labels and names, in that order."""
+    """Return the SHA-256 of items, with their shape, targets and names, in that order."""
     import numpy as np
 
     digest = hashlib.sha256()
     for part in (train, test):
         digest.update(json.dumps(part.images.shape).encode())
+        form = (str(part.images.dtype), str(part.labels.dtype), part.labels.shape)
+        if form[:2] != ("uint8", "int64"):  # what all were before others came
+            digest.update(json.dumps(form).encode())
         digest.update(np.ascontiguousarray(part.images).data)
         digest.update(np.ascontiguousarray(part.labels).data)
     digest.update(json.dumps(class_names).encode())
@@ -98,14 +105,14 @@ def fingerprint(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -
 
 def parts_of(train: ImageSet, test: ImageSet, class_names: tuple[str, ...]) -> dict[str, str]:
     """Return hashes by which two sets can be told apart: of the images of each split, of the images with the names of
-    their classes, of both in their order, and of the images of both splits together.
+    their classes (or with their other targets), of both in their order, and of the images of both splits together.
     """
     found: dict[str, str] = {}
     every: list[bytes] = []
     for split, part in (("train", train), ("test", test)):
         pixels = list(_digests(part.images))
-        names = [_name_of(label, class_names) for label in part.labels]
-        named = [hashlib.sha256(one + name.encode()).digest() for one, name in zip(pixels, names, strict=True)]
+        known = (_known_of(label, class_names) for label in part.labels)
+        named = [hashlib.sha256(one + what).digest() for one, what in zip(pixels, known, strict=True)]
         found |= {f"{split}_images": _joined(sorted(pixels)), f"{split}_labels": _joined(sorted(named))}
         found[f"{split}_order"] = _joined(named)
         every += pixels
@@ -123,8 +130,12 @@ def _joined(digests: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def _name_of(label: int, class_names: tuple[str, ...]) -> str:
-    return class_names[label] if 0 <= label < len(class_names) else f"no class, {label}"
+def _known_of(label: np.ndarray | np.integer[Any], class_names: tuple[str, ...]) -> bytes:
+    """Return what is known of an item as bytes: of one class its name."""
+    if label.ndim or label.dtype != "int64":
+        return label.tobytes()
+    index = int(label)
+    return (class_names[index] if 0 <= index < len(class_names) else f"no class, {index}").encode()
 
 
 def _images_differ(before: Identity, now: Identity) -> Iterator[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_arrays
+from zoo.data.dataset import DataInfo, Dataset, ImageSet, Target, Values
 from zoo.data.decoding import Progress, decode_all
 from zoo.data.files import open_files
 from zoo.data.identity import fingerprint
 from zoo.data.layout import Layout, LeftOut, sort_out, summary
 from zoo.data.pixels import Reading
+from zoo.data.soundness import require_arrays
 from zoo.errors import DataError, listing
 
 if TYPE_CHECKING:
@@ -80,27 +81,56 @@ def import_images(
     return Imported(replace(made, imported=facts), layout.left_out, corrupt)
 
 
-def make_dataset(train: ImageSet, test: ImageSet, class_names: tuple[str, ...], *, source: str = "") -> Dataset:
-    """Return a data set with the statistics of its training images and its fingerprint.
+def make_dataset(
+    train: ImageSet,
+    test: ImageSet,
+    class_names: tuple[str, ...],
+    *,
+    source: str = "",
+    target: Target = "class",
+    tokens: int = 0,
+    features: tuple[str, ...] = (),
+) -> Dataset:
+    """Return a data set with the statistics of its training items and its fingerprint.
 
-    Raises DataError when images, labels or names are not what a data set has to hold.
+    class_names: of classes, or of numbers that are the target, if those have names. tokens: how many there are, where
+    items are such; features: names along the items' first axis. Floating-point items are numbers, others pixels.
+    Raises DataError when items, targets or names are not what a data set has to hold.
     """
-    require_arrays(train, test, class_names, source or "the data set")
-    mean, std = _mean_and_std(train.images)
-    channels, height, width = train.images.shape[1:]
+    values: Values = "tokens" if tokens else "numbers" if _floating(train.images) else "pixels"
+    require_arrays(train, test, class_names, source or "the data set", values, target, tokens)
+    numbers = target == "numbers"
+    mean, std = ((), ()) if tokens else _mean_and_std(train.images)
+    target_mean, target_std = _mean_and_std(train.labels) if numbers else ((), ())
     info = DataInfo(
-        image=(channels, height, width),
-        classes=len(class_names),
+        image=train.images.shape[1:],
+        classes=len(class_names) if target in ("class", "classes") else 0,
         train_images=len(train.labels),
         test_images=len(test.labels),
         mean=mean,
         std=std,
+        tokens=tokens,
+        values="numbers" if values == "numbers" else "pixels",
+        features=features,
+        target=target,
+        target_shape=train.labels.shape[1:] if numbers else (),
+        target_mean=target_mean,
+        target_std=target_std,
     )
     mark = fingerprint(train, test, class_names)
     return Dataset(info=info, train=train, test=test, class_names=class_names, fingerprint=mark, source=source)
 
 
-def _mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _floating(items: Any) -> bool:
+    return getattr(getattr(items, "dtype", None), "kind", "") == "f"
+
+
+def _mean_and_std(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation along the first axis of an item, each above 0: of pixels in 0..1."""
+    return _of_pixels(values) if values.dtype == "uint8" else _of_numbers(values)
+
+
+def _of_pixels(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return each channel's mean and standard deviation in 0..1, exact to six digits: from counts of the 256 values."""
     import numpy as np
 
@@ -113,6 +143,17 @@ def _mean_and_std(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
     # A channel of one value must not make normalisation divide by nothing.
     std = np.sqrt(np.maximum((share * (value - mean[:, None]) ** 2).sum(1), 1e-12))
     return tuple(round(float(one), 6) for one in mean), tuple(round(float(one), 6) for one in std)
+
+
+def _of_numbers(values: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return those of numbers, in float64; what never changes has the deviation 1, so that it is only shifted."""
+    import numpy as np
+
+    axes = (0, *range(2, values.ndim))
+    mean = values.mean(axes, dtype=np.float64)
+    std = values.std(axes, dtype=np.float64)
+    still = values.max(axes) == values.min(axes)
+    return tuple(mean.tolist()), tuple(np.where(still, 1.0, std).tolist())
 
 
 def _require_test_images(held_out: bool, test_fraction: float | None, source: Path) -> None:

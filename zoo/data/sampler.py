@@ -42,7 +42,8 @@ class Sampler:
 
 
 def validation_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted indices that are trained on and the `count` that are held out, the same share of each class.
+    """Return the sorted indices that are trained on and the `count` that are held out, the same share of each class
+    where an item has one.
 
     Raises DataError when nothing would be left to train on.
     """
@@ -52,7 +53,12 @@ def validation_split(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndar
 
 
 def stratified_split(labels: np.ndarray, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Cut `count` images out, the same share of each class up to rounding. Return the sorted indices left and cut."""
+    """Cut `count` items out, the same share of each class up to rounding. Return the sorted indices left and cut.
+
+    Labels that are no class, (N, ...), leave it to chance alone.
+    """
+    if labels.ndim > 1:
+        labels = np.zeros(len(labels), dtype=np.int64)
     order = random.permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     classes = labels[by_class]

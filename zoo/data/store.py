@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data.dataset import DataInfo, Dataset, ImageSet, require_sound
+from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, ImageSet, of_classes
 from zoo.data.identity import parts_of
+from zoo.data.soundness import require_sound
 from zoo.errors import DataError
 from zoo.files import clear_leftovers, json_text, write_atomically
 from zoo.registry import NAME
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
-_TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8)}  # numpy's name and bytes of each element
+#: Of the types that are stored: numpy's name, and the bytes of each element.
+_TYPES = {"U8": ("uint8", 1), "I64": ("int64", 8), "F32": ("float32", 4), "BOOL": ("bool", 1)}
+_STORED = {name: key for key, (name, _) in _TYPES.items()}
 _LOCK_SECONDS = 60.0
 
 
@@ -73,7 +76,7 @@ def save(name: str, dataset: Dataset) -> Path:
     arrays = {
         f"{split}_{what}": np.ascontiguousarray(getattr(part, what), dtype)
         for split, part in (("train", dataset.train), ("test", dataset.test))
-        for what, dtype in (("images", np.uint8), ("labels", np.int64))
+        for what, dtype in _types(dataset.info).items()
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,11 +124,11 @@ def load(name: str) -> Dataset:
 
 
 def class_counts(name: str) -> dict[str, tuple[int, int]]:
-    """Return how many training and test images each class of a stored set has."""
-    import numpy as np
-
+    """Return how many training and test items each class of a stored set has; nothing where it has no classes."""
     found = load(name)
-    counts = (np.bincount(part.labels, minlength=found.info.classes).tolist() for part in (found.train, found.test))
+    if not found.info.classes:
+        return {}
+    counts = (of_classes(part.labels, found.info.classes) for part in (found.train, found.test))
     return dict(zip(found.class_names, zip(*counts, strict=True), strict=True))
 
 
@@ -158,33 +161,63 @@ def _header(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
     if not path.exists():
         raise DataError(_missing(path.stem))
     try:
+        if not path.is_file():
+            raise _Damage("it is a pipe, a device or a folder")
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= 2**26:
                 raise _Damage("its header has no sensible length")
             header = json.loads(file.read(length))
         facts = json.loads(header["__metadata__"]["zoo"])
+        _require_facts(facts)
         if facts["format"] != FORMAT:
             raise _Damage(f"it has format {facts['format']}, this version of Zoo reads {FORMAT}")
         _require_shapes(header, _info(facts))
         end = 8 + length + max(header[key]["data_offsets"][1] for key in _TENSORS)
         if path.stat().st_size != end:
             raise _Damage(f"it has {path.stat().st_size:,} bytes where its header says {end:,}")
-    except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, _Damage, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = error if isinstance(error, (OSError, _Damage)) else "its header cannot be read"
         raise DataError(f"{path}: this file of a data set is damaged ({reason}); {_again(path.stem)}") from error
     return 8 + length, header, facts
 
 
+def _require_facts(facts: Any) -> None:
+    """Raise _Damage unless what a set says of itself is there, and of its kind."""
+    if not isinstance(facts["fingerprint"], str):
+        raise _Damage("its fingerprint is no text")
+    for key in ("class_names", "superclasses"):
+        if not isinstance(facts[key], list) or not all(isinstance(one, str) for one in facts[key]):
+            raise _Damage(f"its {key} are no list of names")
+    info = {"superclass_of": facts.get("superclass_of", [])} | facts["info"]
+    for key, kind in (("image", int), ("mean", (int, float)), ("std", (int, float)), ("superclass_of", int)):
+        values = info.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(one, kind) for one in values):
+            raise _Damage(f"its {key} is no list of numbers")
+    for key in ("classes", "train_images", "test_images"):
+        if not isinstance(info[key], int):
+            raise _Damage(f"its {key} is no number")
+    for key in ("imported", "parts"):
+        if not isinstance(facts.get(key, {}), dict):
+            raise _Damage(f"its {key} is no object")
+
+
 def _require_shapes(header: dict[str, Any], info: DataInfo) -> None:
     """Raise _Damage unless each array is as long and wide as the facts and its own bytes say."""
+    shapes = {"images": info.image, "labels": info.label_shape}
     for split, count in (("train", info.train_images), ("test", info.test_images)):
-        for what, dtype, shape in (("images", "U8", (count, *info.image)), ("labels", "I64", (count,))):
+        for what, name in _types(info).items():
+            dtype, shape = _STORED[name], (count, *shapes[what])
             entry = header[f"{split}_{what}"]
             begin, end = entry["data_offsets"]
             wanted = math.prod(shape) * _TYPES[dtype][1]
             if (entry["dtype"], tuple(entry["shape"]), end - begin) != (dtype, shape, wanted) or begin < 0:
                 raise _Damage(f"its header contradicts itself about {split}_{what}")
+
+
+def _types(info: DataInfo) -> dict[str, str]:
+    """Return numpy's names of what a set's items and targets are stored as."""
+    return {"images": VALUE_TYPES["tokens" if info.tokens else info.values], "labels": TARGET_TYPES[info.target]}
 
 
 def _info(facts: dict[str, Any]) -> DataInfo:

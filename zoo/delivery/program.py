@@ -117,6 +117,11 @@ def program(
     DeliveryError where the task does not give that.
     """
     generates = isinstance(trained.task, GenerativeTask)
+    if not generates and (trained.task.predicts != "class" or trained.info.items != "images"):
+        raise DeliveryError(
+            f"{trained.source.label}: {trained.spec.task.name} over {trained.info.items} cannot be delivered; wanted a "
+            "classifier of images, or a generator"
+        )
     known: Sequence[str] = GENERATING if generates else CLASSIFYING
     outputs = outputs or known[0]
     if outputs not in known:
@@ -143,8 +148,9 @@ def program(
 
 
 def _networks(trained: Trained, report: Report) -> nn.ModuleDict:
-    made = make_networks(trained.spec, report, trained.builder)
-    checkpoint.load_networks(trained.checkpoint, made)
+    made = make_networks(trained.spec, report, trained.builder, begin=False)
+    held = {role: one for role, one in made.items() if not report.networks[role].frozen}
+    checkpoint.load_networks(trained.checkpoint, held)
     for network in made.values():
         network.eval().requires_grad_(False)
         for one in [*network.modules()]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import DataError
 from zoo.evaluation.spread import deviation
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from zoo.builder import Builder
+    from zoo.spec.schema import ComponentSpec, Spec
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,49 @@ class Evidence:
                 raise DataError(f"found {len(images):,} generated images; wanted exactly {count:,}")
             self._drawn[key] = images
         return self._drawn[key]
+
+
+class PredictionMetric:
+    """Base of the metrics that hold what a task says of items against what is true of them.
+
+    A subclass is a keyword-only frozen dataclass: its fields are its options. `about` are the predictions it is for,
+    as a task names its own (`Task.predicts`).
+    """
+
+    about: ClassVar[tuple[str, ...]] = ("class",)
+
+    def __call__(self, answers: Tensor, targets: Tensor, /) -> Mapping[str, Any]:
+        """Return figures by name.
+
+        answers: what is said of all items of a split, float32 on the CPU: probabilities (N, classes), numbers (N, ...),
+        or items again; targets: what is true, as a Batch has it.
+        """
+        raise NotImplementedError
+
+    def figures(self) -> Mapping[str, str]:
+        """Return the single numbers among them, each with its better direction, "maximize" or "minimize"."""
+        return {}
+
+
+def over_predictions(spec: Spec, builder: Builder) -> list[PredictionMetric]:
+    """Return the metrics of a spec that are over predictions."""
+    return [builder.bind(one) for one in spec.metrics if is_over_predictions(one, builder)]
+
+
+def figures_of(spec: Spec, builder: Builder) -> dict[str, str]:
+    """Return the single numbers that evaluation finds for a spec, each with its better direction: its task's own, then
+    those of its metrics.
+    """
+    found: dict[str, str] = dict(builder.bind(spec.task).figures())
+    for metric in over_predictions(spec, builder):
+        found |= metric.figures()
+    return found
+
+
+def is_over_predictions(metric: ComponentSpec, builder: Builder) -> bool:
+    """Whether a metric is over predictions, and not over images that were made."""
+    target = builder.resolver.options(metric.component).target
+    return isinstance(target, type) and issubclass(target, PredictionMetric)
 
 
 def content_hash(images: Tensor) -> str:

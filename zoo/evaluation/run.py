@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from zoo.builder import Builder
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import Dataset, of_classes
 from zoo.data.device import DeviceSet
 from zoo.data.sampler import validation_split
 from zoo.errors import RunError
 from zoo.evaluation.measure import evaluate_networks
-from zoo.evaluation.metric import Evidence, Measurement
+from zoo.evaluation.metric import Evidence, Measurement, is_over_predictions, over_predictions
 from zoo.evaluation.spread import over_seeds
 from zoo.evaluation.trained import Trained
 from zoo.spec.schema import Spec
@@ -28,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 class Evaluation:
     """Figures by split, and what the metrics among them were measured with; `data` is the images' fingerprint.
 
-    `class_images`: by split, how many images each class has.
+    `class_images`: by split, how many images each class has; where an item has no single class, how many there are.
     """
 
     figures: dict[str, dict[str, Any]]
@@ -60,16 +58,19 @@ def evaluate(trained: Trained, splits: Sequence[str], dataset: Dataset | None = 
         chosen = dict(zip(("train", "validation"), rows, strict=True))
     figures: dict[str, dict[str, Any]] = {}
     measured: list[Measurement] = []
+    metrics = over_predictions(spec, trained.builder)
+    drawn = [one for one in spec.metrics if not is_over_predictions(one, trained.builder)]
     class_images: dict[str, list[int]] = {}
     for split in splits:
         images = dataset.test if split == "test" else dataset.train
         held = DeviceSet(images, trained.device, chosen.get(split))
         labels = images.labels if split not in chosen else images.labels[chosen[split]]
-        class_images[split] = np.bincount(labels, minlength=trained.info.classes).tolist()
-        figures[split] = evaluate_networks(trained.task, trained.networks, held, trained.info)
-        if spec.metrics:
+        single = trained.info.target == "class"
+        class_images[split] = of_classes(labels, trained.info.classes) if single else [len(labels)]
+        figures[split] = evaluate_networks(trained.task, trained.networks, held, trained.info, metrics)
+        if drawn:
             evidence = Evidence(split, held.pixels(), trained.draw_first, trained.device, other_data=trained.other_data)
-            found = [one for metric in spec.metrics for one in trained.builder.bind(metric)(evidence)]
+            found = [one for metric in drawn for one in trained.builder.bind(metric)(evidence)]
             figures[split] |= {name: value for one in found for name, value in one.figures().items()}
             measured += found
     return Evaluation(figures, measured, dataset.fingerprint, class_images)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import check
-from zoo.data.dataset import DataInfo, Dataset, DataSource, load_sound
+from zoo.data.dataset import DataInfo, Dataset, DataSource
+from zoo.data.device import as_input
 from zoo.data.identity import PURPOSE, Identity
+from zoo.data.soundness import load_sound
 from zoo.errors import DataError, RunError
 from zoo.generation.draw import generate, latents
 from zoo.registry import Registry
@@ -23,7 +25,7 @@ from zoo.training import checkpoint
 from zoo.training.devices import precision
 from zoo.training.engine import choose
 from zoo.training.task import GenerativeTask, Task
-from zoo.training.trainee import make_networks
+from zoo.training.trainee import make_networks, require_frozen
 
 
 class Source(Protocol):
@@ -40,6 +42,14 @@ class Source(Protocol):
     @property
     def data(self) -> Identity | None:
         """The data that it was trained on, as far as they are known."""
+
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        """The networks that it uses and did not train: the hash of each one's weights."""
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
 
     def spec(self, registry: Registry, overrides: Sequence[str] = ()) -> Spec:
         """Return the resolved spec, changed by `overrides`."""
@@ -90,8 +100,11 @@ class Trained:
             # An earlier version made it, and did not write down what a network must know.
             require_same_here(source, spec, builder)
         info = info or builder.bind(spec.data).info()
-        networks = make_networks(spec, check(spec, builder, info), builder)
-        step = checkpoint.load_networks(last, networks)
+        report = check(spec, builder, info)
+        networks = make_networks(spec, report, builder, begin=False)
+        trained = {role: one for role, one in networks.items() if not report.networks[role].frozen}
+        require_frozen({"frozen": source.frozen}, spec, {role: networks[role] for role in source.frozen}, source.label)
+        step = checkpoint.load_networks(last, trained)
         placed = {role: engine.place(network).eval() for role, network in networks.items()}
         task = builder.bind(spec.task)
         return cls(
@@ -106,7 +119,7 @@ class Trained:
         dataset = load_sound(self.builder.bind(self.spec.data), self.spec.data.name)
         if self.data is not None and not self.other_data:
             self.data.require(dataset, self.source.label, self.spec.data.written())
-        for what in ("image", "classes"):
+        for what in ("image", "classes", "target", "target_shape"):
             found, wanted = getattr(dataset.info, what), getattr(self.info, what)
             if found != wanted:
                 name = self.spec.data.written()
@@ -119,6 +132,19 @@ class Trained:
         how: to use it all the same.
         """
         require_same_here(self.source, self.spec, self.builder, how)
+
+    def origin(self, role: str) -> dict[str, Any]:
+        """Return what is to be known of a network wherever its weights are used again, as plain data."""
+        facts = self.source.began_from.get(role)
+        return {
+            "source": self.spec.name,
+            "role": role,
+            "sha256": self.sha256,
+            "spec_hash": self.spec.hash,
+            "data": self.spec.data.written(),
+            **({"fingerprint": self.data.fingerprint} if self.data else {}),
+            **({"began_from": facts} if facts else {}),
+        }
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -136,20 +162,31 @@ class Trained:
         )
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the probability of each class for images (N, C, H, W) uint8: (N, classes) float32 on the CPU.
+        """Return the probability of each class for items (N, ...) as a data set holds them: (N, classes) float32 on
+        the CPU.
 
         Raises RunError when the task does not classify.
         """
-        found = []
+        if self.classifying.predicts not in ("class", "classes"):
+            raise RunError(f"{self.source.label}: its task, {self.spec.task.name}, names no classes; use answers()")
+        return self.answers(images)
+
+    def answers(self, items: Tensor) -> Tensor:
+        """Return what is said of items (N, ...), as a data set holds them: probabilities of classes (N, classes),
+        numbers (N, ...) in their own units, or items again; float32 on the CPU.
+
+        Raises RunError when the task makes images instead.
+        """
+        task, found = self.classifying, []
         with torch.inference_mode(), precision(self.device, "fp32"):
-            for part in images.split(256):
-                logits = self.classifying.predict(self.networks, part.to(self.device).float() / 255, self.info)
-                found.append(logits.float().softmax(1).cpu())
+            for part in items.split(256):
+                outputs = task.predict(self.networks, as_input(part.to(self.device)), self.info)
+                found.append(task.answers(outputs.float()).cpu())
         return torch.cat(found)
 
     @property
     def classifying(self) -> Task:
-        """The task as one that names classes. Raises RunError when it makes images instead."""
+        """The task as one that says something of items. Raises RunError when it makes images instead."""
         if not isinstance(self.task, GenerativeTask):
             return self.task
         raise RunError(

@@ -6,12 +6,13 @@ stands there. Every question about a network is a pass over its graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from zoo.network.layer import Cost, Layer, Shape, elements
+from zoo.network.layer import Cost, Layer, Shape
 
 
 class Value(NamedTuple):
@@ -45,7 +46,9 @@ class Step(NamedTuple):
         return self.part.alias if self.part is not None else 0 if self.cost.alias else None
 
 
-@dataclass(eq=False)
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
 class Graph:
     """Steps in the order in which they run. The first of `inputs` is the value that runs through the layers, the
     others are named values from around it; the first of `outputs` is what it gives, the others stand under
@@ -55,15 +58,18 @@ class Graph:
     for. `own`: of rounds that share their weights but norms, the names of these norms in a round.
     """
 
-    inputs: list[Value]
-    steps: list[Step] = field(default_factory=list)
-    outputs: tuple[int, ...] = (~0,)
     output_names: tuple[str, ...] = ()
-    names: dict[int, str] = field(default_factory=dict)  # of the values that the spec names
-    weights: dict[str, tuple[Layer, Shape]] = field(default_factory=dict)
+    names: Mapping[int, str] = _NONE  # of the values that the spec names
+    weights: Mapping[str, tuple[Layer, Shape]] = _NONE
     own: tuple[str, ...] | None = None
-    asked: list[tuple[Layer, Shape]] = field(default_factory=list)  # layers with a check of their own, and their inputs
-    _peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = field(default_factory=dict)
+    asked: Sequence[tuple[Layer, Shape]] = ()  # layers with a check of their own, and their inputs
+    linked: bool = False  # whether each step takes what the one before it gives alone, the first what comes in
+
+    def __init__(self, inputs: list[Value], steps: Sequence[Step] = (), outputs: tuple[int, ...] = (~0,)) -> None:
+        self.inputs = inputs
+        self.steps = list(steps)
+        self.outputs = outputs
+        self._peaks: dict[tuple[tuple[int, ...], tuple[bool, ...]], int] = {}
 
     def shape_of(self, value: int) -> Shape:
         """Return the shape of a value."""
@@ -83,6 +89,11 @@ class Graph:
                 return None
             value = self.steps[value].inputs[place]
         return ~value
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it is one step after another, the last of which it gives."""
+        return self.linked and self.outputs == (len(self.steps) - 1,)
 
     @cached_property
     def counts(self) -> Cost:
@@ -114,16 +125,9 @@ class Graph:
         """
         known = self._peaks.get((storages, held))
         if known is None:
-            find = self._chain_peak if self._is_chain else self._peak
+            find = self._chain_peak if self.is_chain else self._peak
             known = self._peaks[storages, held] = find(storages, held)
         return known
-
-    @cached_property
-    def _is_chain(self) -> bool:
-        """Whether each step takes only what the one before it gives, the first what comes in, and the last is given."""
-        return self.outputs == (len(self.steps) - 1,) and all(
-            step.inputs == (index - 1,) for index, step in enumerate(self.steps)
-        )
 
     def _chain_peak(self, inputs: tuple[int, ...], held: tuple[bool, ...]) -> int:
         """Return the peak of a chain: of what it gives, one value is held at a time."""
@@ -135,7 +139,8 @@ class Graph:
                 beyond = step.part.peak((0,), (outlives,)) - step.read
             else:
                 beyond = (step.cost.held_peak if outlives else step.cost.peak) - step.read
-            peak = max(peak, beside + live + beyond)
+            if beside + live + beyond > peak:
+                peak = beside + live + beyond
             if step.alias is None:
                 beside, outlives = beside + live if outlives else beside, False
                 live = step.size
@@ -198,7 +203,7 @@ class Graph:
 
 def size(shape: Shape) -> int:
     """Return how many values of a shape are held; a single number, as a label, is not counted."""
-    return elements(shape) if shape else 0
+    return math.prod(shape) if shape else 0
 
 
 class Operation(NamedTuple):
@@ -225,49 +230,27 @@ def operations(graph: Graph, *, every: bool = True) -> tuple[list[Operation], tu
     Unless `every` one is wanted, of many alike steps in a row the first two stand for all.
     """
     found: list[Operation] = []
-    inputs = tuple(~index for index in range(len(graph.inputs)))
-    return found, _flatten(graph, inputs, found, "", (), 1, False, every)
 
+    def flatten(
+        graph: Graph, inputs: Sequence[int], path: str, trail: tuple[Step, ...], times: int, again: bool
+    ) -> tuple[int, ...]:
+        values = {~index: value for index, value in enumerate(inputs)}
+        for first, steps in alike(graph) if not every else ((index, [one]) for index, one in enumerate(graph.steps)):
+            counts = [1] * len(steps) if len(steps) < 3 else [1, len(steps) - 1]
+            for offset, (step, count) in enumerate(zip(steps, counts, strict=False)):
+                read, alike_times = tuple([values[value] for value in step.inputs]), times * count
+                name, reused = f"{path}{step.name}" if step.name else path.removesuffix("."), again or bool(step.again)
+                if step.part is None:
+                    shapes, value = tuple(map(graph.shape_of, step.inputs)), len(found)
+                    about = (name, step.layer, read, value, shapes, step.output, step.cost, trail, alike_times, reused)
+                    found.append(Operation(*about))
+                else:
+                    inner = f"{name}." if step.name else path
+                    (value,) = flatten(step.part, read, inner, (*trail, step), alike_times, reused)
+                values.update(dict.fromkeys(range(first + offset, first + len(steps)), value))
+        return tuple(values[value] for value in graph.outputs)
 
-def _flatten(
-    graph: Graph,
-    inputs: Sequence[int],
-    found: list[Operation],
-    path: str,
-    trail: tuple[Step, ...],
-    times: int,
-    again: bool,
-    every: bool,
-) -> tuple[int, ...]:
-    values: dict[int, int] = {~index: value for index, value in enumerate(inputs)}
-    for first, steps in alike(graph) if not every else ((index, [one]) for index, one in enumerate(graph.steps)):
-        counts = [1] * len(steps) if len(steps) < 3 else [1, len(steps) - 1]
-        for offset, (step, count) in enumerate(zip(steps, counts, strict=False)):
-            read = [values[value] for value in step.inputs]
-            name, reused = f"{path}{step.name}" if step.name else path.removesuffix("."), again or bool(step.again)
-            if step.part is None:
-                shapes = tuple(map(graph.shape_of, step.inputs))
-                value = len(found)
-                found.append(
-                    Operation(
-                        name,
-                        step.layer,
-                        tuple(read),
-                        value,
-                        shapes,
-                        step.output,
-                        step.cost,
-                        trail,
-                        times * count,
-                        reused,
-                    )
-                )
-            else:
-                inner = f"{name}." if step.name else path
-                (value,) = _flatten(step.part, read, found, inner, (*trail, step), times * count, reused, every)
-            for stands_for in range(first + offset, first + len(steps)):
-                values[stands_for] = value
-    return tuple(values[value] for value in graph.outputs)
+    return found, flatten(graph, [~index for index in range(len(graph.inputs))], "", (), 1, False)
 
 
 def alike(graph: Graph) -> Iterator[tuple[int, list[Step]]]:

@@ -125,6 +125,8 @@ class Layer:
     normalizes: ClassVar[bool] = False
     #: Whether the layer takes whole numbers: labels, or the tokens of a sequence.
     takes_tokens: ClassVar[bool] = False
+    #: The names that the layer gives to what is around it.
+    gives: frozenset[str] = frozenset()
     #: Whether the layer has a check of its own.
     asks: ClassVar[bool] = False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.errors import Position, ShapeError, closest, listing
-from zoo.network.graph import Graph, Step, Value, operations, size
+from zoo.network.graph import Graph, Operation, Step, Value, operations, size
 from zoo.network.layer import MOST_VALUES, Condition, Cost, Layer, Shape, elements
 from zoo.network.operations import CALLS, Join, Operator
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 MOST_STEPS = 50_000  # of one network, those of parts that are alike counted once
+
+
+Figured = dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]]  # by the shapes of what an operation reads
 
 
 class Composite(Layer):
@@ -48,8 +51,7 @@ class Composite(Layer):
         found: dict[str, Shape] = {}
         for one in operations(self.graph(input))[0]:
             if one.cost.parameters and not one.again:
-                prefix = f"{one.path}." if one.path else ""
-                found |= {f"{prefix}{name}": tuple(shape) for name, shape in _weights(one.layer, one.shapes).items()}
+                found |= _tensors(one)
         return found
 
     def module(self, input: Shape, /) -> nn.Module:
@@ -90,29 +92,39 @@ class Flow:
 
     def __init__(self, inputs: list[Value], *, layer: Layer, parent: Flow | None = None, again: bool = False) -> None:
         self.graph = Graph(inputs)
-        self.value = ~0
+        self._value, self._shape = ~0, inputs[0].shape  # of the value that the next layer takes
         self.parent = parent
         self.again = again
         self._layer = layer
         self._prefix = ""
-        self._values: dict[str, int] = {}
-        for index, one in enumerate(inputs):
-            if one.name:
-                self._values[one.name] = ~index
-        self._unread: dict[str, Position | None] = dict.fromkeys(self._values)
+        self._values = {one.name: ~index for index, one in enumerate(inputs) if one.name}
+        self.unread: dict[str, Position | None] = dict.fromkeys(self._values)  # names that no layer has used
         self._given: set[str] = set()  # names that layers of this flow gave
         self._weights: dict[str, Layer] = {}
+        self._asked: list[tuple[Layer, Shape]] = []
+        self._linked = True  # so far each step took what the one before it gave
         self._room: list[int] = [MOST_STEPS] if parent is None else parent._room
 
     @property
+    def value(self) -> int:
+        """The value that the next layer takes."""
+        return self._value
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self._value, self._shape = value, self.graph.shape_of(value)
+
+    @property
     def shape(self) -> Shape:
-        """The shape of the value that the next layer takes."""
-        return self.graph.shape_of(self.value)
+        """Its shape."""
+        return self._shape
 
     def run(self, name: str, layer: Layer) -> None:
         """Add a layer to the value that runs through; what is wrong in it is told from there."""
         try:
-            self.lower(layer, name)
+            if layer.asks:
+                self.ask(layer)
+            layer.lower_into(self, name)
         except ShapeError as error:
             raise error.inside(name, layer.at, layer.label if layer.block else "") from None
 
@@ -124,12 +136,14 @@ class Flow:
 
     def ask(self, layer: Layer) -> None:
         """Note a layer that has something to say of its training: it may become other operations."""
-        self.graph.asked.append((layer, self.shape))
+        self._asked.append((layer, self._shape))
 
     def operation(self, layer: Layer, name: str, inputs: Sequence[int] | None = None) -> None:
         """Add a layer that is one operation, on the value that runs through unless others are named."""
-        read = (self.value,) if inputs is None else tuple(inputs)
-        shapes = (self.shape,) if inputs is None else tuple(map(self.graph.shape_of, read))
+        read: tuple[int, ...] = (self._value,)
+        shapes: tuple[Shape, ...] = (self._shape,)
+        if inputs is not None:
+            read, shapes = tuple(inputs), tuple(map(self.graph.shape_of, inputs))
         output, cost, given, taken = figures(layer, shapes)
         again = ""
         if self.again and not layer.normalizes and cost.tensors:
@@ -139,7 +153,7 @@ class Flow:
 
     def part(self, layer: Composite, name: str, again: str = "") -> None:
         """Add a layer that holds layers as a graph of its own. `again`: the step whose weights it uses."""
-        shape = self.shape
+        shape = self._shape
         known: dict[Any, list[Graph]] = layer.__dict__.setdefault("_known_parts", {})
         found = known.setdefault((shape, self.again), [])
         for part in found:
@@ -196,14 +210,14 @@ class Flow:
         self._require_new(name, (*self._given, *own), "value")
         self._given.add(name)
         self._values[name] = self.value
-        self._unread[name] = at
-        self.graph.names.setdefault(self.value, name)
+        self.unread[name] = at
+        self.graph.names = {self.value: name, **self.graph.names}  # the first name counts
 
     def read(self, name: str) -> int:
         """Return the value of a name, of this graph or from around it. Raises ShapeError when there is none."""
         found = self._find(name)
         if found is None:
-            raise ShapeError(self._unknown(name, "value", self._visible()))
+            raise ShapeError(self._unknown(name, "value", [one for flow in self._outward() for one in flow._values]))
         return found
 
     def output(self, name: str) -> None:
@@ -228,36 +242,36 @@ class Flow:
             return
         owner = self._owner(name)
         if owner is None:
-            raise ShapeError(self._unknown(name, "layer", self._visible_weights()))
+            raise ShapeError(self._unknown(name, "layer", [one for flow in self._outward() for one in flow._weights]))
         layer = owner._weights[name]
         if owner is not self:
-            self.graph.weights[name] = owner._made(name)
+            self.graph.weights = {**self.graph.weights, name: owner._made(name)}
         self._named(layer, name)
         self._reuse(name, owner)
 
     def finish(self) -> Graph:
         """Return the graph, complete. Raises ShapeError when a name was never used."""
-        self.graph.outputs = (self.value, *self.graph.outputs[1:])
+        graph = self.graph
+        graph.outputs = (self.value, *graph.outputs[1:])
+        graph.asked = self._asked
+        graph.linked = self._linked
         errors = [
             ShapeError(f"the value {name!r} is named, but nothing uses it; wanted it used, or no name", at=at)
-            for name, at in self._unread.items()
+            for name, at in self.unread.items()
             if name in self._given
         ]
         if errors:
             raise errors[0].beside(errors[1:])
-        return self.graph
-
-    @property
-    def unread(self) -> list[str]:
-        """The names that no layer has used."""
-        return list(self._unread)
+        return graph
 
     def _add(self, step: Step) -> None:
         self._room[0] -= 1
         if self._room[0] < 0:
             raise ShapeError(f"the network has more than {MOST_STEPS:,} operations; wanted fewer rounds")
+        count = len(self.graph.steps)
+        self._linked = self._linked and step.inputs == (count - 1,)
+        self._value, self._shape = count, step.output
         self.graph.steps.append(step)
-        self.value = len(self.graph.steps) - 1
 
     def _around(self, part: Graph) -> tuple[int, ...] | None:
         """Return the values that a part takes where it stands now; None when the names here mean something else."""
@@ -270,14 +284,19 @@ class Flow:
             if owner is None or owner._made(name) != made:
                 return None
             if owner is not self:
-                self.graph.weights[name] = made
+                self.graph.weights = {**self.graph.weights, name: made}
         return (self.value, *[self.read(one.name) for one in part.inputs[1:]])
+
+    def _outward(self) -> Iterator[Flow]:
+        """Yield this flow, then those around it."""
+        flow: Flow | None = self
+        while flow is not None:
+            yield flow
+            flow = flow.parent
 
     def _shape_of(self, name: str) -> Shape | None:
         """Return the shape of a named value, without taking it into this graph."""
-        if name in self._values:
-            return self.graph.shape_of(self._values[name])
-        return self.parent._shape_of(name) if self.parent else None
+        return next((flow.graph.shape_of(flow._values[name]) for flow in self._outward() if name in flow._values), None)
 
     def _find(self, name: str) -> int | None:
         if name not in self._values:
@@ -288,15 +307,12 @@ class Flow:
                 return None
             self._values[name] = ~len(self.graph.inputs)
             self.graph.inputs.append(Value(name, self.parent.graph.shape_of(outer)))
-        self._unread.pop(name, None)
+        self.unread.pop(name, None)
         return self._values[name]
 
     def _owner(self, name: str) -> Flow | None:
         """Return the flow in which weights got a name, this one or one around it."""
-        flow: Flow | None = self
-        while flow is not None and name not in flow._weights:
-            flow = flow.parent
-        return flow
+        return next((flow for flow in self._outward() if name in flow._weights), None)
 
     def _named(self, layer: Layer, name: str) -> None:
         """Add a layer whose module goes by a name of its own; the names inside it stay there."""
@@ -326,7 +342,7 @@ class Flow:
         """Let the last step use the weights of that name."""
         step, first = self.graph.steps[-1], owner._first(name)
         assert first is not None
-        made, wanted = dict(_shared(owner.graph, first)), dict(_shared(self.graph, step))
+        made, wanted = _told(owner.graph, first), _told(self.graph, step)
         if made != wanted:
             shape, before = self.graph.shape_of(step.inputs[0]), owner._made(name)[1]
             odd = next(key for key in {**made, **wanted} if made.get(key) != wanted.get(key))
@@ -339,28 +355,21 @@ class Flow:
             raise ShapeError(f"a {what} is already called {name!r}; wanted another name")
 
     def _unknown(self, name: str, what: str, known: list[str]) -> str:
-        flow: Flow | None = self
-        while flow is not None:
-            given = f"weights {name}" if what == "layer" else name
-            if given in names_of(flow._layer, outermost=True):
-                return f"the {what} {name!r} gets its name only later; wanted one that is named before"
-            flow = flow.parent
+        given = f"weights {name}" if what == "layer" else name
+        if any(given in names_of(flow._layer, outermost=True) for flow in self._outward()):
+            return f"the {what} {name!r} gets its name only later; wanted one that is named before"
         told = f"wanted one of {listing(known)}" if known else f"no {what} has a name here"
         near = closest(name, known)
         return f"no {what} is called {name!r}; {told}" + (f"; {near}" if near else "")
-
-    def _visible(self) -> list[str]:
-        return [*self._values, *(self.parent._visible() if self.parent else ())]
-
-    def _visible_weights(self) -> list[str]:
-        return [*self._weights, *(self.parent._visible_weights() if self.parent else ())]
 
 
 def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, int]:
     """Return an operation's output shape, its cost, and the sizes of what it gives and of all that it reads; found once
     for a layer and shapes.
     """
-    known: dict[tuple[Shape, ...], tuple[Shape, Cost, int, int]] = layer.__dict__.setdefault("_known_figures", {})
+    known: Figured | None = layer.__dict__.get("_figured")
+    if known is None:
+        known = layer.__dict__["_figured"] = {}
     found = known.get(shapes)
     if found is None:
         output = tuple(layer.shape(*shapes))
@@ -370,38 +379,46 @@ def figures(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Cost, int, 
     return found
 
 
-def _shared(graph: Graph, step: Step, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what the use of a step's weights elsewhere needs to be equal: their shapes, by name, and how they go."""
-    if step.part is not None:
-        for inner in step.part.steps:
-            yield from _shared(step.part, inner, f"{path}{inner.name}." if inner.name else path)
-        return
-    shapes = tuple(map(graph.shape_of, step.inputs))
-    cost = figures(step.layer, shapes)[1]
-    if cost.parameters:
-        for name, shape in _weights(step.layer, shapes).items():
-            yield f"{path}{name}", tuple(shape)
-    if cost.tensors:
-        yield f"the number of values that {path}{step.layer.label} keeps", cost.buffers
-        yield f"the number of groups of {path}{step.layer.label}", step.layer.groups_of(*shapes)
+def share_figures(layer: Layer, known: Figured) -> None:
+    """Let a layer know what was found for others that cost the same."""
+    layer.__dict__["_figured"] = known
 
 
-def _weights(layer: Layer, shapes: tuple[Shape, ...]) -> Mapping[str, Shape]:
-    if len(shapes) == 1 or type(layer).weights is not Layer.weights:
-        return layer.weights(*shapes)
-    from zoo.network.measure import weights
+def _told(graph: Graph, step: Step) -> dict[str, Any]:
+    """Return what the use of a step's weights elsewhere needs to be equal: their shapes, by name, and how they go."""
+    inputs = [Value("", graph.shape_of(value)) for value in step.inputs]
+    alone = step._replace(inputs=tuple(~index for index in range(len(inputs))), name="", again="")
+    told: dict[str, Any] = {}
+    for one in operations(Graph(inputs, [alone], (0,)))[0]:
+        cost = figures(one.layer, one.shapes)[1]  # here or there an earlier round may have paid for the weights
+        if cost.parameters:
+            told |= _tensors(one)
+        if cost.tensors:
+            label = f"{one.path}.{one.layer.label}" if one.path else one.layer.label
+            told[f"the number of values that {label} keeps"] = cost.buffers
+            told[f"the number of groups of {label}"] = one.layer.groups_of(*one.shapes)
+    return told
 
-    return weights(lambda: layer.module(*shapes))
+
+def _tensors(one: Operation) -> dict[str, Shape]:
+    """Return the shapes of an operation's trainable tensors by their names in the network."""
+    layer, prefix = one.layer, f"{one.path}." if one.path else ""
+    if len(one.shapes) == 1 or type(layer).weights is not Layer.weights:
+        found = layer.weights(*one.shapes)
+    else:
+        from zoo.network.measure import weights
+
+        found = weights(lambda: layer.module(*one.shapes))
+    return {f"{prefix}{name}": tuple(shape) for name, shape in found.items()}
 
 
 def names_of(layer: Layer, *, outermost: bool = False) -> frozenset[str]:
     """Return the names that a layer gives to what is around it, or, of the outermost, to what is inside."""
     if not isinstance(layer, Composite) or (layer.scope and not outermost):
-        return frozenset(getattr(layer, "gives", ()))
-    key = "_known_names" if not outermost else "_known_inner_names"
-    known: frozenset[str] | None = layer.__dict__.get(key)
+        return layer.gives
+    known: frozenset[str] | None = layer.__dict__.get("_known_names")
     if known is None:
-        known = layer.__dict__[key] = frozenset().union(*map(names_of, layer.inside()))
+        known = layer.__dict__["_known_names"] = frozenset().union(*map(names_of, layer.inside()))
     return known
 
 

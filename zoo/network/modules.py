@@ -158,25 +158,23 @@ def build(graph: Graph, around: Mapping[str, nn.Module] | None = None) -> nn.Mod
         else:
             module = step.layer.module(*map(graph.shape_of, step.inputs))
         modules[step.name] = named[step.name] = module
-    if list(modules) == [""]:
-        return modules[""]
-    if graph.own is not None:
-        return Rounds(list(graph.own), *modules.values())
-    if is_chain(graph):
+    kind = kind_of(graph)
+    if kind is Rounds:
+        return Rounds(list(graph.own or ()), *modules.values())
+    if kind is nn.Sequential:
         return nn.Sequential(*modules.values())
-    return Wired(modules, *wiring(graph))
+    return Wired(modules, *wiring(graph)) if kind is Wired else modules[""]
 
 
-def is_chain(graph: Graph) -> bool:
-    """Whether each step takes what the one before it gives, and their names are numbers in order."""
-    return (
-        len(graph.inputs) == 1
-        and graph.outputs == (len(graph.steps) - 1,)
-        and all(
-            step.inputs == (index - 1,) and step.name == str(index) and not isinstance(step.layer, Operator)
-            for index, step in enumerate(graph.steps)
-        )
-    )
+def kind_of(graph: Graph) -> type[nn.Module] | None:
+    """Return what the module of a graph is: None where it is that of its one step, which has no name of its own."""
+    names = [step.name for step in graph.steps if not isinstance(step.layer, Operator)]
+    if names and not any(names):
+        return None
+    if graph.own is not None:
+        return Rounds
+    numbered = graph.is_chain and len(graph.inputs) == 1 and names == [str(one) for one in range(len(graph.steps))]
+    return nn.Sequential if numbered else Wired
 
 
 def wiring(graph: Graph) -> tuple[list[str], list[str]]:

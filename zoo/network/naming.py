@@ -29,8 +29,8 @@ class NameValue(Layer):
     name: Name
 
     @property
-    def gives(self) -> tuple[str, ...]:
-        return (self.name,)
+    def gives(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({self.name})
 
     def lower_into(self, flow: Flow, name: str) -> None:
         flow.name(self.name, self.at)
@@ -137,8 +137,8 @@ class Weights(Layer):
     layer: LayerOption | None = None
 
     @property
-    def gives(self) -> tuple[str, ...]:
-        return (f"weights {self.name}",) if self.layer is not None else ()
+    def gives(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({f"weights {self.name}"} if self.layer is not None else ())
 
     def lower_into(self, flow: Flow, name: str) -> None:
         flow.weights(self.name, self.layer)
@@ -149,7 +149,10 @@ class Output(Layer):
     """Gives the value that passes as an output of the network that its task asks for by this name, and hands it on."""
 
     name: Name
-    gives: ClassVar[tuple[str, ...]] = ("output",)
+
+    @property
+    def gives(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({"output"})
 
     def lower_into(self, flow: Flow, name: str) -> None:
         flow.output(self.name)

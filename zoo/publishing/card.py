@@ -4,38 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from zoo.data.dataset import DataInfo
 from zoo.publishing.certificate import Certificate, Figure
 
 MOST_CLASSES = 5  # shown as the best, and as the worst
 LEFT_OUT = ("accuracy_mean", "accuracy_std")  # the paper's form, which the certificate keeps
 
 
-def card(certificate: Certificate, kind: str, image: Sequence[int], pictures: Mapping[str, str]) -> str:
-    """Return the card as Markdown. kind: classifier or generator; image: (C, H, W); pictures: what each file shows."""
+def card(certificate: Certificate, predicts: str, info: DataInfo, pictures: Mapping[str, str]) -> str:
+    """Return the card as Markdown. predicts: what the networks say of an item, or "images" of those that make some;
+    info: of the data that they were trained on; pictures: what each file shows.
+    """
     name = certificate.name
     sections = {
-        "Intended use and limits": _limits(certificate, kind, image),
+        "Intended use and limits": _limits(certificate, predicts, info),
         "Figures": _figures(certificate),
         "Cost": _cost(certificate),
-        "What is not comparable": "\n".join(f"- {one}" for one in _caveats(certificate, kind)) or "Nothing is known.",
+        "What is not comparable": _listed_caveats(certificate, predicts),
         "Data": _data(certificate),
         "Training": _training(certificate),
         "Pictures": "\n\n".join(f"![{shown}]({file})\n\n{_sentence(shown)}" for file, shown in pictures.items()),
     }
-    parts = [f"# {name}", certificate.summary, f"```\nzoo evaluate {name}\n{_use(kind, name)}\n```"]
+    parts = [f"# {name}", certificate.summary, f"```\nzoo evaluate {name}\n{_use(predicts, name, info)}```"]
     parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _use(kind: str, name: str) -> str:
-    return f"zoo sample {name}" if kind == "generator" else f"zoo predict {name} IMAGE..."
+def _use(predicts: str, name: str, info: DataInfo) -> str:
+    if predicts == "items":
+        return ""
+    return f"zoo sample {name}\n" if predicts == "images" else f"zoo predict {name} {info.noun[:-1].upper()}...\n"
 
 
-def _limits(certificate: Certificate, kind: str, image: Sequence[int]) -> str:
-    channels, height, width = image
-    size = f"{width}x{height} pixels in {channels} {'channel' if channels == 1 else 'channels'}"
+def _limits(certificate: Certificate, predicts: str, info: DataInfo) -> str:
     data = next(iter(certificate.data.component))
-    if kind == "generator":
+    if info.items == "images":
+        channels, height, width = info.image
+        size = f"{width}x{height} pixels in {channels} {'channel' if channels == 1 else 'channels'}"
+    else:
+        size = info.item_words()
+    if predicts in ("numbers", "items", "classes") or info.items != "images":
+        what = {
+            "class": f"names one of {len(certificate.data.classes)} classes of each item",
+            "classes": f"says of {len(certificate.data.classes)} classes whether each is there",
+            "numbers": f"predicts {', '.join(certificate.data.classes) or info.target_words()}",
+            "items": "encodes items as fewer numbers, and decodes them again",
+        }[predicts]
+        return (
+            f"It {what}, as learnt from the data set {data} ({size}). It was made to study what a small budget "
+            "reaches, not to decide about anybody. The figures are of the data's own test items and say little of "
+            "others."
+        )
+    if predicts == "images":
         return (
             f"It draws images like those of the data set {data}, of {size}. It was made to study what a small budget "
             "reaches; its images are no evidence of anything, and carry whatever is wrong with the data. A generator "
@@ -120,11 +140,22 @@ def _cost(certificate: Certificate) -> str:
         for one in certificate.budget
     )
     size = f"`{certificate.weights.file}`: {certificate.weights.bytes:,} bytes."
+    for role, one in certificate.frozen.items():
+        lines.append(f"\n{role} is not trained and not counted: {one['init']}, SHA-256 `{one['sha256'][:16]}`.")
     return "\n".join(lines) + f"\n\nBudget, counted again when this was published: {limits or 'none'}.\n\n{size}"
 
 
-def _caveats(certificate: Certificate, kind: str) -> Iterator[str]:
+def _listed_caveats(certificate: Certificate, predicts: str) -> str:
+    return "\n".join(f"- {one}" for one in _caveats(certificate, predicts)) or "Nothing is known."
+
+
+def _caveats(certificate: Certificate, predicts: str) -> Iterator[str]:
     yield from certificate.notes
+    for seed, one in certificate.chosen.items():
+        best = f"the best of {one['validations']} validations by {one['figure']}, at step {one['step']:,}"
+        kept = f"the weights are those of {best}" if one["keep"] == "best" else f"{best}, was not kept"
+        ended = ", and training ended when they got no better" if one["enough"] else ""
+        yield f"Seed {seed}: {kept}{ended}. Its validation figures were chosen by, which flatters them."
     if len(certificate.seeds) == 1:
         yield "One training: what another seed would give is not known."
     extractors = {one["extractor"] for one in certificate.measurements if one.get("extractor")}
@@ -133,7 +164,7 @@ def _caveats(certificate: Certificate, kind: str) -> Iterator[str]:
             f"Distances in the features of {extractor} compare generators under this one judge, with as many images "
             "and the same reference. They are no FID."
         )
-    if kind == "generator" and not certificate.measurements:
+    if predicts == "images" and not certificate.measurements:
         yield "No distance to real images was measured."
     if any(name.endswith("_flip") for figures in certificate.figures.values() for name in figures):
         yield "Figures with `_flip` look at each image's mirror image too; they compare with none that does not."
@@ -156,10 +187,21 @@ def _training(certificate: Certificate) -> str:
     return (
         f"{certificate.steps:,} steps, {certificate.images_seen:,} images seen, on {certificate.engine} ({seconds}). "
         f"Machine: {machine}. Versions: {versions}{commit}. Spec `{certificate.spec_hash[:16]}`.\n\n"
-        f"It was trained by\n\n```\n{certificate.command}\n```\n\nand `spec.yaml` here holds the same recipe with "
-        f"every default filled in: `zoo train` of that file repeats it.\n\n"
+        f"{_origins(certificate)}It was trained by\n\n```\n{certificate.command}\n```\n\n"
+        "and `spec.yaml` here holds the same recipe with every default filled in: `zoo train` of that file repeats "
+        "it.\n\n"
         f"Spot check: {_spot_check(certificate)}"
     )
+
+
+def _origins(certificate: Certificate) -> str:
+    """Say of which networks weights began with those of another training, and what that had seen."""
+    told = []
+    for role, one in certificate.began_from.items():
+        left = f", all but {', '.join(one['left'])}" if one["left"] else ""
+        weights = f"weights `{one['sha256'][:16]}`{left}"
+        told.append(f"The {role} began from {one['source']} ({weights}), which had seen {one['data']}.")
+    return "".join(f"{one}\n\n" for one in told)
 
 
 def _spot_check(certificate: Certificate) -> str:

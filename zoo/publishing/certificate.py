@@ -6,7 +6,7 @@ import hashlib
 import json
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -16,15 +16,16 @@ from typing_extensions import TypedDict
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.data.dataset import DataInfo, Dataset
+from zoo.data.dataset import DataInfo, Dataset, Target
 from zoo.data.identity import Identity
 from zoo.errors import ShelfError, ZooError, listing
 from zoo.evaluation.spread import deviation
-from zoo.files import json_text, write_text
+from zoo.files import json_text, read_text, write_text
 from zoo.spec.load import load_spec
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
 from zoo.spec.shipped import CERTIFICATE, SPEC
+from zoo.text import shortened
 
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
@@ -110,18 +111,56 @@ class SpotCheck:
 
 @dataclass(frozen=True, config=_STRICT)
 class InfoRecord:
-    """What the networks know of their data: shape and counts of the images, mean and deviation of the channels."""
+    """What the networks know of their data, as `DataInfo` says it. All but the first five are absent from entries of
+    earlier versions, whose data are images in classes.
+    """
 
-    image: tuple[Count, Count, Count]
+    image: list[Count]
     train_images: Count
     test_images: Count
     mean: list[float]
     std: list[float]
+    tokens: Count = 0
+    values: Literal["pixels", "numbers"] = "pixels"
+    features: list[str] = Field(default_factory=list)
+    target: Target = "class"
+    target_shape: list[Count] = Field(default_factory=list)
+    target_mean: list[float] = Field(default_factory=list)
+    target_std: list[float] = Field(default_factory=list)
+
+
+class Chosen(TypedDict):
+    """Which weights of a training are judged, by a figure of held-out training images, and whether it ended early."""
+
+    keep: Literal["last", "best"]
+    figure: str
+    value: float | None
+    step: Count
+    validations: Count
+    enough: bool
+
+
+class Origin(TypedDict):
+    """Weights that a training began from: whose, of which file and spec, what they had seen, and which were taken.
+
+    `began_from` is where those came from in their turn.
+    """
+
+    source: str
+    role: str
+    sha256: Digest
+    spec_hash: Digest
+    data: str
+    fingerprint: NotRequired[str]
+    taken: Count
+    left: list[str]
+    began_from: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, config=_STRICT)
 class DataRecord:
-    """The data set: the spec's component, the SHA-256 of the content, the classes, and what may be done with it.
+    """The data set: the spec's component, the SHA-256 of the content, the names of its classes or of the numbers that
+    are its target, and what may be done with it.
 
     `info` and `parts`, hashes by which a difference is explained, are absent from entries of earlier versions.
     """
@@ -136,14 +175,15 @@ class DataRecord:
     @classmethod
     def of(cls, dataset: Dataset, component: dict[str, Any], terms: str) -> DataRecord:
         """Return what a certificate says of a data set."""
-        identity, info = Identity.of(dataset), dataset.info
-        image = (info.image[0], info.image[1], info.image[2])
+        identity, known = Identity.of(dataset), asdict(dataset.info)
+        info: dict[str, Any] = {one.name: known[one.name] for one in fields(InfoRecord)}
+        info = {key: list(one) if isinstance(one, tuple) else one for key, one in info.items()}
         return cls(
             component=component,
             fingerprint=identity.fingerprint,
             classes=list(identity.class_names),
             terms=terms,
-            info=InfoRecord(image, info.train_images, info.test_images, list(info.mean), list(info.std)),
+            info=InfoRecord(**info),
             parts=dict(identity.parts),
         )
 
@@ -151,8 +191,11 @@ class DataRecord:
         """Return the data as they are held against others."""
         info = None
         if self.info is not None:
-            mean, std = tuple(self.info.mean), tuple(self.info.std)
-            info = DataInfo(**asdict(self.info) | {"classes": len(self.classes), "mean": mean, "std": std})
+            known: dict[str, Any] = {
+                key: tuple(one) if isinstance(one, list) else one for key, one in asdict(self.info).items()
+            }
+            classes = len(self.classes) if self.info.target in ("class", "classes") else 0
+            info = DataInfo(**known, classes=classes)
         return Identity(
             fingerprint=self.fingerprint, class_names=tuple(self.classes), info=info, parts=dict(self.parts)
         )
@@ -175,7 +218,8 @@ class Certificate:
     macs: dict[str, Count]  # of one forward pass for one input: total, then by role
     budget: list[LimitRecord]
     steps: Count
-    updates: dict[str, Count]  # of each network
+    updates: dict[str, Count]  # of each network that was trained
+    frozen: dict[str, dict[str, str]] = Field(default_factory=dict)  # used, not trained and not in the total: of what
     images_seen: Count  # training images, each as often as it was
     seeds: list[Count]
     shipped_seed: Count
@@ -197,15 +241,17 @@ class Certificate:
     command: str
     published: str
     notes: list[str]
+    chosen: dict[str, Chosen] = Field(default_factory=dict)  # by seed: what validations decided, where they did
+    began_from: dict[str, Origin] = Field(default_factory=dict)  # by role: weights that were trained before
 
     @classmethod
     def read(cls, folder: Path) -> Certificate:
         """Return the certificate of an entry. Raises ShelfError when there is none, or it is not of this form."""
         path = folder / CERTIFICATE
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path)
             data = json.loads(text)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ShelfError(f"{path}: it cannot be read ({error}); wanted the certificate of an entry") from error
         found = data.get("format") if isinstance(data, dict) else None
         if found != FORMAT:
@@ -215,12 +261,16 @@ class Certificate:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            found = "nothing" if first["type"] == "missing" else repr(first["input"])
+            found = "nothing" if first["type"] == "missing" else shortened(repr(first["input"]))
             raise ShelfError(f"{path}: {place}: found {found}, which cannot stand there") from error
 
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
-        write_text(folder / CERTIFICATE, json_text(asdict(self)) + "\n")
+        data = asdict(self)
+        for key in ("began_from", "chosen", "frozen"):
+            if not data[key]:
+                del data[key]  # as certificates were before there was any
+        write_text(folder / CERTIFICATE, json_text(data) + "\n")
 
     def figure(self, split: str, name: str) -> Figure | None:
         """Return a figure, or None where it was not measured."""
@@ -359,7 +409,8 @@ def _count_problems(certificate: Certificate, report: Report) -> Iterator[str]:
                 )
     if limits(report) != certificate.budget:
         yield "the limits are not those of the spec, or their figures are others"
-    if certificate.steps != report.spec.train.steps:
+    early = any(one["enough"] for one in certificate.chosen.values()) and report.spec.train.stop is not None
+    if certificate.steps != report.spec.train.steps and not (early and certificate.steps < report.spec.train.steps):
         yield f"the spec trains {report.spec.train.steps:,} steps; the certificate says {certificate.steps:,}"
     for role, one in report.networks.items():
         if certificate.updates.get(role, 0) > one.figures.steps:
@@ -384,7 +435,8 @@ def _size_problems(path: Path, report: Report) -> Iterator[str]:
         yield f"{path.name} cannot be read: {error}"
         return
     for role, size in sizes.items():
-        cost = report.networks[role].cost if role in report.networks else None
+        known = report.networks.get(role)
+        cost = known.cost if known and not known.frozen else None
         wanted = cost.parameters + cost.buffers if cost else 0
         if size != wanted:
             yield f"{path.name} holds {size:,} values of {role}; its parameters and buffers are {wanted:,}"

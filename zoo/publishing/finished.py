@@ -69,7 +69,10 @@ class Finished:
             raise BudgetError(report.broken(), report.exit_code)
         last = run.weights()
         held, tensors = checkpoint.read(last)
-        if result is None or held["step"] != spec.train.steps or result["steps"] != spec.train.steps:
+        chosen = (result or {}).get("chosen", {})
+        ended = result["steps"] if result and chosen.get("enough") else spec.train.steps
+        wanted = chosen["step"] if chosen.get("keep") == "best" else ended
+        if result is None or held["step"] != wanted or result["steps"] != ended:
             raise RunError(
                 f"{folder}: it is not finished: its newest checkpoint is of step {held['step']:,} of "
                 f"{spec.train.steps:,}; repeat its `zoo train`"
@@ -104,7 +107,7 @@ class Finished:
     def weights(self) -> dict[str, Tensor]:
         """Return what inference needs of each network, the average where there is one, by a checkpoint's names."""
         found = {}
-        for role in self.report.networks:
+        for role in (name for name, one in self.report.networks.items() if not one.frozen):
             average = under(self.tensors, f"{role}.average.module.")
             for name, tensor in (average or under(self.tensors, f"{role}.network.")).items():
                 found[f"{role}.network.{name}"] = tensor.contiguous()
@@ -115,7 +118,7 @@ class Finished:
 
         Deviations over drawing seeds are left out: they stand with the measurements.
         """
-        lines = [one for one in self.run.metrics() if one.get("step") == self.spec.train.steps]
+        lines = [one for one in self.run.metrics() if one.get("step") == self.held["step"]]
         last = {name: value for line in lines for name, value in line.items()}
         validation = {
             name.removeprefix("validation_"): value for name, value in last.items() if name.startswith("validation_")

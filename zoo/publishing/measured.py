@@ -98,6 +98,7 @@ def measure(entry: Entry, builder: Builder) -> Here:
     Figures of generated images are measured again with what the certificate says. Raises DataError where the data are
     not here, and what loading raises.
     """
+    from zoo.evaluation.metric import is_over_predictions
     from zoo.evaluation.run import evaluate
     from zoo.evaluation.trained import Trained
 
@@ -105,7 +106,8 @@ def measure(entry: Entry, builder: Builder) -> Here:
     known = recall(certificate)
     if all(known.says("test", name) == HERE for name in certificate.figures.get("test", {})):
         return known
-    metrics = list(_metrics(certificate, builder))
+    own = [one.data() for one in entry.spec(builder.registry).metrics if is_over_predictions(one, builder)]
+    metrics = [*own, *_metrics(certificate, builder)]
     trained = Trained.load(entry, builder, [f"metrics={json.dumps(metrics)}"])
     keep(entry, trained, evaluate(trained, ("test",)))
     return recall(certificate)

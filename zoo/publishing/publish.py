@@ -116,8 +116,7 @@ def _fill(folder: Path, runs: Sequence[Finished], builder: Builder, name: str, n
     certificate = _certificate(folder, runs, name, dataset, checked, builder, notes)
     certificate.write(folder)
     pictures = draw_pictures(trained, dataset, checked, folder)
-    kind = "generator" if isinstance(trained.task, GenerativeTask) else "classifier"
-    write_text(folder / CARD, card(certificate, kind, trained.info.image, pictures))
+    write_text(folder / CARD, card(certificate, trained.task.predicts or "images", trained.info, pictures))
     if problems := verify(folder, builder):
         raise RunError(f"{first.run.folder}: it cannot be published: {'; '.join(problems)}")
 
@@ -146,6 +145,7 @@ def _certificate(
         budget=limits(report),
         steps=first.result["steps"],
         updates=first.held["updates"],
+        frozen=facts.get("frozen", {}),
         images_seen=first.result["images"],
         seeds=[one.seed for one in runs],
         shipped_seed=first.seed,
@@ -168,6 +168,8 @@ def _certificate(
         data=DataRecord.of(dataset, spec.data.data(), builder.bind(spec.data).terms),
         command=_command(facts["command"]),
         published=now(),
+        began_from=facts.get("began_from", {}),
+        chosen={str(one.seed): one.result["chosen"] for one in runs if "chosen" in one.result},
         notes=[*notes, *(OLD_RUN.format(seed=one.seed) for one in runs if not one.run.counts_looks)],
     )
 

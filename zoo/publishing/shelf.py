@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from zoo.data.identity import Identity
 from zoo.errors import RunError, ShelfError, SpecError, closest
@@ -15,6 +17,10 @@ from zoo.spec.load import load_spec
 from zoo.spec.reader import FORMATS
 from zoo.spec.schema import Spec
 from zoo.training.run import Run, default_folder
+
+CARD = "README.md"
+#: What a browser shows, by the end of a file's name.
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
 class Entry:
@@ -44,6 +50,14 @@ class Entry:
         return self.certificate.data.identity() if shipped.is_entry(self.folder) else None
 
     @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        return self.certificate.frozen if shipped.is_entry(self.folder) else {}
+
+    @property
+    def began_from(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.certificate.began_from if shipped.is_entry(self.folder) else {}
+
+    @property
     def spec_path(self) -> Path:
         return self.folder / shipped.SPEC
 
@@ -57,6 +71,19 @@ class Entry:
     def looks(self) -> dict[str, int]:
         """Return how often test images were measured on before it was published, by occasion, over all trainings."""
         return self.certificate.looks()
+
+    def pictures(self) -> dict[Path, str]:
+        """Return the pictures of its folder, each with what the card says that it shows."""
+        try:
+            card = (self.folder / CARD).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            card = ""
+        said = {file: text for text, file in re.findall(r"^!\[(.+)\]\((.+)\)$", card, re.MULTILINE)}
+        return {
+            path: said.get(path.name, path.stem.replace("-", " ").replace("_", " "))
+            for path in sorted(self.folder.iterdir())
+            if path.suffix.lower() in PICTURES
+        }
 
     def weights(self) -> Path:
         if shipped.is_entry(self.folder):

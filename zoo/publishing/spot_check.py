@@ -15,22 +15,30 @@ from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import SpotCheck
 from zoo.training.task import GenerativeTask
 
-IMAGES = 500  # of a classifier's test images
+IMAGES = 500  # of the test items of what says something of them
 DRAWN = 64  # of a generator's own
 SEED = 0
 #: What other machines' arithmetic may change, a thousandth beside: two images that are told, half a grey of brightness,
 #: and nothing of what is smooth in the weights.
 IMAGES_THAT_MAY_DIFFER, RELATIVE, GREYS = 2, 1e-3, 0.5
-SMOOTH = ("loss", "loss_as_trained")
+SMOOTH = (
+    "loss",
+    "loss_as_trained",
+    "mean_absolute_error",
+    "root_mean_square_error",
+    "r2",
+    "psnr",
+    "divergence",
+)
 
 
 def subset(images: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Return the indices of the `count` images whose SHA-256 of seed and pixels is smallest, in that order.
 
-    So the subset is the same however a data set is ordered. images: (N, C, H, W) uint8.
+    So the subset is the same however a data set is ordered. images: items (N, ...).
     """
     digests = [hashlib.sha256(f"{seed}/".encode() + np.ascontiguousarray(image).tobytes()).digest() for image in images]
-    order = sorted(range(len(digests)), key=lambda index: (digests[index], labels[index]))
+    order = sorted(range(len(digests)), key=lambda index: (digests[index], labels[index].tolist()))
     return np.array(order[:count], dtype=np.int64)
 
 

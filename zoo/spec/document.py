@@ -51,13 +51,16 @@ class Node:
     @classmethod
     def of(cls, data: Any, at: Position, key_at: Position | None = None) -> Node:
         """Return `data` as a node that stands at `at` in all its parts."""
-        if data is None or type(data) in (str, int, float, bool):
+        kind = type(data)
+        if kind is str or kind is int or kind is bool or kind is float or data is None:
             return cls(data, at, key_at)
+        if kind is dict:
+            return cls({str(key): cls.of(item, at, at) for key, item in data.items()}, at, key_at)
         if isinstance(data, Node):
             return data
         if isinstance(data, Mapping):
             return cls({str(key): cls.of(item, at, at) for key, item in data.items()}, at, key_at)
-        if isinstance(data, Sequence) and not isinstance(data, str):
+        if isinstance(data, (list, tuple)) or (isinstance(data, Sequence) and not isinstance(data, str)):
             return cls([cls.of(item, at) for item in data], at, key_at)
         return cls(data, at, key_at)
 

@@ -103,13 +103,17 @@ def joined(parts: Iterable[str]) -> str:
     return result
 
 
-def names_used(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_used(text: str) -> frozenset[str]:
     """Return the variables that the `${...}` in `text` mention. Raises ExpressionError on bad syntax."""
-    names: set[str] = set()
-    for _, expression in split(splice(text) or text):
-        if expression is not None:
-            names |= names_in(parse(expression))
-    return names
+    parts = split(splice(text) or text)
+    return frozenset().union(*(names_of(expression) for _, expression in parts if expression is not None))
+
+
+@lru_cache(maxsize=4096)
+def names_of(expression: str) -> frozenset[str]:
+    """Return the variables that an expression mentions. Raises ExpressionError on bad syntax."""
+    return frozenset(names_in(parse(expression)))
 
 
 def names_in(tree: ast.expr) -> set[str]:
@@ -121,7 +125,7 @@ def names_in(tree: ast.expr) -> set[str]:
 
 def splice(text: str) -> str | None:
     """Return the text of a list whose items take the place of `text`: `${*widths}` is that of `${widths}`."""
-    match = _SPLICE.fullmatch(text)
+    match = _SPLICE.fullmatch(text) if "*" in text else None
     return None if match is None else "${" + match[1] + "}"
 
 

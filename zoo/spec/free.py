@@ -69,7 +69,7 @@ Domain = Choices | Range
 
 def is_free(node: Node) -> bool:
     """Return whether a value says that it is free."""
-    return node.is_mapping and set(node.value) == {"free"}
+    return isinstance(node.value, dict) and len(node.value) == 1 and "free" in node.value
 
 
 def free_domains(document: Node) -> dict[str, Domain]:
@@ -158,7 +158,8 @@ def _inside(node: Node, path: str) -> Iterator[tuple[str, Node]]:
         yield path, node
     elif node.is_mapping or node.is_list:
         for key, one in node.value.items() if node.is_mapping else enumerate(node.value):
-            yield from _inside(one, join(path, key))
+            if isinstance(one.value, (dict, list)):
+                yield from _inside(one, join(path, key))
 
 
 def _put(node: Node, keys: list[str], value: Node) -> Node:

@@ -15,6 +15,8 @@ from zoo.spec.expression import (
     interpolate_text,
     joined,
     names_in,
+    names_of,
+    names_used,
     parse,
     splice,
     split,
@@ -81,7 +83,7 @@ def _part(literal: str, expression: str | None, values: Mapping[str, Any], waiti
 
 
 def _waits(expression: str, values: Mapping[str, Any], waiting: Set[str]) -> bool:
-    return any(_is_waiting(name, values, waiting) for name in names_in(parse(expression)))
+    return any(_is_waiting(name, values, waiting) for name in names_of(expression))
 
 
 def _is_waiting(name: str, values: Mapping[str, Any], waiting: Set[str]) -> bool:
@@ -147,11 +149,7 @@ def waiting_in(node: Node, *, layers: bool = True) -> set[str]:
     see to them.
     """
     if isinstance(node.value, Pending):
-        found: set[str] = set()
-        for _, expression in split(splice(node.value) or node.value):
-            if expression is not None:
-                found |= names_in(parse(expression))
-        return found - NUMBERS.keys()
+        return set(names_used(node.value) - NUMBERS.keys())
     if node.is_list or (node.is_mapping and layers):
         parts = node.value.values() if node.is_mapping else node.value
         return set().union(*(waiting_in(one, layers=layers) for one in parts))

@@ -17,12 +17,13 @@ from zoo.spec.blocks import Blocks
 from zoo.spec.document import DEPTH_LIMIT, Node, shorten, unseparated
 from zoo.spec.forms import FORMS, Use
 from zoo.spec.free import STUDY
-from zoo.spec.pending import waiting_in
-from zoo.spec.schema import ComponentSpec, Spec, to_data
+from zoo.spec.pending import Pending, waiting_in
+from zoo.spec.schema import SCALARS, ComponentSpec, Spec, to_data
 
 NOWHERE = Position("<default>", 0, 0)
 MOST_COMPONENTS = 100_000  # in one, blocks written out: as many lines has the resolved spec
 DEEPEST = (DEPTH_LIMIT - 10) // 3  # components inside each other, so that a resolved spec can be read again
+MOST_FOUND = 100_000  # nodes whose meaning is kept
 MOST_LISTED = 20  # names in a message; of more, the command that lists them
 PLAIN = (str, int, float, list, dict, type(None))
 
@@ -30,26 +31,32 @@ PLAIN = (str, int, float, list, dict, type(None))
 class Resolver:
     """Resolves nodes against one registry and gathers the problems that it meets.
 
-    What it found is kept for its life: the options of a target, and what a node without problems resolves to. So a
-    node that stands in many documents is resolved once.
+    What a node without problems resolves to is kept for its life: one that stands in many documents is resolved once.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
-        self._options: dict[int, tuple[Any, Options]] = {}  # by the identities of targets, which stand beside
         self._blocks = self._no_blocks = Blocks()
         self._depth = 0  # of components inside each other that are being resolved
         self.bound: frozenset[str] = frozenset()  # names that get values with a shape, around what is being resolved
         # By the identities of nodes, which are kept beside what was found, so that no other takes their place.
         self._found: dict[Any, tuple[Any, Any]] = {}
+        # By what they are and where they stand, the last sections, with their nodes and the blocks that were known.
+        self._sections: dict[tuple[type, str], tuple[Node, Blocks, Any]] = {}
+        # The options of components of plain values alone, by these; the registry keeps the components.
+        self._alike: dict[Any, dict[str, Any]] = {}
         self._failed: set[Any] = set()  # what has problems in this spec
+        self._passed_over = 0  # how often something stood where it was not told again that it has
 
     def spec(self, document: Node) -> Spec:
         """Return the Spec that `document` describes, with the layers of its blocks in place of their names.
 
         Raises SpecError with all problems.
         """
+        if len(self._found) > MOST_FOUND:
+            self._found.clear()
+            self._alike.clear()
         blocks = document.value.get("blocks")
         self._blocks = self._once(("blocks", id(blocks)), blocks, lambda: Blocks(blocks, self._names_of))
         self._blocks.restart()
@@ -57,7 +64,7 @@ class Resolver:
         self.problems += self._blocks.problems
         warnings = tuple(self._blocks.warnings)
         rest = {key: node for key, node in document.value.items() if key not in ("blocks", STUDY)}
-        spec: Spec | None = self.section(Spec, replace(document, value=rest), "")
+        spec: Spec | None = self.section(Spec, Node(rest, document.at), "")
         self._blocks = self._no_blocks
         if self.problems or spec is None:
             problems, self.problems = self.problems, []
@@ -114,19 +121,42 @@ class Resolver:
             return None
 
         def made() -> Any:
-            values = self._values(self.options(schema), node.value, node.at, path)
-            return None if values is None else schema(**values)
+            faults, options = self._faults, self.options(schema)
+            before, changed = self._before(schema, node, path)
+            if before is None:
+                values = self._values(options, node.value, node.at, path)
+                found = None if values is None else schema(**values)
+            else:
+                held = {key: self._held(options.by_name[key], node.value[key], _join(path, key)) for key in changed}
+                found = replace(before, **held) if self._faults == faults else None
+            if found is not None:
+                self._sections[schema, path] = node, self._blocks, found
+            return found
 
         return self._once((schema, id(node), id(self._blocks)), node, made)
 
+    def _before(self, schema: type, node: Node, path: str) -> tuple[Any, list[str]]:
+        """Return the last section in a place, and the keys of what it holds that is another now; None where more is."""
+        before, blocks, found = self._sections.get((schema, path), (node, None, None))
+        if blocks is not self._blocks or before.value.keys() != node.value.keys():
+            return None, []
+        changed = [key for key, one in node.value.items() if one is not before.value[key]]
+        options = self.options(schema).by_name
+        return (None, []) if any(options[key].form == "value" for key in changed) else (found, changed)
+
     def options(self, target: Any) -> Options:
         """Return the options of a Component or of a section's class. Raises PluginError when it has a bad signature."""
-        found = self._options.get(id(target))
-        if found is None:
+        known = self.registry.options
+        if id(target) not in known:
             loaded = target.load() if isinstance(target, Component) else target
-            options = Options(loaded, target.name if isinstance(target, Component) else "")
-            found = self._options[id(target)] = target, options
-        return found[1]
+            known[id(target)] = target, Options(loaded, target.name if isinstance(target, Component) else "")
+        found: Options = known[id(target)][1]
+        return found
+
+    @property
+    def _faults(self) -> int:
+        """How often something was met that has problems, told or not."""
+        return len(self.problems) + self._passed_over
 
     def _once(self, key: tuple[Any, ...], node: Any, find: Callable[[], Any], told: Any = None) -> Any:
         """Return what was found under `key`, or find it now; what has problems is None, and they are told once for
@@ -135,7 +165,10 @@ class Resolver:
         if key in self._found:
             return self._found[key][1]
         told = told or key
-        found = None if told in self._failed else find()
+        if told in self._failed:
+            self._passed_over += 1
+            return None
+        found = find()
         if found is None:
             self._failed.add(told)
         else:
@@ -224,6 +257,11 @@ class Resolver:
     def _made(
         self, component: Component, schema: Options, given: Mapping[str, Node], at: Position, path: str
     ) -> ComponentSpec | None:
+        # What is written alike, in plain values alone, says the same wherever it stands.
+        plain = [(key, type(one.value), one.value) for key, one in given.items() if type(one.value) in SCALARS]
+        alike = (id(component), *plain) if len(plain) == len(given) else None
+        if alike in self._alike:
+            return ComponentSpec(component, self._alike[alike], at)
         pending = self._pending(component, schema, given, path)
         if pending:
             rest = {key: node for key, node in given.items() if key not in pending}
@@ -237,16 +275,16 @@ class Resolver:
                 return None
         if values is None:
             return None
-        told = {
-            key: one
-            for key, one in values.items()
-            if not (schema.by_name[key].later and one == schema.by_name[key].default)
-        }
-        return ComponentSpec(component, told, at, pending=pending)
+        for option in schema.later:
+            if values[option.name] == option.default:
+                del values[option.name]
+        if alike is not None and all(type(one) in SCALARS for one in values.values()):
+            self._alike[alike] = values
+        return ComponentSpec(component, values, at, pending=pending)
 
     def _agree(self, schema: Options, values: Mapping[str, Any], at: Position, path: str) -> bool:
         """Whether options go together, as far as a class itself looks at them and all of them are plain."""
-        if not hasattr(schema.target, "__post_init__") or any(option.form != "value" for option in schema):
+        if not hasattr(schema.target, "__post_init__") or schema.held:
             return True
         try:
             schema.target(**values)
@@ -260,9 +298,10 @@ class Resolver:
         pending = {
             key: node
             for key, node in given.items()
-            if (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
-        }
-        if component.kind in LAYER_FAMILY:
+            if isinstance(node.value, (Pending, list, dict))
+            and (option := schema.by_name.get(key)) is not None and option.form == "value" and waiting_in(node)
+        }  # fmt: skip
+        if not pending or component.kind in LAYER_FAMILY:
             return pending
         for key, node in pending.items():
             found = f"found {' and '.join(sorted(waiting_in(node)))}, which is known to layers only"
@@ -340,13 +379,13 @@ class Resolver:
 
     def many(self, component: Component, name: str, node: Node, path: str) -> Any:
         """Resolve the value of an option that holds a list of layers; None after a problem."""
-        before = len(self.problems)
+        before = self._faults
         found = self._held(self.options(component).by_name[name], node, _join(path, name))
-        return found if len(self.problems) == before else None
+        return found if self._faults == before else None
 
     def _values(self, schema: Options, given: Mapping[str, Node], at: Position, path: str) -> dict[str, Any] | None:
         """Return every option's value in signature order; None when any of them has a problem."""
-        before = len(self.problems)
+        before = self._faults
         plain: dict[str, Node] = {}
         values: dict[str, Any] = {}
         for key, node in given.items():
@@ -359,15 +398,15 @@ class Resolver:
                 plain[key] = node
             else:
                 values[key] = self._held(option, node, _join(path, key))
-        for option in schema:
-            if option.name in given or option.form == "value":
+        for option in schema.held:
+            if option.name in given:
                 continue
             if option.required:
                 self._report(at, path, f"found no {option.name!r}", option.wanted)
             else:
                 values[option.name] = self._default(option, path)
         values.update(self._plain(schema, plain, at, path))
-        return {name: values[name] for name in schema.by_name} if len(self.problems) == before else None
+        return {name: values[name] for name in schema.by_name} if self._faults == before else None
 
     def _default(self, option: Option, path: str) -> Any:
         default = option.default

@@ -34,7 +34,16 @@ TrackerOption: TypeAlias = Annotated[Any, Nested("tracker")]
 
 #: Keys that came after the first runs, with their defaults. They count in a hash only where they say something else, so
 #: that what was begun before is still known by its own.
-LATER_KEYS: dict[str, Any] = {"train.seeds": 1, "train.norm_batches": 0, "callbacks": []}
+LATER_KEYS: dict[str, Any] = {
+    "train.seeds": 1,
+    "train.norm_batches": 0,
+    "train.on_nonfinite": "stop",
+    "train.keep": "last",
+    "train.stop": None,
+    "networks.*.freeze": (),
+    "networks.*.rates": {},
+    "callbacks": [],
+}
 #: Layers that give names to what stands around them.
 NAMING = ("name", "weights", "output")
 SCALARS = frozenset((str, int, float, bool, type(None)))  # types of plain values that hold nothing
@@ -128,11 +137,29 @@ class Averaging:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a training that gets no better ends."""
+
+    patience: Annotated[int, Field(ge=1, description="Validations in a row without a better one.")]
+    figure: Annotated[str, Field(description='A figure of the task, which `keep` goes by too; "": its first.')] = ""
+
+    __pydantic_config__ = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     """One network: what it is, and how it is trained."""
 
     architecture: Architecture
     init: InitializerOption = "default"
+    freeze: Annotated[
+        list[str],
+        Field(description="Names of weights, or of parts that hold some, that stay as they begin, with their norms."),
+    ] = field(default_factory=list)
+    rates: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]],
+        Field(description="Factors on the learning rate of weights, by their names or those of parts that hold some."),
+    ] = field(default_factory=dict)
     optimizer: OptimizerOption = "adam"
     schedule: ScheduleOption = "constant"
     gradient_clip: (
@@ -172,6 +199,21 @@ class TrainSpec:
     norm_batches: Annotated[
         int, Field(ge=0, description="Batches over which norms take their running statistics anew, at the end.")
     ] = 0
+    on_nonfinite: Annotated[
+        Literal["stop", "skip", "rollback"],
+        Field(
+            description="What becomes of a step that is not finite. skip: it is taken back, at the cost of a copy of "
+            "all state in each step. rollback: the run goes on from the last checkpoint, without the steps around it."
+        ),
+    ] = "stop"
+    keep: Annotated[
+        Literal["last", "best"], Field(description="Weights that a run ends with. best: those of its best validation.")
+    ] = "last"
+    stop: Annotated[
+        Stop | None,
+        Wanted("{patience: a number of validations, figure: its name} or null"),
+        Field(description="End before the last step, where validations get no better; null: never."),
+    ] = None
     test_at_end: Annotated[bool, Field(description="Evaluate on the test images once, after the last step.")] = True
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Wanted("auto, cpu, mps, cuda or cuda:0")] = (
         "auto"
@@ -240,6 +282,8 @@ def hash_of(data: dict[str, Any]) -> str:
 def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, Any]:
     """Return `data` without the value that `keys` lead to, where it is the default."""
     first, *rest = keys
+    if first == "*":
+        return {key: _without(one, rest, default) for key, one in data.items()}
     if first not in data:
         return data
     if rest:

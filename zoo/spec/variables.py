@@ -7,7 +7,6 @@ import graphlib
 import keyword
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import replace
 from typing import Any
 
 from zoo.errors import Problem, SpecError, closest
@@ -19,6 +18,7 @@ from zoo.spec.pending import RUNNING, Pending, Symbol, as_node, plain_value, red
 from zoo.spec.walk import Waiting, Walk
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+MOST_FILLED = 100_000  # nodes that are kept as they were filled
 _ALONE = re.compile(r"\$\{\s*([a-z][a-z0-9_]*)\s*\}")
 
 
@@ -50,37 +50,43 @@ class Template:
         let = self._document.value.get("let")
         if let is not None:
             if let.is_mapping and values:
-                given = {name: replace(let.value[name], value=value) for name, value in values.items()}
-                let = replace(let, value={**let.value, **given})
+                free = {name: let.value[name] for name in values}
+                given = {name: Node(values[name], one.at, one.key_at) for name, one in free.items()}
+                let = Node({**let.value, **given}, let.at, let.key_at)
             substitution.let(let)
+            substitution.typed = {name: _typed(value) for name, value in substitution.values.items()}
+        if len(self._filled) > MOST_FILLED:
+            self._filled.clear()
         waiting = frozenset(RUNNING).difference(substitution.values)
         walk = Walk(substitution.filled, functools.partial(self._once, substitution))
         items = {}
         for key, node in self._document.value.items():
-            if key == "blocks":
-                scoped = Scoped(node.value, node.at, node.key_at, substitution.values)
-                items[key] = self._once(substitution, node, (), functools.partial(_as_it_is, scoped))
+            if self._names(node) is None and key != "let":
+                items[key] = node
+            elif key == "blocks":
+                scoped = functools.partial(Scoped, node.value, node.at, node.key_at, substitution.values)
+                items[key] = self._once(substitution, node, (), scoped)
             elif key == "networks":
                 items[key] = walk.networks(node, key, waiting)
             elif key != "let":
                 items[key] = walk.node(node, key, None)
         if substitution.problems:
             raise SpecError(substitution.problems)
-        return replace(self._document, value=items)
+        return Node(items, self._document.at, self._document.key_at)
 
     def _once(self, substitution: _Substitution, node: Node, where: Any, change: Callable[[], Node]) -> Node:
         """Return what `node` becomes, as before if it was filled with the same values before."""
         names = self._names(node)
         if names is None:
             return node
-        key = (id(node), where, tuple(_typed(substitution.values.get(name)) for name in names))
-        if key not in self._filled:
+        key = (id(node), where, *[substitution.typed.get(name) for name in names])
+        found = self._filled.get(key)
+        if found is None:
             before = len(substitution.problems)
             found = change()
-            if len(substitution.problems) > before:
-                return found
-            self._filled[key] = found
-        return self._filled[key]
+            if len(substitution.problems) == before:
+                self._filled[key] = found
+        return found
 
     def _names(self, node: Node) -> frozenset[str] | None:
         """Return the names that a node mentions; None when there is no `${` in it."""
@@ -88,8 +94,11 @@ class Template:
         if not isinstance(value, (dict, list)):
             return _names_in(value) if isinstance(value, str) and "${" in value else None
         if id(node) not in self._mentioned:
-            parts = map(self._names, value.values() if isinstance(value, dict) else value)
-            told = [names for names in parts if names is not None]
+            parts = value.values() if isinstance(value, dict) else value
+            told = [
+                names for one in parts
+                if isinstance(one.value, (str, dict, list)) and (names := self._names(one)) is not None
+            ]  # fmt: skip
             self._mentioned[id(node)] = frozenset().union(*told) if told else None
         return self._mentioned[id(node)]
 
@@ -104,10 +113,6 @@ def _names_in(text: str) -> frozenset[str]:
 def _typed(value: Any) -> Any:
     """Return a key for a value: 1, 1.0 and true are three."""
     return (type(value), tuple(map(_typed, value)) if isinstance(value, tuple) else value)
-
-
-def _as_it_is(node: Node) -> Node:
-    return node
 
 
 def fill(
@@ -150,6 +155,7 @@ class _Substitution:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.written: dict[str, Node] = {}  # values with a place of their own, for a text that is their name alone
+        self.typed: dict[str, Any] = {}  # their keys
         self.problems: list[Problem] = []
         # Variables without a value; what mentions them is passed over, since the cause is already noted.
         self._broken: set[str] = set()
@@ -165,8 +171,11 @@ class _Substitution:
             if name in self._broken or mentioned[name] & self._broken:
                 self._broken.add(name)
                 continue
-            others = {other: value for other, value in self.values.items() if other != name}
-            self._evaluate(name, node.value[name], others)
+            one = node.value[name]
+            if isinstance(one.value, (str, list)):
+                self._evaluate(name, one, {other: value for other, value in self.values.items() if other != name})
+            else:
+                self.values[name] = one.value
 
     def _evaluate(self, name: str, node: Node, others: Mapping[str, Any]) -> None:
         """Give a variable its value."""
@@ -194,7 +203,8 @@ class _Substitution:
         names = waiting or frozenset()
         alone = _ALONE.fullmatch(splice(node.value) or node.value)
         if alone and alone[1] in self.written and alone[1] not in names:
-            return self._spread(replace(self.written[alone[1]], key_at=node.key_at), node, path)
+            written = self.written[alone[1]]
+            return self._spread(Node(written.value, written.at, node.key_at), node, path)
         try:
             if self._broken and names_used(node.value) & self._broken - names:
                 return node
@@ -212,7 +222,7 @@ class _Substitution:
             self.problems.append(Problem(node.at, path, f"found {kind(found.value)} where a list is spread", "a list"))
         return found
 
-    def _mentioned(self, name: str, node: Node) -> set[str]:
+    def _mentioned(self, name: str, node: Node) -> Set[str]:
         """Check a variable's name and form; return the variables that its value mentions."""
         path = join("let", name)
         if not _NAME.fullmatch(name) or name in CONSTANTS or keyword.iskeyword(name):
@@ -225,7 +235,7 @@ class _Substitution:
             return self._names(name, node, path) & self.values.keys()
         return set()
 
-    def _names(self, name: str, node: Node, path: str) -> set[str]:
+    def _names(self, name: str, node: Node, path: str) -> Set[str]:
         """Return the names that a variable's value mentions; lists are looked through."""
         if node.is_list:
             parts = (self._names(name, one, join(path, index)) for index, one in enumerate(node.value))
@@ -242,6 +252,8 @@ class _Substitution:
 
     def _order(self, node: Node, mentioned: Mapping[str, Set[str]]) -> tuple[str, ...]:
         """Return the variables, each after those that it mentions; those of a cycle become broken."""
+        if not any(mentioned.values()):
+            return tuple(mentioned)
         remaining = dict(mentioned)
         while True:
             try:

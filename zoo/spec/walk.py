@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from zoo.spec.document import Node, join
@@ -31,7 +31,7 @@ class Walk:
 
         def changed() -> Node:
             roles = {role: self._network(one, join(path, role), waiting) for role, one in node.value.items()}
-            return replace(node, value=roles)
+            return Node(roles, node.at, node.key_at)
 
         return self._once(node, "networks", changed)
 
@@ -44,30 +44,44 @@ class Walk:
                 key: self.node(one, join(path, key), waiting if key == "architecture" else None)
                 for key, one in node.value.items()
             }
-            return replace(node, value=parts)
+            return Node(parts, node.at, node.key_at)
 
         return self._once(node, "network", changed)
 
     def node(self, node: Node, path: str, waiting: Waiting, bound: frozenset[str] = frozenset()) -> Node:
-        """Return a node with every text changed; `bound` are the names that its `layers` may mention besides."""
+        """Return a node with every text changed, itself where none is; `bound` are the names that its `layers` may
+        mention besides.
+        """
+        if _holds_nothing(node):
+            return node
         return self._once(node, (waiting, bound), lambda: self._changed(node, path, waiting, bound))
 
     def _changed(self, node: Node, path: str, waiting: Waiting, bound: frozenset[str]) -> Node:
+        if isinstance(node.value, str):
+            return self._change(node, path, waiting)
         if node.is_list:
             items: list[Node] = []
             for index, item in enumerate(node.value):
-                found = self.node(item, join(path, index), waiting)
-                spread = found.is_list and isinstance(item.value, str) and splice(item.value) is not None
+                found = item if _holds_nothing(item) else self.node(item, join(path, index), waiting)
+                spread = isinstance(item.value, str) and found.is_list and splice(item.value) is not None
                 items += found.value if spread else [found]
-            return replace(node, value=items)
-        if not node.is_mapping:
-            return self._change(node, path, waiting) if isinstance(node.value, str) and "${" in node.value else node
+            same = len(items) == len(node.value) and all(map(operator.is_, items, node.value))
+            return node if same else Node(items, node.at, node.key_at)
         changed = {}
         for key, item in node.value.items():
-            inner = bound_names(key, item) if waiting is not None and len(node.value) == 1 else frozenset()
-            here = waiting | bound if waiting is not None and key == "layers" else waiting
-            changed[key] = self.node(item, join(path, key), here, inner)
-        return replace(node, value=changed)
+            if not _holds_nothing(item):
+                inner = bound_names(key, item) if waiting is not None and len(node.value) == 1 else frozenset()
+                here = waiting | bound if waiting is not None and key == "layers" else waiting
+                found = self.node(item, join(path, key), here, inner)
+                if found is not item:
+                    changed[key] = found
+        return Node({**node.value, **changed}, node.at, node.key_at) if changed else node
+
+
+def _holds_nothing(node: Node) -> bool:
+    """Whether a value is a scalar without `${`."""
+    value = node.value
+    return "${" not in value if isinstance(value, str) else not isinstance(value, (dict, list))
 
 
 def mentions(node: Node, path: str, waiting: Waiting) -> Iterator[tuple[Node, str, Waiting]]:

@@ -26,7 +26,7 @@ from ruamel.yaml.reader import ReaderError
 from zoo.errors import Position, Problem, SpecError
 from zoo.spec.document import DEPTH_LIMIT, BadValue, Node, join, kind, place, shorten
 from zoo.spec.scalars import plain, string
-from zoo.spec.yaml_scanner import TabScanner
+from zoo.spec.yaml_scanner import TOO_DEEP, TabScanner
 
 NODE_LIMIT = 20_000  # which take a second to read; a spec has hundreds
 
@@ -265,6 +265,8 @@ _SYNTAX = (
 def _syntax_problem(error: Any, text: str, name: str) -> Problem:
     """Say in one short sentence of ours what the parser met."""
     mark, began = error.problem_mark or error.context_mark, error.context_mark
+    if error.problem == TOO_DEEP:
+        return Problem(_position(name, mark), "", TOO_DEEP, "fewer levels")
     lines = [*text.splitlines(), *[""] * (mark.line + 1)]
     line = lines[mark.line]
     indentation = line[: len(line) - len(line.lstrip())]

@@ -7,6 +7,9 @@ from typing import Any
 from ruamel.yaml.error import StringMark
 from ruamel.yaml.scanner import Scanner, ScannerError
 
+from zoo.spec.document import DEPTH_LIMIT
+
+TOO_DEEP = f"found more than {DEPTH_LIMIT} levels, one inside the other"
 _BREAKS = "\r\n\x85\u2028\u2029"
 _BLANK = "\0" + _BREAKS
 
@@ -87,6 +90,9 @@ class TabScanner(Scanner):
         return super().scan_block_scalar_ignored_line(start_mark)
 
     def fetch_flow_collection_start(self, token: Any, to_push: str) -> None:
+        if len(self._open) >= DEPTH_LIMIT:
+            # Here, and not where a document is composed: a scanner looks ahead, in square time where brackets are open.
+            raise ScannerError(None, None, TOO_DEEP, self.reader.get_mark())
         self._open.append((to_push, self.reader.get_mark()))
         super().fetch_flow_collection_start(token, to_push)
 

@@ -12,10 +12,12 @@ from typing import Any
 from zoo.builder import Builder
 from zoo.checking import check
 from zoo.errors import RunError, closest, listing
+from zoo.evaluation.metric import figures_of
 from zoo.evaluation.spread import deviation
 from zoo.publishing.shelf import Entry, find
 from zoo.spec.difference import MISSING, differences
-from zoo.spec.schema import ComponentSpec, Spec
+from zoo.spec.schema import Spec
+from zoo.spec.writer import write_line
 from zoo.sweeps.pareto import front
 from zoo.training.run import Run
 
@@ -67,6 +69,11 @@ class Comparison:
     rows: list[Row]
     shown: list[str]
     directions: dict[str, str]
+
+    @property
+    def by(self) -> str:
+        """The figure that is set against the costs: the first that every row has; "" where there is none."""
+        return next(iter(self.directions), "")
 
     @property
     def keys(self) -> list[str]:
@@ -137,7 +144,8 @@ def compare(
         for split in SPLITS
     }
     shown = list(figures) or _main_figures(known, found, builder)
-    by = next((one for one in shown if directions.get(one)), "")
+    judging = [one for one in shown if directions.get(one)]
+    by = next((one for one in judging if all(one in row.figures for row in found)), judging[0] if judging else "")
     axes = {by: directions[by], **dict.fromkeys(COSTS, "minimize")} if by else {}
     for confirmed in (True, False):
         _mark([row for row in found if (row.group == CONFIRMED) == confirmed], axes, by)
@@ -163,7 +171,7 @@ def _add(rows: dict[str, Row], group: str, source: Run | Entry, builder: Builder
     key = f"{group} {json.dumps(_without_seeds(spec), sort_keys=True)}"
     parts: list[Run | Entry] = [*source.seeds().values()] or [source]
     own = [one for one in parts if isinstance(one, Entry) or one.spec_path.exists()]
-    figures, seconds, finished = _figures(source, own, builder)
+    figures, seconds, finished = figures_by_seed(source, own, builder)
     if key not in rows:
         total = check(spec, builder, _info(source)).total
         costs = {name: getattr(total, name) for name in COSTS}
@@ -187,7 +195,7 @@ def _without_seeds(spec: Spec) -> dict[str, Any]:
     return {key: value for key, value in {**data, "train": train}.items() if key not in ("name", "summary")}
 
 
-def _figures(
+def figures_by_seed(
     source: Run | Entry, parts: Iterable[Run | Entry], builder: Builder
 ) -> tuple[dict[str, dict[int, float]], list[float], bool]:
     """Return the figures by name and seed, the seconds of each training, and whether all are finished."""
@@ -251,9 +259,16 @@ def _at(data: Any, keys: Sequence[str]) -> Any:
     return data
 
 
+def value_text(value: Any) -> str:
+    """Return a value in which specs differ as people read it."""
+    if isinstance(value, dict) and len(value) == 1 and value[name := next(iter(value))] == {}:
+        value = name  # a component without options
+    text = f"{value:.4g}" if isinstance(value, float) else "" if value is None else write_line(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def _task_figures(spec: Spec, builder: Builder) -> dict[str, str]:
-    task: ComponentSpec = spec.task
-    return dict(builder.bind(task).figures())
+    return figures_of(spec, builder)
 
 
 def _main_figures(known: Sequence[str], rows: Sequence[Row], builder: Builder) -> list[str]:

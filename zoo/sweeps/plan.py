@@ -13,13 +13,13 @@ from typing import Any
 from zoo.budget import Figures
 from zoo.builder import Builder
 from zoo.errors import Position, Problem, SpecError, closest, listing
+from zoo.evaluation.metric import figures_of
 from zoo.spec.document import Node
 from zoo.spec.free import STUDY, Domain, Range, free_domains, settled
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import Spec
 from zoo.spec.study import SweepSpec
 from zoo.spec.variables import substitute
-from zoo.training.task import Task
 
 VALIDATION = "validation_"  # what figures of the held-out images are called, as in a run's metrics
 COSTS = Figures._fields
@@ -52,7 +52,7 @@ class Plan:
             raise SpecError([Problem(document.at, "", "found nothing that is free", "at least one value", hint)])
         study = _study(document, builder)
         spec = builder.resolver.spec(substitute(settled(document, domains, _first(domains))))
-        problems = list(_problems(document, study, domains, spec, builder.bind(spec.task)))
+        problems = list(_problems(document, study, domains, spec, builder))
         if problems:
             raise SpecError(problems)
         return cls(document, study, spec.name, folder or Path("runs") / f"{spec.name}-sweep", storage, heartbeat)
@@ -142,7 +142,7 @@ def _first(domains: Mapping[str, Domain]) -> dict[str, Any]:
 
 
 def _problems(
-    document: Node, study: SweepSpec, domains: Mapping[str, Domain], spec: Spec, task: Task
+    document: Node, study: SweepSpec, domains: Mapping[str, Domain], spec: Spec, builder: Builder
 ) -> Iterator[Problem]:
     places = dict(document.places())
 
@@ -151,7 +151,7 @@ def _problems(
             path = path.rpartition(".")[0]
         return places[path]
 
-    made = [f"{VALIDATION}{name}" for name in task.figures()]
+    made = [f"{VALIDATION}{name}" for name in figures_of(spec, builder)]
     if not made:
         hint = "its class can say so in `figures`"
         yield Problem(

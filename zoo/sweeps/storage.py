@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
@@ -73,19 +75,23 @@ def begin(plan: Plan) -> tuple[Study, bool]:
 
 
 def _storage(plan: Plan) -> Any:
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import DatabaseError
 
     for attempt in range(ATTEMPTS):
         with contextlib.suppress(DatabaseError) if attempt + 1 < ATTEMPTS else contextlib.nullcontext():
-            return RDBStorage(
-                url(plan),
-                # SQLite lets one write at a time; the others wait as long as this.
-                engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
-                heartbeat_interval=plan.heartbeat,
-                grace_period=2 * plan.heartbeat,
-                heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
-            )
+            try:
+                return RDBStorage(
+                    url(plan),
+                    # SQLite lets one write at a time; the others wait as long as this.
+                    engine_kwargs={"connect_args": {"timeout": 60}} if not plan.storage else {"pool_pre_ping": True},
+                    heartbeat_interval=plan.heartbeat,
+                    grace_period=2 * plan.heartbeat,
+                    heartbeat_stale_trial_callback=lambda study, trial: take_up_again(study, trial, plan, killed=True),
+                )
+            except AssertionError:  # as where no further file can be opened
+                raise StorageInternalError("Optuna cannot read its own files; are too many open?") from None
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -105,7 +111,15 @@ def reachable(plan: Plan) -> Iterator[None]:
 
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+    except (SQLAlchemyError, StorageInternalError, ImportError, AssertionError) as told:
+        # What goes wrong while a trial is told of, Optuna covers with an assertion of its own.
+        error: BaseException | None = told
+        while isinstance(error, AssertionError):
+            error = error.__context__
+        if isinstance(error, (OSError, ZooError)) and not isinstance(error, ImportError):
+            raise error from None
+        if not isinstance(error, (SQLAlchemyError, StorageInternalError, ImportError)):
+            raise
         where = without_password(plan.storage or str(plan.folder / FILE))
         cause = getattr(error, "orig", None) or error.__cause__ or error
         reason = without_password(" ".join(str(cause).split()))
@@ -121,6 +135,27 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def silent_heart(say: Callable[[str], object]) -> Iterator[None]:
+    """Tell in a line of a sign of life that could not be given; Python would show where in Optuna's thread it was."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    before = threading.excepthook
+
+    def told(given: threading.ExceptHookArgs) -> None:
+        if issubclass(given.exc_type, (StorageInternalError, SQLAlchemyError)):
+            say("warning: the study took no sign of life of this worker, which others may take for dead")
+        else:
+            before(given)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _sampler(plan: Plan) -> BaseSampler:
@@ -214,6 +249,27 @@ def take_up_again(study: Study, trial: FrozenTrial, plan: Plan, *, killed: bool)
     )
 
 
+def _watch_silent(study: Study) -> None:
+    """Give a sign of life for trials whose workers never gave one: from it on their silence counts.
+
+    A worker that is killed before its first one would be waited for without end.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy import text
+    from sqlalchemy.exc import IntegrityError
+
+    running = [one for one in study.get_trials(deepcopy=False) if one.state.name == "RUNNING"]
+    if not running:
+        return
+    storage: Any = study._storage
+    with getattr(storage, "_backend", storage).engine.connect() as connection:
+        known = {row[0] for row in connection.execute(text("SELECT trial_id FROM trial_heartbeats"))}
+    for one in running:
+        if one._trial_id not in known:
+            with contextlib.suppress(IntegrityError, StorageInternalError):  # its worker just gave one
+                storage.record_heartbeat(one._trial_id)
+
+
 @dataclass(frozen=True)
 class Standing:
     """How far a study is."""
@@ -221,11 +277,30 @@ class Standing:
     trials: Sequence[FrozenTrial]
 
     @classmethod
-    def of(cls, study: Study) -> Standing:
+    def of(cls, study: Study, plan: Plan) -> Standing:
         """Look at the study, and take up what dead workers left."""
         with _quiet():
+            _watch_silent(study)
             optuna().storages.fail_stale_trials(study)
-        return cls(study.get_trials(deepcopy=False))
+        with FileLock(plan.folder / ".study.lock"):
+            standing = cls(study.get_trials(deepcopy=False))
+            dropped = standing._dropped(2 * plan.heartbeat)
+            for trial in dropped:
+                take_up_again(study, trial, plan, killed=True)
+        return cls(study.get_trials(deepcopy=False)) if dropped else standing
+
+    def _dropped(self, grace_seconds: float) -> list[FrozenTrial]:
+        """Return trials that failed and that nobody takes up: who was to do it was killed in between."""
+        last = {folder_of(one): one.number for one in self.trials}
+        now = datetime.now()
+        return [
+            one
+            for one in self._in("FAIL")
+            if folder_of(one)
+            and last[folder_of(one)] == one.number
+            and one.datetime_complete is not None
+            and abs((now - one.datetime_complete).total_seconds()) > grace_seconds
+        ]
 
     def _in(self, *states: str) -> list[FrozenTrial]:
         return [one for one in self.trials if one.state.name in states]
@@ -245,8 +320,8 @@ class Standing:
 
     @property
     def complete(self) -> list[FrozenTrial]:
-        """Trained to the end, each point once."""
-        return [one for one in self._in("COMPLETE") if folder_of(one)]
+        """Trained to the end, each once: two workers may take up one trial at the same moment."""
+        return list({folder_of(one): one for one in reversed(self._in("COMPLETE")) if folder_of(one)}.values())[::-1]
 
     @property
     def refused(self) -> list[FrozenTrial]:
@@ -264,8 +339,8 @@ class Standing:
 
     @property
     def points(self) -> int:
-        """How many different points were tried."""
-        return len({tuple(sorted(one.params.items())) for one in self.trials if one.state.is_finished()})
+        """How many different points were tried to an end."""
+        return len({tuple(sorted(one.params.items())) for one in self._in("COMPLETE", "PRUNED")})
 
     def nearest(self) -> FrozenTrial:
         """Return the refused point that is the least over its limits."""

@@ -12,15 +12,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from zoo.builder import Builder
 from zoo.errors import Interrupted, TrainingError, ZooError
 from zoo.files import json_text, write_text
+from zoo.signals import stopping
 from zoo.sweeps.pareto import front
 from zoo.sweeps.plan import Plan
 from zoo.sweeps.storage import Standing, begin, begun_here, folder_of, open_study, optuna, reachable
+from zoo.text import visible
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -50,7 +51,7 @@ def sweep(plan: Plan, builder: Builder, *, workers: int = 1, say: Say = print) -
     else:
         _together(replace(plan, draw=first), workers, say)
     with reachable(plan):
-        standing = Standing.of(study)
+        standing = Standing.of(study, plan)
         if plan.study.confirm is not None and begun_here(study, plan):
             from zoo.sweeps.worker import confirm
 
@@ -68,7 +69,7 @@ def _work(plan: Plan, builder: Builder, say: Say) -> None:
         with reachable(plan):
             study = open_study(plan)
             if begun_here(study, plan):
-                confirm(plan, best(plan, Standing.of(study)), builder, say)
+                confirm(plan, best(plan, Standing.of(study, plan)), builder, say)
 
 
 def best(plan: Plan, standing: Standing) -> list[FrozenTrial]:
@@ -91,7 +92,7 @@ class _Worker:
 
 def _together(plan: Plan, workers: int, say: Say) -> None:
     """Let several processes work, and put another in the place of one that is killed."""
-    with _signals() as stopped, _one_thread_each():
+    with stopping() as stopped, _one_thread_each():
         draws = itertools.count(plan.draw)
         running = [_Worker(_start(replace(plan, draw=next(draws)))) for _ in range(workers)]
         codes: list[int] = []
@@ -150,7 +151,7 @@ def _worker(plan: Plan) -> None:
     torch.set_num_threads(1)
 
     def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
     try:
         _work(plan, Builder(installed().registry), say)
@@ -167,27 +168,6 @@ def _end(workers: Sequence[_Worker]) -> None:
     for one in workers:
         if one.process.is_alive():
             one.process.terminate()  # they save and end
-
-
-@contextmanager
-def _signals() -> Iterator[Any]:
-    """Yield what names the signal that asked to stop, if one did."""
-    seen: list[str] = []
-
-    def wish(number: int, frame: FrameType | None) -> None:
-        seen.append(signal.Signals(number).name)
-
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: ""
-        return
-    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: seen[0] if seen else ""
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

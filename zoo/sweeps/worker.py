@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.builder import Builder
 from zoo.checking import Report, check
-from zoo.errors import Interrupted, Problem, RunError, SpecError, TrainingError, listing
+from zoo.errors import BusyError, Interrupted, Problem, SpecError, TrainingError, listing
 from zoo.evaluation.run import evaluate_run
+from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.sweeps.plan import COSTS, VALIDATION, Plan, number
-from zoo.sweeps.storage import WORKS, Standing, ask, folder_of, open_study, optuna, reachable, take_up_again
-from zoo.training.loop import stopping, train
+from zoo.sweeps.storage import (
+    WORKS,
+    Standing,
+    ask,
+    folder_of,
+    open_study,
+    optuna,
+    reachable,
+    silent_heart,
+    take_up_again,
+)
+from zoo.training.loop import train
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 
@@ -34,10 +45,10 @@ def work(plan: Plan, builder: Builder, say: Say) -> None:
     Raises SpecError when no point keeps the limits, Interrupted after Ctrl-C or SIGTERM when the state is saved, and
     what training raises.
     """
-    with stopping() as stopped, reachable(plan):
+    with stopping() as stopped, reachable(plan), silent_heart(say):
         study = open_study(plan)
         while not stopped():
-            standing = Standing.of(study)
+            standing = Standing.of(study, plan)
             if standing.waiting or not _is_enough(plan, standing):
                 _attempt(study, plan, builder, say, stopped)
             elif standing.running:
@@ -233,9 +244,8 @@ def confirm(plan: Plan, chosen: list[FrozenTrial], builder: Builder, say: Say) -
             if Run(folder).result() is None:
                 say(f"{folder_of(trial)}: {spec.train.seeds} new seeds, from {spec.train.seed}")
             train(spec, builder, folder)
-        except RunError as error:
-            if "another process is training" not in str(error):
-                raise
+        except BusyError:
+            pass
 
 
 def confirmed(plan: Plan, trial: FrozenTrial) -> Any:

@@ -16,8 +16,10 @@ import zoo.api
 from zoo.budget import Verdict
 from zoo.builder import Builder
 from zoo.data.augment import Mixing, Staged
-from zoo.data.dataset import DataInfo, load_sound
+from zoo.data.dataset import DataInfo, Target
+from zoo.data.soundness import load_sound
 from zoo.errors import DataError, PluginError, ShapeError, SpecError
+from zoo.evaluation.metric import PredictionMetric
 from zoo.network.layer import Condition, Layer, Shape
 from zoo.options import Options
 from zoo.registry import Component, Registry
@@ -25,9 +27,10 @@ from zoo.spec.schema import ComponentSpec
 from zoo.testing import Unchecked
 from zoo.testing import trainings as small
 from zoo.testing.sampling import sample
+from zoo.training.task import Task
 
 Contract = tuple[str, Callable[[], None]]
-SHAPES: tuple[Shape, ...] = ((8, 8, 8), (3, 16, 16), (12,), (8, 12), (8, 4, 4, 4))
+SHAPES: tuple[Shape, ...] = ((8, 8, 8), (3, 16, 16), (12,), (8, 12), (8, 4, 4, 4), ())
 INFO = DataInfo(image=(3, 32, 32), classes=10, train_images=100, test_images=20, mean=(0.5,) * 3, std=(0.25,) * 3)
 TRIED = 3  # inputs of one layer
 
@@ -45,6 +48,8 @@ def contracts(component: Component, registry: Registry, given: Mapping[str, Any]
             yield "it fills weights in place, with the same values each time", subject.initializer
         case "loss":
             yield "it is finite, with a gradient", subject.loss
+        case "metric":
+            yield "it gives the figures that it names", subject.metric
         case "adversarial_loss":
             yield "it is finite, with a gradient", subject.adversarial_loss
         case "optimizer":
@@ -143,9 +148,10 @@ class Subject:
         assert all(torch.equal(one, found[1][name]) for name, one in found[0].items()), "two times it gives two results"
 
     def loss(self) -> None:
-        loss = self.bound()
-        logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
-        for labels in (torch.tensor([0, 1, 2, 3, 0, 1]), torch.eye(4)[[0, 1, 2, 3, 0, 1]]):
+        loss, about = self.bound(), getattr(self.component.load(), "about", ("class",))
+        random = torch.Generator().manual_seed(0)
+        logits = torch.randn(6, 4, generator=random).requires_grad_()
+        for labels in [one for what in about for one in _true(what, random)]:
             kept, before = labels.clone(), logits.detach().clone()
             value = loss(logits, labels)
             _scalar(value)
@@ -153,6 +159,21 @@ class Subject:
             assert bool(slope.isfinite().all()) and bool(slope.any()), "its gradient is not finite, or nothing"
             assert torch.equal(labels, kept) and torch.equal(logits.detach(), before), "it changes what it is given"
             assert torch.equal(loss(logits, labels), value), "it gives two values for the same"
+
+    def metric(self) -> None:
+        made = self.bound()
+        if not isinstance(made, PredictionMetric):
+            raise Unchecked("it is of generated images")
+        random = torch.Generator().manual_seed(0)
+        for what in made.about:
+            said, true = torch.randn(6, 4, generator=random), _true(what, random)[0]
+            true = true.bool() if what == "classes" else true
+            said = said.softmax(1) if what == "class" else said.sigmoid() if what == "classes" else said
+            kept = said.clone(), true.clone()
+            found = made(said, true)
+            assert torch.equal(said, kept[0]) and torch.equal(true, kept[1]), "it changes what it is given"
+            wrong = [name for name in made.figures() if not _finite(found.get(name))]
+            assert not wrong, f"it names the figure {wrong[0]}, which it does not give as a finite number"
 
     def adversarial_loss(self) -> None:
         loss = self.bound()
@@ -226,7 +247,7 @@ class Subject:
     def task(self) -> None:
         task = self.bound()
         options = self.written
-        data = small.spec_data(task=options)
+        data = small.spec_data(task=options, data=_data_for(task, self.registry))
         data["networks"] = {role: {"architecture": "anything", "optimizer": "adam"} for role in task.roles}
         try:
             small.resumes(data, self.registry)
@@ -342,10 +363,36 @@ def _augmented(made: Any, images: Tensor, seed: int) -> Tensor:
     return found
 
 
+def _true(what: str, random: torch.Generator) -> list[Tensor]:
+    """Return what may be true of six items, of four classes or numbers each, as a loss is told it."""
+    if what == "class":
+        labels = torch.tensor([0, 1, 2, 3, 0, 1])
+        return [labels, torch.eye(4)[labels]]
+    return [torch.eye(4)[[0, 1, 2, 3, 0, 1]]] if what == "classes" else [torch.rand(6, 4, generator=random)]
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _data_for(task: Task, registry: Registry) -> Any:
+    """Return small data that a task takes."""
+    shapes = {"shapes": {"train_images": 100, "test_images": 100}}
+    known: dict[Target, tuple[str, Any]] = {
+        "class": ("noise", small.NOISE),
+        "numbers": ("friedman", {"friedman": {"train_items": 40, "test_items": 8}}),
+        "classes": ("with_superclasses", {"with_superclasses": {"of": shapes}}),
+    }
+    for target, (name, data) in known.items():
+        if target in task.targets and registry.find(("dataset",), name) is not None:
+            return data
+    raise Unchecked(f"no data here have the targets that it takes, {' or '.join(task.targets)}")
+
+
 def _places(registry: Registry, builder: Builder) -> Iterator[tuple[Shape, Shape, tuple[Condition, ...]]]:
     """Yield the shapes between which tasks put networks."""
     for name in registry.names("task"):
         with contextlib.suppress(SpecError, PluginError, NotImplementedError, Unchecked):
             task = builder.bind(sample(registry.get("task", name), builder.resolver, None))
-            for role in task.roles:
+            for role in task.roles if INFO.target in task.targets else ():
                 yield tuple(task.terminals(role, INFO))[:3]

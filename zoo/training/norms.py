@@ -19,10 +19,11 @@ def cumulative_norms(networks: Iterable[nn.Module]) -> Iterator[None]:
     Source: the mean in place of the moving average: Izmailov et al. 2018, arXiv:1803.05407, section 3.2.
     """
     networks = list(networks)
-    norms = [one for network in networks for one in network.modules() if isinstance(one, _NormBase)]
-    kept = {one: one.momentum for one in norms if one.track_running_stats}
     for network in networks:
         network.train()
+    norms = [one for network in networks for one in network.modules() if isinstance(one, _NormBase)]
+    # Those of frozen parts are not in training.
+    kept = {one: one.momentum for one in norms if one.track_running_stats and one.training}
     for one in kept:
         one.reset_running_stats()
         one.momentum = None

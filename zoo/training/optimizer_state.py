@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from zoo.errors import TrainingError
+from zoo.errors import TrainingError, listing
 
 Group = dict[str, Any]
 #: What the schedule and the engine put into a group; a checkpoint may go on with others.
@@ -59,11 +59,14 @@ def load(
     known: Mapping[str, Any] | None,
     fresh: Optimizer | None,
     names: list[str],
+    *,
+    updated: bool = True,
 ) -> None:
     """Put back what `tensors` and `facts` gave, after a look at all of it.
 
     known: the facts, None in a checkpoint of an earlier version; fresh: such an optimizer after one step, where it
-    could be had; names: of the parameters, in order. Raises ValueError when something is missing or does not fit.
+    could be had; names: of the parameters, in order; updated: whether there were steps before. Raises ValueError when
+    something is missing or does not fit.
     """
     state: dict[Any, dict[str, Any]] = {}
     for name, value in (*held.items(), *((known or {}).get("values", {}).items())):
@@ -73,23 +76,59 @@ def load(
                 value if isinstance(value, Tensor) else _decoded(value)
             )
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
-    wanted = fresh.state_dict()["state"] if fresh is not None else {}
-    missing = set((known or {}).get("held", wanted if not state else ())) - state.keys()
+    changes = (known or {}).get("groups", [{}] * len(optimizer.param_groups))
+    changed = [_changed(*pair) for pair in zip(optimizer.param_groups, changes, strict=True)]
+    wanted = _wanted(fresh, changed)
+    missing = set((known or {}).get("held", wanted if updated and not state else ())) - state.keys()
     if missing:
         raise ValueError(f"the optimizer's state of {_called(min(missing, key=str), names)} is missing")
     for key, values in state.items():
         if isinstance(key, int) and key >= len(parameters):
             raise ValueError(f"the optimizer has state of parameter {key}; this network has {len(parameters)}")
         _require(values, wanted.get(key, {}), parameters[key] if isinstance(key, int) else None, _called(key, names))
-    changed = optimizer.state_dict()["param_groups"]
-    for group, values in zip(changed, (known or {}).get("groups", [{}] * len(changed)), strict=True):
-        group.update({name: _decoded(value) for name, value in values.items()})
-    optimizer.load_state_dict({"state": state, "param_groups": changed})
+    param_groups = optimizer.state_dict()["param_groups"]
+    for group, values in zip(param_groups, changed, strict=True):
+        group.update(values)
+    optimizer.load_state_dict({"state": state, "param_groups": param_groups})
     for index, group in enumerate(optimizer.param_groups):
         for name, value in group.items():
             if isinstance(value, Tensor) and name not in NOT_KEPT:
                 value.copy_(_fitting(held, f"group.{index}.{name}", value))
     _as_saved(optimizer, parameters, state)
+
+
+def _changed(group: Group, changes: Mapping[str, Any]) -> Group:
+    """Return the values of a group that a checkpoint changes. Raises ValueError for what a group has not, or not so."""
+    found = {name: _decoded(value) for name, value in changes.items()}
+    for name, value in found.items():
+        if name not in group or name in NOT_KEPT or isinstance(group[name], Tensor):
+            raise ValueError(f"it changes {name} of a group of parameters, which a checkpoint cannot")
+        own = group[name]
+        if own is not None and value is not None and _plain(own) is not _plain(value):
+            raise ValueError(f"{name} of a group of parameters is {value!r}; wanted such as {own!r}")
+    return found
+
+
+def _plain(value: Any) -> type:
+    return float if type(value) is int else type(value)
+
+
+def _wanted(fresh: Optimizer | None, changed: Sequence[Group]) -> dict[Any, Any]:
+    """Return the state that an optimizer has whose groups were `changed`; nothing where that is not known.
+
+    Raises ValueError when it cannot take a step so: what a checkpoint says reaches copies first, not the weights.
+    """
+    if fresh is None:
+        return {}
+    for group, values in zip(fresh.param_groups, changed, strict=True):
+        group.update(values)
+    if any(changed):
+        try:
+            fresh.step()
+        except Exception as error:  # whatever a plugin's optimizer makes of it
+            raise ValueError(f"the optimizer cannot go on with {listing(set().union(*changed))} ({error!r})") from error
+    found: dict[Any, Any] = fresh.state_dict()["state"]
+    return found
 
 
 def after_a_step(make: Callable[[Any], Any], named: Sequence[tuple[str, Tensor]]) -> list[Optimizer]:

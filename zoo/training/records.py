@@ -17,7 +17,7 @@ class Dataset(TypedDict):
 
     fingerprint: str
     class_names: list[str]
-    info: dict[str, int | list[float]]
+    info: dict[str, int | str | list[float] | list[str]]
     parts: dict[str, str]
 
 
@@ -35,6 +35,21 @@ class Facts(TypedDict):
     data: NotRequired[str]
     dataset: NotRequired[Dataset]
     other_data: NotRequired[list[str]]
+    frozen: NotRequired[dict[str, dict[str, str]]]
+    began_from: NotRequired[dict[str, dict[str, Any]]]
+    left_out: NotRequired[list[int]]
+    rollbacks: NotRequired[int]
+
+
+class Chosen(TypedDict):
+    """What the validations of a run decided."""
+
+    keep: str
+    figure: str
+    value: float | None
+    step: int
+    validations: int
+    enough: bool
 
 
 class Result(TypedDict):
@@ -45,6 +60,7 @@ class Result(TypedDict):
     engine: str
     updates: NotRequired[dict[str, int]]
     images: NotRequired[int]
+    chosen: NotRequired[Chosen]
     test: NotRequired[dict[str, Any]]
     n: NotRequired[int]
     mean: NotRequired[dict[str, dict[str, float]]]

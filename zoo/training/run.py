@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 import zoo
 from zoo.data.dataset import Dataset
 from zoo.data.identity import Identity
-from zoo.errors import RunError, ZooError, listing
-from zoo.files import clear_leftovers, is_leftover, json_text, write_text
+from zoo.errors import BusyError, RunError, ZooError, listing
+from zoo.files import clear_leftovers, is_leftover, json_text, read_text, write_text
 from zoo.registry import Registry
 from zoo.spec.difference import MISSING, differences
 from zoo.spec.document import kind
@@ -51,7 +51,7 @@ class Run:
         return f"<Run in {self.folder}, {self._state()}>"
 
     def _repr_html_(self) -> str:
-        from zoo.report.cells import of_run
+        from zoo.drawing.cells import of_run
 
         figures = (self.result() or {}).get("test", {}) if self.spec_path.exists() else {}
         return of_run("run", str(self.folder), self._state(), figures)
@@ -103,6 +103,18 @@ class Run:
         except (TypeError, ValueError) as error:
             raise RunError(f"{self.folder / FACTS}: dataset: it is no description of data ({error})") from error
 
+    @property
+    def frozen(self) -> Mapping[str, Mapping[str, str]]:
+        """The networks that it uses and does not train: where each comes from, and the hash of its weights."""
+        found: dict[str, dict[str, str]] = self.facts().get("frozen", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
+    @property
+    def began_from(self) -> dict[str, dict[str, Any]]:
+        """Whose weights its networks began with, by role, where they were trained before."""
+        found: dict[str, dict[str, Any]] = self.facts().get("began_from", {}) if (self.folder / FACTS).exists() else {}
+        return found
+
     def go_on_with(self, dataset: Dataset, what: str, *, other: bool = False) -> None:
         """Raise DataError when this is not what the run was begun on; where `other` is wanted, it becomes that.
 
@@ -118,9 +130,12 @@ class Run:
         self.write_facts({**facts, **data_facts(dataset), "other_data": earlier})
 
     def weights(self) -> Path:
-        """Return the newest checkpoint. Raises RunError when there is none."""
+        """Return the newest checkpoint, or that which the finished run chose. Raises RunError when there is none."""
         from zoo.training import checkpoint
 
+        chosen = (self.result() or {}).get("chosen", {})
+        if chosen.get("keep") == "best" and chosen["value"] is not None:
+            return checkpoint.best_of(self.checkpoints, chosen["step"])
         last = checkpoint.newest(self.checkpoints)
         if last is None and self.seeds():
             first = next(iter(self.seeds().values())).folder
@@ -251,12 +266,15 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return all lines of the metrics; a last line that was cut off by a crash is left out."""
-        lines = self.metrics_path.read_text(encoding="utf-8").splitlines() if self.metrics_path.exists() else []
+        try:
+            lines = read_text(self.metrics_path).splitlines() if self.metrics_path.exists() else []
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.metrics_path}: it cannot be read ({error}); this run folder is damaged") from error
         found = []
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             records.require(record, records.Line, f"{self.metrics_path}:{number}")
             found.append(record)
@@ -273,12 +291,12 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises RunError when another process trains in it."""
+        """Hold the run for this process. Raises BusyError when another process trains in it."""
         lock = FileLock(self.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 f"{self.folder}: another process is training in it; wait for it, or choose another --run"
             ) from None
         try:
@@ -290,7 +308,7 @@ class Run:
     def _read_json(self, name: str, shape: Any) -> dict[str, Any]:
         path = self.folder / name
         try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            data: dict[str, Any] = json.loads(read_text(path))
             if not isinstance(data, dict):
                 raise ValueError("it is no object")
         except (OSError, ValueError, RecursionError) as error:

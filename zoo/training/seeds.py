@@ -18,10 +18,11 @@ from zoo.builder import Builder
 from zoo.checking import Report
 from zoo.errors import Interrupted, TrainingError
 from zoo.evaluation.spread import over_seeds
+from zoo.signals import stopping
 from zoo.spec.schema import Spec
 from zoo.training.engine import choose
 from zoo.training.graph import lane
-from zoo.training.loop import Material, Training, stopping
+from zoo.training.loop import Material, Training
 from zoo.training.reporter import OneOfSeveral, Reporter, Together
 from zoo.training.run import Run, data_facts, now
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zoo.data.augment import Mixing, Staged
 from zoo.data.dataset import DataInfo
-from zoo.data.device import DeviceSet
+from zoo.data.device import DeviceSet, as_input
 from zoo.data.sampler import Sampler
 from zoo.errors import TrainingError
 from zoo.promises import Roles, broken, kept_figures
@@ -42,6 +42,7 @@ class Stepper:
         images: DeviceSet,
         info: DataInfo,
         augment: list[Any],
+        frozen: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self.spec, self.task, self.engine, self.trainees = spec, task, engine, trainees
         self._roles = Roles(spec.task.component, trainees)
@@ -52,7 +53,8 @@ class Stepper:
         self._step = 0
         self._norms: list[Tensor] = []  # that the step's updates gave
         self._stages: dict[Staged, Hashable] = {}  # what the staged augmentations do in this step
-        self._networks = Roles(spec.task.component, {role: one.compiled for role, one in trainees.items()})
+        self._frozen = dict(frozen or {})
+        self._networks = self._named({role: one.compiled for role, one in trainees.items()})
         self._indices = torch.zeros(self.sampler.batch_size, dtype=torch.int64, device=engine.device)
         purposes = ("augment", "noise") if augment else ("noise",)
         self._random = {purpose: torch.Generator(engine.device) for purpose in purposes}
@@ -108,11 +110,14 @@ class Stepper:
         before = self.graphs, self._networks
         self.graphs = None
         if networks is not None:
-            self._networks = Roles(self.spec.task.component, networks)
+            self._networks = self._named(networks)
         try:
             yield
         finally:
             self.graphs, self._networks = before
+
+    def _named(self, networks: Mapping[str, nn.Module]) -> Roles:
+        return Roles(self.spec.task.component, {**self._frozen, **networks})
 
     def _work(self, fetch: Callable[[], tuple[Tensor, Tensor]]) -> Figures:
         images, labels = self._batch(fetch)
@@ -143,7 +148,7 @@ class Stepper:
         """Return the images of a step, augmented, and their labels."""
         with self.phase("data"):
             pixels, labels = fetch()
-            images = pixels.to(torch.float32).div_(255)
+            images = as_input(pixels)
         with self.phase("augment"):
             for augmentation in self.augment:
                 random = self._random["augment"]
@@ -155,25 +160,38 @@ class Stepper:
                     images = augmentation(images, random)
             return Batch(laid_out(images), labels)
 
-    def _updater(self, share: float, final: bool) -> Update:
-        """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
-        kind = self.engine.device.type
-
-        def update(role: str, loss: Tensor) -> Tensor:
-            trainee = self._roles[role]
-            if not isinstance(loss, Tensor):
-                raise broken(self.spec.task.component, f"gave {loss!r} as the loss of {role}", "a tensor of one number")
+    def _updated(self, roles: str | Collection[str], loss: Any) -> list[Trainee]:
+        """Return what one update is to train, in the order of the task's roles, if it may."""
+        wanted = {roles} if isinstance(roles, str) else set(roles)
+        if not isinstance(loss, Tensor):
+            told = " and ".join(sorted(wanted))
+            raise broken(self.spec.task.component, f"gave {loss!r} as the loss of {told}", "a tensor of one number")
+        if not wanted:
+            raise broken(self.spec.task.component, "updated no role", f"one of {', '.join(self.trainees)}, or several")
+        found = {role: self._roles[role] for role in sorted(wanted)}
+        for role, trainee in found.items():
             if trainee.updates >= (self._step + 1) * self.task.updates(role):
                 raise TrainingError(
                     f"step {self._step + 1}: the task {self.spec.task.name} updates {role} more often than the "
                     f"{self.task.updates(role)} times a step that it states, and that the budget was checked for"
                 )
-            # Only forward passes are meant for autocast, and a loss moves the weights of its own network alone.
+        # A set has another order in each process; gradients, norms and what is captured must not.
+        return [found[role] for role in self.trainees if role in found]
+
+    def _updater(self, share: float, final: bool) -> Update:
+        """Return the door to a weight update: a part of a batch adds its share, and the last one takes the step."""
+        kind = self.engine.device.type
+
+        def update(roles: str | Collection[str], loss: Tensor) -> Tensor:
+            trainees = self._updated(roles, loss)
+            # Only forward passes are meant for autocast, and a loss moves the weights of its own networks alone.
             with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else _NOTHING:
                 with self.phase("backward"):
-                    (loss * share if share != 1 else loss).backward(inputs=trainee.parameters)
+                    parameters = [one for trainee in trainees for one in trainee.parameters]
+                    (loss * share if share != 1 else loss).backward(inputs=parameters)
                 with self.phase("optimizer"):
-                    norm = trainee.update() if final else loss.new_zeros(())
+                    norms = [trainee.update() for trainee in trainees] if final else [loss.new_zeros(())]
+                    norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
             # Autocast keeps low-precision copies of the weights, which the update has just made stale.
             torch.clear_autocast_cache()
             self._norms.append(norm)

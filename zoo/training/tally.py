@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.training.guard import SKIPPED
+
 MOST_UNREAD = 1000  # steps whose figures wait on the device
 
 
@@ -27,6 +29,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.steps = 0  # that are in the sums
+        self.skipped = 0  # steps that were taken back, since the beginning
         self.sums: dict[str, float] = {}
         self._unread: list[dict[str, Tensor]] = []
 
@@ -49,12 +52,16 @@ class Tally:
             row = int(bad.nonzero()[0, 0])
             raise NotFinite(len(unread) - row - 1, dict(zip(names, table[row].tolist(), strict=True)))
         for line in table.tolist():
+            figures = dict(zip(names, line, strict=True))
+            if figures.pop(SKIPPED, 0.0):
+                self.skipped += 1
+                continue
             self.steps += 1
-            for name, value in zip(names, line, strict=True):
+            for name, value in figures.items():
                 self.sums[name] = self.sums.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        """Return the means of all that was added, and begin anew."""
+        """Return the means of all that was added and not taken back, and begin anew; nothing where that is none."""
         self.read()
         steps, sums = self.steps, self.sums
         self.steps, self.sums = 0, {}
@@ -62,9 +69,10 @@ class Tally:
 
     def facts(self) -> dict[str, Any]:
         """Return what was read and is in no line yet, as plain data."""
-        return {"steps": self.steps, "sums": self.sums}
+        return {"steps": self.steps, "sums": self.sums, **({"skipped": self.skipped} if self.skipped else {})}
 
     def resume(self, facts: Mapping[str, Any]) -> None:
-        """Go on with what `facts` gave; checkpoints of earlier versions know nothing of it."""
-        self.steps = int(facts.get("steps", 0))
+        """Go on with what `facts` gave, and nothing else; checkpoints of earlier versions know nothing of it."""
+        self._unread = []
+        self.steps, self.skipped = int(facts.get("steps", 0)), int(facts.get("skipped", 0))
         self.sums = {str(name): float(value) for name, value in facts.get("sums", {}).items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
+from zoo.data.dataset import ITEMS, Items, Target
 from zoo.network.layer import Condition, Shape
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 Direction: TypeAlias = Literal["maximize", "minimize", ""]
+Predicted: TypeAlias = Literal["class", "classes", "numbers", "items", ""]
 
 
 class Terminals(NamedTuple):
@@ -30,7 +32,8 @@ class Terminals(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """images: (N, C, H, W) float32 in 0..1, on the device; labels: (N,) int64.
+    """images: (N, ...), on the device: pixels float32 in 0..1, numbers float32 as they are, tokens int64; labels:
+    (N,) int64 where the target is a class, (N, classes) bool of any number of them, (N, ...) float32 of numbers.
 
     Where an augmentation has mixed them, labels are (N, classes) float32: the share of each class.
     """
@@ -39,9 +42,10 @@ class Batch(NamedTuple):
     labels: Tensor
 
 
-#: Called with a role and a loss: backward into that network alone, clip, optimizer step, average. Returns the norm of
-#: the gradient before clipping, 0 for all but the last part of a batch that is cut. The only door to a weight update.
-Update = Callable[[str, "Tensor"], "Tensor"]
+#: Called with a role, or several, and a loss: backward into those networks alone, once; then of each clip, optimizer
+#: step, average. Returns the norm of the gradient before clipping, over all of them together, 0 for all but the last
+#: part of a batch that is cut. The only door to a weight update.
+Update = Callable[["str | Collection[str]", "Tensor"], "Tensor"]
 
 
 class Turn(NamedTuple):
@@ -62,10 +66,17 @@ class Turn(NamedTuple):
 class Task:
     """Base of all tasks. A subclass is a keyword-only frozen dataclass: its fields are the options in a spec.
 
+    `items` and `targets` say which data it takes; others are refused when a spec is checked. `predicts` says what its
+    `predict` is about, by which losses and metrics are chosen: a target, the items themselves, or "" of nothing.
+
     Modules that define tasks import torch inside functions only, so that a spec is checked without it.
     """
 
     roles: ClassVar[tuple[str, ...]] = ()
+    frozen: ClassVar[tuple[str, ...]] = ()  # those among them whose networks are used, and never trained
+    items: ClassVar[tuple[Items, ...]] = ITEMS
+    targets: ClassVar[tuple[Target, ...]] = ("class",)
+    predicts: ClassVar[Predicted] = "class"
     soft_labels: ClassVar[bool] = False  # whether `step` takes labels that an augmentation has mixed
     reported: ClassVar[tuple[str, ...]] = ()  # options that add figures, and change nothing else
 
@@ -101,8 +112,14 @@ class Task:
         return None
 
     def predict(self, networks: Mapping[str, nn.Module], images: Tensor, info: DataInfo) -> Tensor:
-        """Return what the networks say of images (N, C, H, W) float in 0..1: (N, ...), such as logits."""
+        """Return what the networks say of items (N, ...), as a Batch has them: (N, ...), such as logits."""
         raise NotImplementedError
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Return what `predict` gave in words of the data: probabilities of classes, and all else as it is."""
+        if self.predicts == "class":
+            return outputs.softmax(1)
+        return outputs.sigmoid() if self.predicts == "classes" else outputs
 
     def remarks(self, figures: Mapping[str, float]) -> dict[str, str]:
         """Return what a person should be told about the means since the last line of metrics, a sentence by topic.
@@ -129,6 +146,9 @@ class Task:
 
 class GenerativeTask(Task):
     """Base of the tasks whose networks make images out of latent values, and of a label where `conditional`."""
+
+    items: ClassVar[tuple[Items, ...]] = ("images",)
+    predicts: ClassVar[Predicted] = ""
 
     @property
     def conditional(self) -> bool:

@@ -24,7 +24,7 @@ class Trackers:
 
     def open(self, run: Run, step: int) -> None:
         """Open all of them for a training that has done `step` steps."""
-        if not self._spec.trackers:
+        if not self._spec.trackers or self._open:  # a training that is rolled back goes on with them
             return
         tracked = _tracked(self._spec, run, step)
         for one in self._spec.trackers:

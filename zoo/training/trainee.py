@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from zoo.builder import Builder
 from zoo.checking import Report
+from zoo.errors import RunError
+from zoo.network.parts import innermost
 from zoo.random import derive_seed
 from zoo.spec.schema import Averaging, NetworkSpec, Spec
 from zoo.training import optimizer_state
@@ -24,19 +27,20 @@ class Trainee:
         self.module = module
         self.compiled: nn.Module = module
         self.clip = section.gradient_clip
+        freeze(module, section.freeze)
         named = [(name, one) for name, one in module.named_parameters() if one.requires_grad]
         self.parameters = [one for _, one in named]
-        self._make = builder.bind(section.optimizer)
-        made = self._make(named)
-        self.optimizers: list[torch.optim.Optimizer] = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
+        self._make = partial(_optimizers, builder.bind(section.optimizer), section.rates)
+        self.optimizers: list[torch.optim.Optimizer] = self._make(named)
         self.factor: Callable[[int], float] = builder.bind(section.schedule)(steps)
         self._rates = [[group["lr"] for group in one.param_groups] for one in self.optimizers]
         self._groups = [optimizer_state.groups(one) for one in self.optimizers]
         averaging = Averaging.of(section.ema)
         self.average = None if averaging is None else Average(module, averaging.decay, warmup=averaging.warmup)
         self.updates = 0
-        self._constant: set[str] = set()  # not finite from the beginning, such as a mask
-        self._constant.update(self.not_finite())
+        self.origin: dict[str, Any] = {}  # where weights came from that were trained before
+        self.constant: set[str] = set()  # not finite from the beginning, such as a mask
+        self.constant.update(self.not_finite())
 
     @property
     def best(self) -> nn.Module:
@@ -119,12 +123,12 @@ class Trainee:
             # An average that began without a warm-up, as those of earlier versions, goes on without.
             self.average.resume(updates, warmup=facts is not None and bool(facts["warmup"]))
         named = list(zip(self._names(), self.parameters, strict=True))
-        fresh = optimizer_state.after_a_step(self._make, named) if updates else []
+        fresh = optimizer_state.after_a_step(self._make, named)
         known = facts["optimizers"] if facts is not None else [None] * len(self.optimizers)
         for index, (optimizer, one) in enumerate(zip(self.optimizers, known, strict=True)):
             held = under(tensors, f"optimizer.{index}.")
             like = fresh[index] if index < len(fresh) else None
-            optimizer_state.load(optimizer, held, one, like, self._names(optimizer))
+            optimizer_state.load(optimizer, held, one, like, self._names(optimizer), updated=updates > 0)
         self.updates = updates
 
     def not_finite(self) -> list[str]:
@@ -140,7 +144,16 @@ class Trainee:
         for tensors in groups.values():
             finite = torch.stack([torch.isfinite(one).all() for one in tensors.values()]).tolist()
             found += [name for name, fine in zip(tensors, finite, strict=True) if not fine]
-        return [name for name in found if name not in self._constant]
+        return [name for name in found if name not in self.constant]
+
+    def forget(self, kept: set[str]) -> None:
+        """Let the optimizers forget all state but what has one of these names, as in `tensors`."""
+        for index, optimizer in enumerate(self.optimizers):
+            keys = [one for group in optimizer.param_groups for one in group["params"]]
+            known = {name.split(".")[2] for name in kept if name.startswith(f"optimizer.{index}.")}
+            for number, parameter in enumerate(keys):
+                if str(number) not in known:
+                    optimizer.state.pop(parameter, None)
 
     def describe(self, name: str) -> str:
         """Say in words which of `tensors` is meant."""
@@ -158,26 +171,119 @@ class Trainee:
         return [names.get(id(one), "a parameter") for group in groups for one in group["params"]]
 
 
+def _optimizers(
+    make: Callable[[Any], Any], rates: Mapping[str, float], named: Sequence[tuple[str, nn.Parameter]]
+) -> list[torch.optim.Optimizer]:
+    """Return what `make` gives for the weights, apart for those of each factor on the rate; those of none first."""
+    groups: dict[float, list[tuple[str, nn.Parameter]]] = {1.0: []}
+    for name, one in named:
+        path = innermost(name, rates)
+        groups.setdefault(1.0 if path is None else rates[path], []).append((name, one))
+    found: list[torch.optim.Optimizer] = []
+    for factor, group in groups.items():
+        if group:
+            made = make(group)
+            optimizers = [made] if isinstance(made, torch.optim.Optimizer) else list(made)
+            for held in (held for one in optimizers for held in one.param_groups):
+                held["lr"] *= factor
+            found += optimizers
+    return found
+
+
+def freeze(module: nn.Module, paths: Sequence[str]) -> None:
+    """Let parts of a module stay as they are: their weights are not trained, their norms keep their statistics."""
+    for name, one in module.named_parameters():
+        if innermost(name, paths) is not None:
+            one.requires_grad_(False)
+    for name, part in module.named_modules():
+        if innermost(name, paths) is not None:
+            part.eval().train = partial(_stays, part)
+
+
+def _stays(module: nn.Module, mode: bool = True) -> nn.Module:
+    return module
+
+
 def make_trainees(spec: Spec, report: Report, builder: Builder, engine: Engine) -> dict[str, Trainee]:
     """Return the networks of `spec`, initialised from its seed (the same on every device), placed and ready."""
     trainees = {}
-    for role, module in make_networks(spec, report, builder).items():
+    for role, module, origin in _begun(spec, report, builder, frozen=False):
         trainee = Trainee(engine.place(module).train(), spec.networks[role], builder, spec.train.steps)
         trainee.compiled = engine.compile(trainee.module)
+        trainee.origin = origin
         trainees[role] = trainee
     return trainees
 
 
-def make_networks(spec: Spec, report: Report, builder: Builder) -> dict[str, nn.Module]:
-    """Return the networks of `spec` by role, on the CPU, initialised from its seed."""
-    networks = {}
+def make_frozen(
+    spec: Spec, report: Report, builder: Builder, engine: Engine
+) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
+    """Return the networks that the task of `spec` uses and never trains, placed, as they are evaluated; and where the
+    weights of each come from, as far as its initializer says it.
+    """
+    networks: dict[str, nn.Module] = {}
+    origins: dict[str, dict[str, Any]] = {}
+    for role, module, origin in _begun(spec, report, builder, frozen=True):
+        networks[role] = engine.place(module).eval().requires_grad_(False)
+        origins |= {role: origin} if origin else {}
+    return networks, origins
+
+
+def make_networks(spec: Spec, report: Report, builder: Builder, *, begin: bool = True) -> dict[str, nn.Module]:
+    """Return the networks of `spec` by role, on the CPU, initialised from its seed.
+
+    begin: whether the initializers are called, which is of no use where weights are loaded next; those of networks
+    that are never trained are, since no checkpoint holds them.
+    """
+    return {role: module for role, module, _ in _begun(spec, report, builder, begin=begin)}
+
+
+def _begun(
+    spec: Spec, report: Report, builder: Builder, *, begin: bool = True, frozen: bool | None = None
+) -> Iterator[tuple[str, nn.Module, dict[str, Any]]]:
+    """Yield each network of `spec` with its role, and what its initializer says of where weights came from.
+
+    frozen: only those that are never trained, or only the others.
+    """
     for role, one in report.networks.items():
+        if frozen not in (None, one.frozen):
+            continue
         # Layers draw from torch's default generator, which is the program's: it gets back the state that it had.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(spec.train.seed, f"init {role}"))
-            networks[role] = one.network.module(one.input)
-            builder.bind(spec.networks[role].init)(networks[role])
-    return networks
+            module = one.network.module(one.input)
+            origin = builder.bind(spec.networks[role].init)(module) if begin or one.frozen else None
+        yield role, module, origin or {}
+
+
+def frozen_facts(spec: Spec, frozen: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Return what a run keeps of the networks that it uses and does not train: where each comes from, and its hash."""
+    found = {
+        role: {"init": spec.networks[role].init.written(), "sha256": weights_hash(module)}
+        for role, module in frozen.items()
+    }
+    return {"frozen": found} if found else {}
+
+
+def require_frozen(facts: Mapping[str, Any], spec: Spec, frozen: Mapping[str, nn.Module], label: str) -> None:
+    """Raise RunError where a network that is not trained has other weights than those that a run was begun with."""
+    known = facts.get("frozen", {})
+    for role, one in frozen_facts(spec, frozen).get("frozen", {}).items():
+        if role in known and known[role]["sha256"] != one["sha256"]:
+            raise RunError(
+                f"{label}: it was trained with other weights of {role} than {one['init']} gives now "
+                f"({one['sha256'][:8]}, were {known[role]['sha256'][:8]}); bring those back, or train anew"
+            )
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Return the SHA-256 of a module's parameters and buffers, in their order."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for tensor in state(module).values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def state(module: nn.Module) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ def calibrate(metric: str, data: str, images: int, other_data: bool, as_json: bo
     from zoo import api
     from zoo.cli import units
     from zoo.cli.terminal import Terminal
-    from zoo.data.dataset import load_sound
+    from zoo.data.soundness import load_sound
     from zoo.evaluation.calibration import calibrate as measure
     from zoo.plugins import installed
     from zoo.spec.reader import read_text

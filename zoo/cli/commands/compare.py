@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,25 +22,36 @@ if TYPE_CHECKING:
               help="A figure to show, such as validation_top1; can be repeated.")  # fmt: skip
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="Print a table for LaTeX, with booktabs.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write a page with the table and charts; needs zoo[report].")  # fmt: skip
 @options.as_json
-def compare(names: Sequence[str], figures: Sequence[str], form: str | None, as_json: bool) -> None:
+def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html: Path | None, as_json: bool) -> None:
     """Compare runs, entries and studies: what differs, figures, costs.
 
     RUN is the folder of a run or of a study, or an entry of the shelf. Runs that differ in the seed alone are one row:
     mean ± sample standard deviation over n seeds. A column stands for each key in which the specs differ. `*` marks
-    rows that no other beats in the first figure, parameters and MACs together. The difference from the first row is
-    paired: over the seeds that both have.
+    rows that no other beats in the first figure that all have, parameters and MACs together. The difference from the
+    first row is paired: over the seeds that both have.
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
+    from zoo.text import visible
 
     found = api.compare(names, figures=figures)
+    if html is not None:
+        from zoo.reports.study import comparison_page
+        from zoo.reports.write import need, write
+
+        need()
+        write(comparison_page(found), html)
     if as_json:
         options.print_json(found.to_data())
+    elif html is not None:
+        Terminal().line(str(html))
     elif form == "csv":
-        click.echo(_csv(found), nl=False)
+        click.echo(visible(_csv(found)), nl=False)
     elif form == "latex":
-        click.echo(_latex(found), nl=False)
+        click.echo(visible(_latex(found)), nl=False)
     else:
         _show(found, Terminal())
 
@@ -53,6 +65,8 @@ def _columns(found: Comparison) -> list[str]:
 
 
 def _row(row: Row, found: Comparison) -> list[str]:
+    from zoo.sweeps.comparison import value_text
+
     paired = [one for one in found.shown if any(other.paired(found.rows[0], one) for other in found.rows)]
     return [
         row.label + ("" if row.finished else " (unfinished)"),
@@ -62,7 +76,7 @@ def _row(row: Row, found: Comparison) -> list[str]:
         str(row.seeds),
         f"{row.costs['parameters']:,}",
         f"{row.costs['macs']:,}",
-        *(_value(row.changes.get(key)) for key in found.keys),
+        *(value_text(row.changes.get(key)) for key in found.keys),
     ]
 
 
@@ -75,15 +89,6 @@ def _difference(paired: tuple[float, float | None, int] | None) -> str:
         return ""
     mean, std, number = paired
     return f"{mean:+.4f}" + (f" ± {std:.4f}" if std is not None else "") + f" (n = {number})"
-
-
-def _value(value: Any) -> str:
-    from zoo.spec.writer import write_line
-
-    if isinstance(value, dict) and len(value) == 1 and value[name := next(iter(value))] == {}:
-        value = name  # a component without options
-    text = f"{value:.4g}" if isinstance(value, float) else "" if value is None else write_line(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _show(found: Comparison, terminal: Any) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from zoo.data.layout import LeftOut
 
 
+OF_IMAGES = {"ground": "white", "skip_corrupt": False}  # options that say something by themselves
+
+
 @click.group(cls=Group, short_help="Bring in, show and remove data sets.")
 def data() -> None:
     """Bring in, show and remove data sets."""
@@ -38,7 +41,8 @@ def list_sets(as_json: bool) -> None:
         facts = ("missing", "", "", "", "")
         if info:
             counts = (units.count(info["train_images"]), units.count(info["test_images"]))
-            facts = ("here", units.shape(info["image"]), units.count(info["classes"]), *counts)
+            classes = units.count(info["classes"]) if info["classes"] else ""
+            facts = ("here", units.shape(info["image"]), classes, *counts)
         rows.append((one["name"], *facts, one["summary"] if info else one["problem"]))
     terminal = Terminal()
     terminal.table(
@@ -57,7 +61,8 @@ def list_sets(as_json: bool) -> None:
     "source",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A folder or zip of train/<class>/* and test/<class>/*, or of <class>/* with --test-fraction.",
+    help="A folder or zip of train/<class>/* and test/<class>/*, or of <class>/* with --test-fraction; or a file of a "
+    "table or of arrays.",
 )
 @click.option(
     "--size",
@@ -72,32 +77,61 @@ def list_sets(as_json: bool) -> None:
     "--test-fraction",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="F",
-    help="Cut this share of each class out for testing, where there is no test folder.",
+    help="Cut this share of each class out for testing, where there is no test folder or file.",
 )
+@click.option("--target", "targets", multiple=True, metavar="COLUMN", help="What is to be learnt; can be repeated.")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(("class", "classes", "numbers")),
+    help="What the target is: one class, whether each of several is there, numbers.",
+)
+@click.option("--without", multiple=True, metavar="COLUMN", help="A column to leave out; can be repeated.")
+@click.option("--items", metavar="ARRAY", help="The array that holds the items, where there are several.")
+@click.option("--tokens", type=click.IntRange(1), metavar="N", help="The items are tokens, whole numbers below N.")
+@click.option("--test", type=click.Path(path_type=Path), metavar="FILE", help="A file of the test items.")
 @options.as_json
 def add(name: str, source: Path | None, as_json: bool, **how: Any) -> None:
-    """Bring in the data set NAME from a folder or zip; cifar10 and cifar100 are downloaded without --from.
+    """Bring in the data set NAME from a folder, zip or file; cifar10 and cifar100 are downloaded without --from.
 
     A set of your own is then `data: {images: NAME}` in a spec. Images of every kind that Pillow reads are taken, also
     in folders below those of the classes. Files that are left out are counted, with the reason.
+
+    A table (.csv, .tsv, .parquet, a matrix in .npy) or arrays (.npy, .npz, .safetensors) become `data: {arrays: NAME}`:
+    the columns or arrays that --target names are what is to be learnt, the others the items.
     """
     from zoo.cli.progress import counting
-    from zoo.cli.sets import add_images, facts_of, find_download, is_here
+    from zoo.cli.sets import add_arrays, add_images, facts_of, find_download, is_here
     from zoo.cli.terminal import Terminal
     from zoo.data import store
+    from zoo.data.arrays import Chosen
+    from zoo.data.tables import SUFFIXES
 
     status, left_out = Terminal("status"), []
+    of_arrays = {key: how.pop(key) for key in ("targets", "kind", "without", "items", "tokens", "test")}
     if is_here(name):
         if source is not None:
             raise click.UsageError(f"the data set {name!r} is here already; `zoo data remove {name}` makes room for it")
         status.line(f"the data set {name!r} is here already")
     elif source is None:
-        if how != dict.fromkeys(how) | {"ground": "white", "skip_corrupt": False}:
+        if how != dict.fromkeys(how) | OF_IMAGES:
             raise click.UsageError("--size, --ground, --range, --skip-corrupt and --test-fraction are for --from PATH")
+        if any(of_arrays.values()):
+            raise click.UsageError("--target, --as, --without, --items, --tokens and --test are for --from FILE")
         fetch = find_download(name)
         status.line(f"downloading {name}")
         store.save(name, fetch())
+    elif source.suffix.lower() in SUFFIXES:
+        fraction = how.pop("test_fraction")
+        if how != dict.fromkeys(how) | OF_IMAGES:
+            raise click.UsageError("--size, --ground, --range and --skip-corrupt are for images")
+        test, tokens = of_arrays.pop("test"), of_arrays.pop("tokens") or 0
+        add_arrays(name, source, Chosen(**of_arrays, tokens=tokens), test=test, test_fraction=fraction)
     else:
+        if any(of_arrays.values()):
+            raise click.UsageError(
+                f"--target, --as, --without, --items, --tokens and --test are for files of {', '.join(SUFFIXES)}"
+            )
         with counting(status, "images") as progress:
             found = add_images(name, source, progress=progress, **how)
         left_out = [one._asdict() for one in (*found.passed_over, *found.corrupt)]
@@ -175,8 +209,9 @@ def remove(name: str, yes: bool) -> None:
 def path() -> None:
     """Print the folder that data sets are kept in; ZOO_DATA chooses another one."""
     from zoo.data.store import data_folder
+    from zoo.text import visible
 
-    click.echo(data_folder())
+    click.echo(visible(str(data_folder())))
 
 
 def _tell(status: Any, what: str, left_out: Iterable[LeftOut]) -> None:
@@ -197,23 +232,53 @@ def _show(name: str, terminal: Any) -> None:
 
     facts = facts_of(name)
     info = facts["info"]
-    rows = [
-        ("name", name),
-        ("image", units.shape(info["image"])),
-        ("classes", units.count(info["classes"])),
-        ("training images", units.count(info["train_images"])),
-        ("test images", units.count(info["test_images"])),
-        ("mean", ", ".join(f"{value:.5f}" for value in info["mean"])),
-        ("deviation", ", ".join(f"{value:.5f}" for value in info["std"])),
+    images = info["items"] == "images"
+    noun = "images" if images else "items"
+    rows = [("name", name)]
+    rows += [("image", units.shape(info["image"]))] if images else [("items", _items(info))]
+    rows += [("classes", units.count(info["classes"]))] if info["target"] == "class" else [("targets", _targets(info))]
+    rows += [
+        (f"training {noun}", units.count(info["train_images"])),
+        (f"test {noun}", units.count(info["test_images"])),
+        ("mean", _listed(info["mean"])),
+        ("deviation", _listed(info["std"])),
     ]
+    if info["features"]:
+        rows.append(("features", ", ".join(info["features"])))
+    if info["target"] == "numbers":
+        rows += [("mean of the target", _listed(info["target_mean"])), ("its deviation", _listed(info["target_std"]))]
     if facts["path"]:
         rows += [
             ("fingerprint", facts["fingerprint"][:16]),
             ("file", f"{facts['path']} ({units.size(facts['bytes'])})"),
         ]
-        rows += [("names", ", ".join(facts["class_names"])), ("images of a class", _counts(facts["class_counts"]))]
+        rows.append(("names", ", ".join(facts["class_names"])))
+        if facts["class_counts"]:
+            rows.append((f"{noun} of a class", _counts(facts["class_counts"])))
         rows += _imported(facts.get("imported", {}))
     terminal.table(("data set", "what is known"), rows, fold=("what is known",))
+
+
+def _items(info: dict[str, Any]) -> str:
+    """Say of what kind, shape and type items are."""
+    from zoo.cli import units
+
+    if info["items"] == "tokens":
+        return f"{info['image'][0]} tokens of {info['tokens']:,}"
+    kept = "pixels, given to networks in 0..1" if info["values"] == "pixels" else "numbers of 32 bits, as they are"
+    return f"{info['items']} of {units.shape(info['image'])}: {kept}"
+
+
+def _targets(info: dict[str, Any]) -> str:
+    from zoo.cli import units
+
+    if info["target"] == "classes":
+        return f"any of {info['classes']:,} classes"
+    return f"numbers: {units.shape(info['target_shape'])}" if info["target"] == "numbers" else "none"
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.5f}" if abs(value) < 1e5 else f"{value:.6g}" for value in values)
 
 
 def _counts(of_class: dict[str, dict[str, int]]) -> str:
@@ -228,6 +293,9 @@ def _imported(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what was done to the files that a set was made of."""
     if not facts:
         return []
+    if "targets" in facts:
+        share = facts["test_fraction"]
+        return [("test items are", f"{share:g} of the file, cut out")] if share else []
     red, green, blue = facts["ground"]
     under = f"under {facts['transparent']:,} transparent images" if facts["transparent"] else "no image is transparent"
     rows = [("ground", f"#{red:02x}{green:02x}{blue:02x}, {under}")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import options
+from zoo.errors import Interrupted
 
 if TYPE_CHECKING:
     from zoo.fitting import Candidate, Fit, Progress
@@ -71,6 +72,8 @@ def fit(
         options.print_json(_data(found))
     else:
         _show(found, figure, spec, overrides, out, document)
+    if found.stopped:
+        raise Interrupted(f"stopped by {found.stopped}; the above is of the candidates until then", found.stopped)
     context.exit(0 if best.kept else min(one.exit_code for one in best.verdicts if not one.kept))
 
 
@@ -103,6 +106,7 @@ def _data(found: Fit) -> dict[str, Any]:
         "kept": found.kept,
         "unbuildable": found.unbuildable,
         "in_time": found.in_time,
+        **({"stopped": found.stopped} if found.stopped else {}),
         "seconds": found.seconds,
         "best": [
             {

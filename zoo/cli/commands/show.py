@@ -1,17 +1,17 @@
-"""`zoo show`: one component with its options, or one spec with its networks."""
+"""`zoo show`: one component with its options, one spec with its networks, or one run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo import api
 from zoo.checking import Report
-from zoo.cli import options
+from zoo.cli import options, units
 from zoo.cli.specs import is_spec, shipped_specs
 from zoo.cli.summary import layers_data, show_layers
 from zoo.cli.terminal import Terminal
@@ -22,35 +22,50 @@ from zoo.registry import KINDS, Component, Registry
 from zoo.spec.resolve import Resolver
 from zoo.spec.schema import ComponentSpec
 from zoo.spec.writer import write_yaml
+from zoo.text import visible
+
+if TYPE_CHECKING:
+    from zoo.reports.account import Account
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Show a component with its options, or a spec with its networks.")
+@click.command(short_help="Show a component, a spec with its networks, or a run.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--svg", type=FILE, metavar="PATH", help="Draw a spec's networks: where the budget goes, as a picture.")
 @click.option("--html", type=FILE, metavar="PATH", help="The same as a page, with the limits and the spec.")
 @options.as_json
 def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
-    """Show a component with its options, or a spec with its networks.
+    """Show a component, a spec with its networks, or a run.
 
-    NAME is a component (`relu`; `norm/layer_norm` where several kinds have the name), a spec file, or the name of a
-    shipped spec. An activation or a schedule is drawn as a curve. With --svg or --html one spec is drawn instead, with
-    --svg one such curve; a file that is there is written anew.
+    NAME is a component (`relu`; `norm/layer_norm` where several kinds have the name), a spec file, the name of a
+    shipped spec, or the folder of a run: how far it is, its figures, its data. An activation or a schedule is drawn as
+    a curve. With --svg or --html one spec is drawn instead, with --svg one such curve; a file that is there is written
+    anew.
     """
     if svg or html:
         _draw(names, svg, html, as_json)
         return
     resolver = Resolver(installed().registry)
-    found: list[Component | Report] = []
+    found: list[Component | Report | Account] = []
     for name in names:
+        if Path(name).is_dir():
+            found.append(_account(name, resolver.registry))
+            continue
         components = _components(resolver.registry, name)
         found += components
         if is_spec(name):
             found.append(api.check(name))
         elif not components:
             raise click.UsageError(_unknown(resolver.registry, name))
-    data = [_spec_data(one) if isinstance(one, Report) else _component_data(resolver, one) for one in found]
+    data = [
+        _component_data(resolver, one)
+        if isinstance(one, Component)
+        else _spec_data(one)
+        if isinstance(one, Report)
+        else {"kind": "run", **one.to_data(), "spec": one.spec.to_data()}
+        for one in found
+    ]
     if as_json:
         options.print_json(data)
         return
@@ -60,15 +75,49 @@ def show(names: Sequence[str], svg: Path | None, html: Path | None, as_json: boo
             terminal.line()
         if isinstance(one, Report):
             _show_spec(one, terminal)
-        else:
+        elif isinstance(one, Component):
             _show_component(document, terminal)
             _show_curve(_default_spec(resolver, one), resolver.registry, terminal)
+        else:
+            _show_run(one, terminal)
+
+
+def _account(name: str, registry: Registry) -> Account:
+    from zoo.reports.account import Account
+    from zoo.training.run import Run
+
+    return Account.of(Run.open(Path(name)), api.Builder(registry))
+
+
+def _show_run(one: Account, terminal: Terminal) -> None:
+    """Print what the folder of a run tells."""
+    from zoo.cli.results import show_splits, show_validation
+
+    facts, spec = one.facts, one.spec
+    terminal.line(f"run {one.run.folder}: {one.standing}", style="bold")
+    machine = (facts.get("machine") or {}).get("processor", "")
+    engine = ", ".join(part for part in (facts.get("engine", ""), machine) if part)
+    for name, value in (
+        ("spec", f"{spec.name} ({one.run.spec_hash[:8]}){f': {spec.summary}' if spec.summary else ''}"),
+        ("data", one.data),
+        (units.plural("seed", len(one.runs)), ", ".join(map(str, one.runs))),
+        ("trained", f"{units.duration(one.seconds)}{engine and f' on {engine}'}"),
+        ("begun", str(facts.get("started", ""))[:16].replace("T", " ")),
+        ("looks at the test images", str(sum(one.run.looks().values()))),
+    ):
+        if value:
+            terminal.line(f"{name}: {value}")
+    terminal.line()
+    show_splits(one, terminal)
+    show_validation(one, terminal)
+    terminal.line(f"next: zoo report {one.run.folder}")
 
 
 def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bool) -> None:
     """Write the pictures of one spec, and print their paths."""
+    from zoo.drawing import waterfall
+    from zoo.drawing.html import html as page_text
     from zoo.files import write_text
-    from zoo.report import waterfall
 
     if svg and not html and len(names) == 1 and not is_spec(names[0]):
         _draw_curve(names[0], svg, as_json)
@@ -78,7 +127,7 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
         raise click.UsageError(f"{wanted}; found {', '.join(names)}")
     report = api.check(names[0])
     written = []
-    for path, draw in ((svg, waterfall.svg), (html, waterfall.page)):
+    for path, draw in ((svg, waterfall.svg), (html, lambda found: page_text(waterfall.page(found)))):
         if path is not None:
             write_text(path, draw(report))
             written.append(str(path))
@@ -91,8 +140,8 @@ def _draw(names: Sequence[str], svg: Path | None, html: Path | None, as_json: bo
 
 def _draw_curve(name: str, path: Path, as_json: bool) -> None:
     """Write the curve of an activation or a schedule, and print its path."""
+    from zoo.drawing import curve
     from zoo.files import write_text
-    from zoo.report import curve
 
     resolver = Resolver(installed().registry)
     builder = api.Builder(resolver.registry)
@@ -105,7 +154,7 @@ def _draw_curve(name: str, path: Path, as_json: bool) -> None:
     if as_json:
         options.print_json({"component": name, "written": [str(path)]})
     else:
-        click.echo(str(path))
+        click.echo(visible(str(path)))
 
 
 def _default_spec(resolver: Resolver, component: Component) -> ComponentSpec | None:
@@ -117,7 +166,7 @@ def _default_spec(resolver: Resolver, component: Component) -> ComponentSpec | N
 
 def _show_curve(spec: ComponentSpec | None, registry: Registry, terminal: Terminal, steps: int | None = None) -> None:
     """Draw an activation or a schedule, if there is something to be drawn."""
-    from zoo.report import curve
+    from zoo.drawing import curve
 
     found = None if spec is None else curve.curve_of(spec, api.Builder(registry), steps or curve.STEPS)
     if found is None:

@@ -114,6 +114,7 @@ def _show(found: Mapping[str, Any], terminal: Terminal) -> None:
     terminal.line(f"looks at the test images: {looks['trials']} of trials, {looks['confirmed']} of confirmed ones")
     terminal.line(f"study: {found['folder']}")
     terminal.line(f"next:  zoo compare {found['folder']}")
+    terminal.line(f"       zoo report {found['folder']}")
 
 
 STATES = {"pruned": "ended early", "diverged": "diverged", "given_up": "given up"}

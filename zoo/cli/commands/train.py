@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import options
+from zoo.errors import TrainingError, listing
 
 if TYPE_CHECKING:
     from zoo.cli.terminal import Terminal
@@ -28,10 +29,21 @@ if TYPE_CHECKING:
     help="The run's folder; runs/<name>-<hash> unless named.",
 )
 @click.option("--profile", is_flag=True, help="Train a few steps, keep nothing, and show where their time goes.")
+@click.option(
+    "--verify-determinism", "verify", is_flag=True, help="Train a few steps again and again, and compare all bits."
+)
 @options.other_data
 @options.as_json
+@click.pass_context
 def train(
-    spec: str, overrides: Sequence[str], folder: Path | None, profile: bool, other_data: bool, as_json: bool
+    context: click.Context,
+    spec: str,
+    overrides: Sequence[str],
+    folder: Path | None,
+    profile: bool,
+    verify: bool,
+    other_data: bool,
+    as_json: bool,
 ) -> None:
     """Train a spec; one that was stopped goes on.
 
@@ -39,8 +51,10 @@ def train(
     there, bit for bit, on the data that it was begun on; --other-data takes those that are here now. A finished run
     prints its result again.
     """
-    if profile and folder:
-        raise click.UsageError("--profile keeps no run; leave --run out")
+    if profile and verify:
+        raise click.UsageError("--profile and --verify-determinism are two commands; leave one of them out")
+    if (profile or verify) and folder:
+        raise click.UsageError(f"--{'profile' if profile else 'verify-determinism'} keeps no run; leave --run out")
     from zoo.training.allocator import keep_memory
 
     keep_memory()
@@ -54,6 +68,8 @@ def train(
     if profile:
         _profile(loaded, as_json)
         return
+    if verify:
+        context.exit(_verify(loaded, as_json))
     report = api.check(loaded)
     show_report(report, status)
     status.line()
@@ -98,6 +114,26 @@ def _profile(spec: Spec, as_json: bool) -> None:
     )
 
 
+def _verify(spec: Spec, as_json: bool) -> int:
+    """Print whether the same steps give the same bits; return the exit code."""
+    from zoo import api
+    from zoo.cli.terminal import Terminal
+    from zoo.training.determinism import verify
+
+    Terminal("status").line("taking the first steps several times")
+    found = verify(spec, api.Builder(_registry()))
+    if as_json:
+        options.print_json(found.to_data())
+    else:
+        terminal = Terminal()
+        terminal.line(f"{spec.name}: {found.steps} steps on {found.engine}, {found.tensors} tensors", style="bold")
+        for one in found.comparisons:
+            differs = f"{len(one.different)} tensors differ, by {one.largest:.2g} at most: {listing(one.different, 3)}"
+            promise = "" if one.promised else " (not promised)"
+            terminal.line(f"{one.way}{promise}: {'the same bits' if one.same else differs}")
+    return 0 if found.kept else TrainingError.exit_code
+
+
 def _registry() -> Any:
     from zoo.plugins import installed
 
@@ -105,8 +141,10 @@ def _registry() -> Any:
 
 
 def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> None:
+    from zoo import api
     from zoo.cli import units
-    from zoo.cli.results import headline, show_figures, show_seeds
+    from zoo.cli.results import headline, show_figures, show_seeds, show_validation
+    from zoo.reports.account import Account
     from zoo.training.task import GenerativeTask
 
     steps, seconds = units.count(result["steps"]), units.duration(result["seconds"])
@@ -122,8 +160,14 @@ def _show(run: Run, result: dict[str, Any], task: Task, terminal: Terminal) -> N
             terminal.line()
         show_figures({"test": result["test"]}, terminal)
         terminal.line()
+    account = Account.of(run, api.Builder(_registry()))
+    show_validation(account, terminal)
     terminal.line(f"run:  {run.folder}")
-    terminal.line(f"next: zoo evaluate {run.folder}")
+    commands = [f"zoo report {run.folder}"]
     if isinstance(task, GenerativeTask):
-        one = next(iter(run.seeds().values()), run)
-        terminal.line(f"      zoo sample {one.folder}")
+        commands.append(f"zoo sample {next(iter(account.runs.values())).folder}")
+    elif account.spec.train.validation:
+        # The test images were looked at, or are to be kept for what was chosen.
+        commands.append(f"zoo evaluate {run.folder} --split validation")
+    for index, command in enumerate(commands):
+        terminal.line(f"{'' if index else 'next:':5} {command}")

@@ -1,0 +1,1 @@
+"""Drawing: pages, charts and pictures as plain data, and how they are written. Nothing here knows of runs or torch."""
