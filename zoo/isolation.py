@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from zoo.errors import PluginError
+from zoo.text import visible
 
 #: Seconds that the import of one plugin may take, torch and a cold disk included; another number by ZOO_PLUGIN_SECONDS.
 LIMIT = 120.0
@@ -103,7 +104,7 @@ def _limited(what: str) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         rung.append(number)
         if soon < limit and len(rung) == 1:
-            print(f"still importing {what}; without it: ZOO_PLUGINS=name,name", file=sys.stderr)
+            print(visible(f"still importing {what}; without it: ZOO_PLUGINS=name,name"), file=sys.stderr)
             signal.setitimer(signal.ITIMER_REAL, limit - soon, 1.0)
             return
         raise TooLong

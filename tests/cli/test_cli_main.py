@@ -134,7 +134,10 @@ OPTIONS = {
     "reproduce": ["NAME", "--run", "--seeds", "--seed", "--challenge", "--set", "--other-data", "--json"],
     "data": [],
     "data list": ["--json"],
-    "data add": ["NAME", "--from", "--size", "--ground", "--range", "--skip-corrupt", "--test-fraction", "--json"],
+    "data add": [
+        *("NAME", "--from", "--size", "--ground", "--range", "--skip-corrupt", "--test-fraction"),
+        *("--target", "--as", "--without", "--items", "--tokens", "--test", "--json"),
+    ],
     "data show": ["NAME", "--json"],
     "data verify": ["NAME", "--json"],
     "data remove": ["NAME", "--yes"],

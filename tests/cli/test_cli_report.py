@@ -16,7 +16,7 @@ from filelock import FileLock
 from zoo.data.dataset import Dataset
 from zoo.drawing import vega
 
-NO_CHARTS = "pip install 'zoo[report]'"
+NO_CHARTS = "pip install 'speczoo[report]'"
 
 
 @pytest.fixture

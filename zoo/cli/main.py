@@ -35,7 +35,9 @@ COMMANDS: dict[str, Lazy] = {
     "evaluate": Lazy("zoo.cli.commands.evaluate:evaluate", "Measure a run's newest checkpoint, or a published entry."),
     "sample": Lazy("zoo.cli.commands.sample:sample", "Draw images from a trained generator."),
     "interpolate": Lazy("zoo.cli.commands.interpolate:interpolate", "Draw ways between images of a trained generator."),
-    "predict": Lazy("zoo.cli.commands.predict:predict", "Name the classes of image files."),
+    "predict": Lazy(
+        "zoo.cli.commands.predict:predict", "Name the classes of image files, or predict the targets of tables."
+    ),
     "publish": Lazy("zoo.cli.commands.publish:publish", "Make finished runs an entry of the shelf."),
     "export": Lazy("zoo.cli.commands.export:export", "Write a trained network as one file for where it will run."),
     "measure": Lazy(

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from zoo.distribution import install_command
 from zoo.errors import ZooError
 
 PACKAGE = "vl_convert"
-EXTRA = "pip install 'zoo[report]'"
+EXTRA = install_command("report")
 SECONDS = 120.0  # after which the drawing is given up
 
 #: It brings a JavaScript engine, which asks for much address space and ends its process where it gets none.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoo.builder import Builder
+from zoo.distribution import install_command
 from zoo.drawing import charts
 from zoo.drawing.charts import Axis, Mark, Thread
 from zoo.drawing.page import Block, Chart, Facts, Grid, Listing, Page, Section, Table, Text
@@ -224,7 +225,7 @@ def importance(folder: Path) -> dict[str, float]:
     try:
         import optuna
     except ImportError as error:
-        raise ZooError("Importance is left out: it needs optuna; pip install 'zoo[sweep]'") from error
+        raise ZooError(f"Importance is left out: it needs optuna; {install_command('sweep')}") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

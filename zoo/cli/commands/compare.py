@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="Print a table for LaTeX, with booktabs.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write a page with the table and charts; needs zoo[report].")  # fmt: skip
+              help="Write a page with the table and charts; needs speczoo[report].")  # fmt: skip
 @options.as_json
 def compare(names: Sequence[str], figures: Sequence[str], form: str | None, html: Path | None, as_json: bool) -> None:
     """Compare runs, entries and studies: what differs, figures, costs.

@@ -20,7 +20,7 @@ def report(names: Sequence[str], out: Path | None, as_json: bool) -> None:
 
     RUN is the folder of a run or of a study, or an entry of the shelf; several are compared. The page is one HTML file
     that opens offline. The networks are asked about the images that were held out (train.validation); figures of test
-    images are those that were measured before. It needs an extra: pip install 'zoo[report]'.
+    images are those that were measured before. It needs an extra: pip install 'speczoo[report]'.
     """
     from zoo import api
     from zoo.cli.terminal import Terminal
