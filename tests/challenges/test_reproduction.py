@@ -111,7 +111,7 @@ def test_what_is_trained_cannot_be_changed(registry: Registry, here: Path) -> No
     with pytest.raises(ZooError) as error:
         again(registry, "tiny", overrides=["train.steps=7"])
     assert str(error.value) == (
-        "--set train.steps=7: an entry is trained again as it was; wanted only metrics, train.device, train.engine, "
+        "--set train.steps=7: an entry is trained again as it was; wanted only metrics, trackers, train.device, train.engine, "
         "train.precision, train.checkpoint_every, train.log_every, or `zoo train`"
     )
 

@@ -29,7 +29,7 @@ def classes(of: type[errors.ZooError] = errors.ZooError) -> set[type[errors.ZooE
 def test_the_exit_codes_are_those_of_the_code(builder: Builder) -> None:
     stated = dict(re.findall(r"^\| (\d+) \| (.*) \|$", section("Exit codes"), re.MULTILINE))
     codes = {one.exit_code for one in classes() if one.__module__.startswith("zoo.")}
-    codes |= {errors.Interrupted("", name).exit_code for name in ("SIGINT", "SIGTERM")}
+    codes |= {errors.Interrupted("", name).exit_code for name in ("SIGINT", "SIGTERM", "SIGHUP")}
     codes |= {
         0,
         click.UsageError.exit_code,

@@ -55,7 +55,7 @@ def run(trained: Path, here: Path) -> Path:
         ("run.json", "seeds", ["a"], ("evaluate", "run")),
         ("run.json", "data", 7, ("evaluate", "run")),
         ("run.json", "dataset.class_names", "cherry", ("evaluate", "run")),
-        ("run.json", "dataset.info", {"image": "x"}, ("predict", "run", "x.png")),
+        ("run.json", "dataset", {"fingerprint": "x"}, ("predict", "run", "x.png")),
         ("run.json", "command", "zoo train", ("publish", "run")),
         ("run.json", "versions", [], ("publish", "run")),
         ("result.json", "steps", "20", ("publish", "run")),
@@ -159,6 +159,7 @@ def test_a_network_that_overflows_is_measured_as_json(zoo_command: Zoo, run: Pat
 
     with safe_open(path, framework="pt") as file:
         held = file.metadata()
+    del held["sha256"]  # as checkpoints of earlier versions are
     huge = {name: one * 1e38 if one.is_floating_point() else one for name, one in load_file(path).items()}
     save_file(huge, path, held)
     code, out, _ = zoo_command("evaluate", "run", "--split", "test", "--json")

@@ -43,7 +43,7 @@ def imported(text: str) -> set[str]:
 def test_what_ships_is_the_same_network_again(name: str, registry: Registry) -> None:
     report = api.check(name, registry=registry)
     text = api.eject(name, registry=registry)
-    assert imported(text) <= {"torch", "__future__", "collections"}
+    assert imported(text) <= {"torch", "__future__", "collections", "typing"}
     made = run(text)
     builder = Builder(registry)
     task, info = builder.bind(report.spec.task), builder.bind(report.spec.data).info()

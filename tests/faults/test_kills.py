@@ -147,7 +147,8 @@ def happened(folder: Path, stages: list[str], *, thorough: bool = False) -> dict
     plans = folder / "plans.json"
     plans.write_text(json.dumps([plan_of(one, folder, thorough=thorough) for one in stages]))
     script = Path(__file__).with_name("killing.py")
-    environment = {**os.environ, "LD_PRELOAD": str(compiled(folder))}
+    # A report tells times, and of a run that went on that it did.
+    environment = {**os.environ, "LD_PRELOAD": str(compiled(folder)), "ZOO_REPORT": "off"}
     done = subprocess.run(
         [sys.executable, str(script), str(plans)], capture_output=True, text=True, check=False, env=environment
     )

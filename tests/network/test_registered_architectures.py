@@ -39,6 +39,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"widths": [8, 4], "extra": [0, 2], "upsampling": "nearest", "spectral_norm": True, "bias": True},
         {"widths": [8], "upsampling": "bilinear", "activation": "silu", "output_bias": True},
     ],
+    "trained": [],  # what stands elsewhere already, and has to be there
     "unet": [{"widths": [8, 16], "blocks": 1}, {"widths": [8], "attention_heads": 0}],
     "projection_discriminator": [{"widths": [4, 6]}, {"widths": [4], "stem": 2, "spectral_norm": False}],
     "layers": [{"layers": [{"conv": 8}, "relu", "global_average_pool", {"linear": CLASSES}]}],

@@ -31,7 +31,7 @@ def test_a_point_is_a_concrete_spec(plan: Callable[..., Plan], builder: Builder)
     assert layers[0].options["channels"] == 8
     assert layers[1].data() == {"leaky_relu": {"negative_slope": 0.2}}
     assert spec.networks["classifier"].optimizer.options["lr"] == 0.01
-    assert "free" not in str(spec.to_data()) and "sweep" not in spec.to_data()
+    assert "'free'" not in str(spec.to_data()) and "sweep" not in spec.to_data()
 
 
 def test_a_trial_never_sees_the_test_images_and_a_confirmation_has_new_seeds(

@@ -264,13 +264,15 @@ class Certificate:
             found = "nothing" if first["type"] == "missing" else shortened(repr(first["input"]))
             raise ShelfError(f"{path}: {place}: found {found}, which cannot stand there") from error
 
+    def to_data(self) -> dict[str, Any]:
+        """Return what stands in certificate.json."""
+        data = asdict(self)
+        # As certificates were before there was any.
+        return {key: one for key, one in data.items() if one or key not in ("began_from", "chosen", "frozen")}
+
     def write(self, folder: Path) -> None:
         """Write certificate.json into an entry's folder."""
-        data = asdict(self)
-        for key in ("began_from", "chosen", "frozen"):
-            if not data[key]:
-                del data[key]  # as certificates were before there was any
-        write_text(folder / CERTIFICATE, json_text(data) + "\n")
+        write_text(folder / CERTIFICATE, json_text(self.to_data()) + "\n")
 
     def figure(self, split: str, name: str) -> Figure | None:
         """Return a figure, or None where it was not measured."""

@@ -40,7 +40,7 @@ LATER_KEYS: dict[str, Any] = {
     "train.on_nonfinite": "stop",
     "train.keep": "last",
     "train.stop": None,
-    "networks.*.freeze": (),
+    "networks.*.freeze": [],
     "networks.*.rates": {},
     "callbacks": [],
 }
@@ -288,7 +288,8 @@ def _without(data: dict[str, Any], keys: list[str], default: Any) -> dict[str, A
         return data
     if rest:
         return {**data, first: _without(data[first], rest, default)}
-    return {key: one for key, one in data.items() if key != first} if data[first] == default else data
+    held = list(data[first]) if isinstance(data[first], tuple) else data[first]
+    return {key: one for key, one in data.items() if key != first} if held == default else data
 
 
 def copied(value: Any) -> Any:

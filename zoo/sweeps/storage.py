@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FILE = "study.db"
 ORIGIN = ".origin"  # tells the folder that a study was begun in from others that joined it
 WORKS = "works"  # the constraint that a point breaks which cannot be built or trained
+COVERING = (AssertionError, UnboundLocalError)  # by which Optuna covers what went wrong while it was told of a trial
 ATTEMPTS = 3  # to make the tables, which another machine may be making at the same moment
 
 
@@ -111,10 +112,9 @@ def reachable(plan: Plan) -> Iterator[None]:
 
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, ImportError, AssertionError) as told:
-        # What goes wrong while a trial is told of, Optuna covers with an assertion of its own.
+    except (SQLAlchemyError, StorageInternalError, ImportError, *COVERING) as told:
         error: BaseException | None = told
-        while isinstance(error, AssertionError):
+        while isinstance(error, COVERING):
             error = error.__context__
         if isinstance(error, (OSError, ZooError)) and not isinstance(error, ImportError):
             raise error from None

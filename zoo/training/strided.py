@@ -39,6 +39,8 @@ OWN = (
         "zoo_gan",
         "zoo_dcgan",
         "zoo_diffusion",
+        "zoo_tasks",
+        "zoo_arrays",
         "zoo_features",
         "zoo_trackers",
     ),

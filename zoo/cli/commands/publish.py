@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -32,7 +31,7 @@ def publish(runs: Sequence[Path], name: str | None, to: Path, notes: Sequence[st
     entry = api.publish(runs, name=name, to=to, notes=notes)
     certificate = entry.certificate
     if as_json:
-        options.print_json({"entry": entry.label, "folder": str(entry.folder), "certificate": asdict(certificate)})
+        options.print_json({"entry": entry.label, "folder": str(entry.folder), "certificate": certificate.to_data()})
         return
     terminal = Terminal()
     seeds = ", ".join(map(str, certificate.seeds))
