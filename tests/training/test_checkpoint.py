@@ -18,7 +18,7 @@ from support import changed
 from zoo.errors import Interrupted, RunError, TrainingError
 from zoo.spec.load import load_spec
 from zoo.spec.schema import Spec
-from zoo.training import checkpoint
+from zoo.training import checkpoint, checkpoint_files
 from zoo.training.loop import train
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
@@ -74,7 +74,7 @@ def test_the_newest_checkpoint_is_that_of_the_last_step(tmp_path: Path) -> None:
     for step in steps:
         (tmp_path / f"step-{step:08d}.safetensors").touch()
     (tmp_path / "step-best.safetensors").touch()
-    assert [int(path.stem[5:]) for path in checkpoint.checkpoints(tmp_path)] == sorted(steps)
+    assert [int(path.stem[5:]) for path in checkpoint_files.checkpoints(tmp_path)] == sorted(steps)
     newest = checkpoint.newest(tmp_path)
     assert newest is not None
     assert newest.name == "step-100000500.safetensors"

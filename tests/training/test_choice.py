@@ -18,6 +18,7 @@ from zoo.evaluation.trained import Trained
 from zoo.publishing.certificate import verify
 from zoo.publishing.publish import publish
 from zoo.spec.schema import Spec
+from zoo.sweeps.comparison import compare
 from zoo.training.choice import Choice
 from zoo.training.loop import Training, train
 from zoo.training.reporter import Reporter
@@ -52,6 +53,9 @@ def test_the_best_weights_are_kept_and_judged(run: Callable[..., Run], builder: 
     assert kept.weights().name == f"best-{step:08d}.safetensors"
     assert [one.name for one in kept.checkpoints.glob("best-*")] == [kept.weights().name]
     assert Trained.load(kept, builder).step == step
+    assert kept.validation()["loss"] == value != list(found.values())[-1]
+    (row,) = compare([kept.folder], builder).rows
+    assert row.figures["validation_loss"] == {0: value}
 
 
 def test_weights_that_are_kept_are_those_of_a_training_that_ended_there(

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from zoo.errors import Interrupted, RunError
-from zoo.training import checkpoint
+from zoo.training import checkpoint, checkpoint_files
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 
@@ -66,7 +66,7 @@ def test_the_newest_good_one_is_used(damage: Callable[[Path], None], run: Callab
 def test_where_all_are_damaged_it_begins_anew(run: Callable[..., Run], tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run("stopped", Stop())
-    for path in checkpoint.checkpoints(tmp_path / "stopped" / "checkpoints"):
+    for path in checkpoint_files.checkpoints(tmp_path / "stopped" / "checkpoints"):
         flip(path)
     assert (run("stopped").result() or {})["steps"] == 12
 

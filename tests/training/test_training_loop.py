@@ -19,7 +19,7 @@ from zoo.errors import BudgetError, Interrupted, RunError, TrainingError
 from zoo.spec.reader import read
 from zoo.spec.schema import hash_of
 from zoo.spec.writer import write_yaml
-from zoo.training import checkpoint
+from zoo.training import checkpoint, checkpoint_files
 from zoo.training.reporter import Reporter
 from zoo.training.run import Run
 
@@ -258,7 +258,7 @@ def test_a_full_disk_keeps_the_checkpoints_before(
 
 
 def test_only_the_newest_checkpoints_stay(run: Callable[..., Run]) -> None:
-    found = [path.name for path in checkpoint.checkpoints(run().checkpoints)]
+    found = [path.name for path in checkpoint_files.checkpoints(run().checkpoints)]
     assert found == ["step-00000008.safetensors", "step-00000012.safetensors"]
 
 

@@ -114,20 +114,15 @@ class Finished:
         return found
 
     def figures(self) -> dict[str, dict[str, float]]:
-        """Return every figure that the run knows of its last step, by split and name.
+        """Return every figure that the run knows of the weights that it ended with, by split and name.
 
         Deviations over drawing seeds are left out: they stand with the measurements.
         """
-        lines = [one for one in self.run.metrics() if one.get("step") == self.held["step"]]
-        last = {name: value for line in lines for name, value in line.items()}
-        validation = {
-            name.removeprefix("validation_"): value for name, value in last.items() if name.startswith("validation_")
-        }
         evaluated = self.evaluation.get("figures", {})
         drawn = {f"{one['name']}_std" for one in self.evaluation.get("measurements", [])}
         parts = {
             "test": evaluated.get("test", {}) | self.result.get("test", {}),
-            "validation": evaluated.get("validation", {}) | validation,
+            "validation": evaluated.get("validation", {}) | self.run.validation(),
             "train": evaluated.get("train", {}),
         }
         numbers = {

@@ -14,6 +14,7 @@ from zoo.errors import RunError
 from zoo.evaluation.spread import deviation
 from zoo.spec.schema import Spec
 from zoo.sweeps.comparison import figures_by_seed
+from zoo.training.checkpoint_files import newest, step_of
 from zoo.training.run import LOCK, Run
 
 FINISHED, RUNNING, STOPPED = "finished", "running", "stopped"
@@ -138,11 +139,12 @@ def is_held(run: Run) -> bool:
 
 
 def _last(run: Run) -> dict[str, Any]:
-    """Return the last lines of metrics that say how far a run is."""
+    """Return the last lines of metrics that say how far a run is; where a checkpoint is further, its step."""
     found: dict[str, Any] = {}
     for record in run.metrics():
         found |= {key: record[key] for key in ("step", "seconds") if key in record}
-    return found
+    saved = newest(run.checkpoints)
+    return found | {"step": max(int(found.get("step", 0)), step_of(saved) if saved else 0)}
 
 
 def runs_in(folder: Path) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from zoo.spec.difference import MISSING, differences
 from zoo.spec.schema import Spec
 from zoo.spec.writer import write_line
 from zoo.sweeps.pareto import front
-from zoo.training.run import Run
+from zoo.training.run import VALIDATION, Run
 
 COSTS = ("parameters", "macs")
 SPLITS = ("validation", "test", "train")
@@ -220,10 +220,7 @@ def figures_by_seed(
 
 def _measured(run: Run) -> dict[str, float]:
     """Return all single figures of a run: its last validation, its result, and what was measured of it since."""
-    found: dict[str, Any] = {}
-    for record in run.metrics():
-        if any(name.startswith("validation_") for name in record):
-            found = {name: value for name, value in record.items() if name.startswith("validation_")}
+    found: dict[str, Any] = {f"{VALIDATION}{name}": value for name, value in run.validation().items()}
     for split, figures in {
         "test": (run.result() or {}).get("test", {}),
         **(run.evaluation() or {}).get("figures", {}),

@@ -20,8 +20,8 @@ from zoo.spec.resolve import Resolver
 from zoo.spec.schema import Spec
 from zoo.spec.study import SweepSpec
 from zoo.spec.variables import substitute
+from zoo.training.run import VALIDATION
 
-VALIDATION = "validation_"  # what figures of the held-out images are called, as in a run's metrics
 COSTS = Figures._fields
 ALIKE = ("trials", "confirm", "refusals", "retries", "sampler", "pruner", "seed")  # may change while a study goes on
 

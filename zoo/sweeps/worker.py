@@ -14,7 +14,7 @@ from zoo.errors import BusyError, Interrupted, Problem, SpecError, TrainingError
 from zoo.evaluation.run import evaluate_run
 from zoo.signals import stopping
 from zoo.spec.schema import Spec
-from zoo.sweeps.plan import COSTS, VALIDATION, Plan, number
+from zoo.sweeps.plan import COSTS, Plan, number
 from zoo.sweeps.storage import (
     WORKS,
     Standing,
@@ -28,7 +28,7 @@ from zoo.sweeps.storage import (
 )
 from zoo.training.loop import train
 from zoo.training.reporter import Reporter
-from zoo.training.run import Run
+from zoo.training.run import VALIDATION, Run
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -185,15 +185,10 @@ class Objective:
         return train(self._plan.trial(spec), self._builder, folder, reporter)
 
     def _measured(self, run: Run) -> dict[str, float]:
-        """Return the figures of the held-out images: those that ended the metrics, or measured now."""
+        """Return the figures of the held-out images: those that the run logged, or measured now."""
         if not (judged_by := self._plan.judged_by):
             return {}
-        last: dict[str, Any] = next(
-            (one for one in reversed(run.metrics()) if any(name.startswith(VALIDATION) for name in one)), {}
-        )
-        found = {name.removeprefix(VALIDATION): value for name, value in last.items()}
-        if last.get("step") != (run.result() or {}).get("steps"):
-            found = evaluate_run(run, self._builder, ["validation"])["validation"]
+        found = run.validation() or evaluate_run(run, self._builder, ["validation"])["validation"]
         if missing := [name for name in judged_by if not isinstance(found.get(name), (int, float))]:
             raise TrainingError(f"{run.folder}: its task made no finite {listing(missing)}")
         return found

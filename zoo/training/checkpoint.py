@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ from zoo.errors import RunError
 from zoo.files import json_text, write_atomically
 from zoo.training import records
 from zoo.training.callbacks import Callbacks
+from zoo.training.checkpoint_files import best_of, file_of, newest, prune
 from zoo.training.trainee import Trainee, load_state, under
 
-KEPT = 2  # newest checkpoints that stay, in case the last one is damaged
 ASIDE = ".damaged"  # ends the name of a checkpoint that was found damaged and passed over
-_NAME = re.compile(r"step-(\d+)\.safetensors\Z")
 
 
 def save(
@@ -56,7 +54,7 @@ def save(
         "state": {role: one.facts() for role, one in trainees.items()},
         **({"callbacks": callbacks[0]} if callbacks[0] else {}),
     }
-    path = best_of(folder, step) if best else folder / f"step-{step:08d}.safetensors"
+    path = best_of(folder, step) if best else file_of(folder, step)
     try:
         text = json_text(facts, indent=None)
         held = {"zoo": text, "sha256": _digest(text, tensors)}
@@ -69,35 +67,6 @@ def save(
         ) from error
     prune(folder)
     return path
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in `folder`, oldest first."""
-    found = {path: _NAME.match(path.name) for path in folder.glob("step-*.safetensors")}
-    # By number: from 100,000,000 on, steps have more digits than names are filled up to.
-    return sorted((path for path, name in found.items() if name), key=_step)
-
-
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("step-"))
-
-
-def best_of(folder: Path, step: int) -> Path:
-    """Return where the state lies that was the best after `step` steps."""
-    return folder / f"best-{step:08d}.safetensors"
-
-
-def prune_best(folder: Path, step: int) -> None:
-    """Remove what was the best once, and is not that of `step`."""
-    for path in folder.glob("best-*.safetensors"):
-        if path != best_of(folder, step):
-            path.unlink(missing_ok=True)
-
-
-def newest(folder: Path) -> Path | None:
-    """Return the newest checkpoint, or None."""
-    found = checkpoints(folder)
-    return found[-1] if found else None
 
 
 class Damaged(RunError):
@@ -169,12 +138,6 @@ def resume(
             path.rename(aside)
             say(f"warning: {error.__cause__ or error}: {path} is damaged and passed over; it is now {aside.name}")
     return None
-
-
-def prune(folder: Path) -> None:
-    """Remove all but the newest checkpoints."""
-    for old in checkpoints(folder)[:-KEPT]:
-        old.unlink(missing_ok=True)
 
 
 def restore(

@@ -26,7 +26,7 @@ from zoo.generation.draw import draw
 from zoo.generation.pictures import grid, save_picture
 from zoo.signals import stopping
 from zoo.spec.schema import Spec
-from zoo.training import checkpoint
+from zoo.training import checkpoint, checkpoint_files
 from zoo.training.callbacks import Callbacks, Log
 from zoo.training.choice import Choice
 from zoo.training.engine import Engine, choose
@@ -204,7 +204,7 @@ class Training:
         found = checkpoint.resume(
             self.run.checkpoints, self.trainees, self.run.spec_hash, self.reporter.message, self.callbacks
         )
-        checkpoint.prune(self.run.checkpoints)  # a kill may have come between writing and this
+        checkpoint_files.prune(self.run.checkpoints)  # a kill may have come between writing and this
         if found is not None:
             last, facts = found
             self.step, self._before = int(facts["step"]), float(facts["seconds"])
@@ -363,7 +363,7 @@ class Training:
         self._sound = True
 
     def _not_finite(self, step: int, shown: str) -> _NotFiniteStep:
-        last = checkpoint.newest(self.run.checkpoints)
+        last = checkpoint_files.newest(self.run.checkpoints)
         return _NotFiniteStep(
             f"step {step}: training is no longer finite ({shown}); "
             f"the last good checkpoint is {last or 'none'}; "
@@ -420,7 +420,7 @@ class Training:
         )
         if self.choice is not None and not best:
             # Not before: a run that is killed goes on from here, and may have to go by an earlier best.
-            checkpoint.prune_best(self.run.checkpoints, self.choice.step)
+            checkpoint_files.prune_best(self.run.checkpoints, self.choice.step)
         return path
 
     def _seconds(self) -> float:
@@ -479,7 +479,7 @@ class Training:
         """Evaluate, and write the result."""
         if self.choice is not None and self.choice.keep == "best" and self.choice.value is not None:
             networks = {role: one.best for role, one in self.trainees.items()}
-            checkpoint.load_networks(checkpoint.best_of(self.run.checkpoints, self.choice.step), networks)
+            checkpoint.load_networks(checkpoint_files.best_of(self.run.checkpoints, self.choice.step), networks)
         result: dict[str, Any] = {
             "finished": now(),
             "steps": self.step,

@@ -30,10 +30,11 @@ from zoo.spec.reader import read
 from zoo.spec.schema import Spec, hash_of
 from zoo.spec.writer import write_yaml
 from zoo.text import without_password
-from zoo.training import records
+from zoo.training import checkpoint_files, records
 
 FACTS = "run.json"
 LOCK = ".lock"
+VALIDATION = "validation_"  # before the names of figures of the held-out images, in the metrics
 LOOKS = "test-looks.json"
 UNCOUNTED = "uncounted"  # stands there where an earlier version began the run
 EVALUATION = "evaluation.json"
@@ -131,12 +132,10 @@ class Run:
 
     def weights(self) -> Path:
         """Return the newest checkpoint, or that which the finished run chose. Raises RunError when there is none."""
-        from zoo.training import checkpoint
-
         chosen = (self.result() or {}).get("chosen", {})
         if chosen.get("keep") == "best" and chosen["value"] is not None:
-            return checkpoint.best_of(self.checkpoints, chosen["step"])
-        last = checkpoint.newest(self.checkpoints)
+            return checkpoint_files.best_of(self.checkpoints, chosen["step"])
+        last = checkpoint_files.newest(self.checkpoints)
         if last is None and self.seeds():
             first = next(iter(self.seeds().values())).folder
             raise RunError(f"{self.folder}: it holds runs of several seeds; wanted one of them, such as {first}")
@@ -278,6 +277,19 @@ class Run:
                 continue
             records.require(record, records.Line, f"{self.metrics_path}:{number}")
             found.append(record)
+        return found
+
+    def validation(self) -> dict[str, Any]:
+        """Return the figures of the held-out images, by name: those of the weights that the run ended with, or the last
+        until now; none where there was no validation.
+        """
+        chosen = (self.result() or {}).get("chosen", {})
+        kept = chosen["step"] if chosen.get("keep") == "best" else None
+        found: dict[str, Any] = {}
+        for record in self.metrics():
+            named = [name for name in record if name.startswith(VALIDATION)]
+            if named and kept in (None, record.get("step")):
+                found = {name.removeprefix(VALIDATION): record[name] for name in named}
         return found
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
