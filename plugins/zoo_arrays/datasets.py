@@ -25,19 +25,8 @@ DIGITS = 1e4  # targets are kept to four digits, in which no machine's sine diff
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrays(DataSource):
+class Arrays(store.Stored):
     """Tables and arrays that were brought in with `zoo data add NAME --from FILE`."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="The name that they were brought in under.")]
-
-    def info(self) -> DataInfo:
-        return store.read_info(self.name)
-
-    def fingerprint(self) -> str | None:
-        return store.read_facts(self.name)["fingerprint"] if self.name in store.stored() else None
-
-    def load(self) -> Dataset:
-        return store.load(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,19 +135,8 @@ class CIFAR10(Archive):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(DataSource):
+class Images(store.Stored):
     """Images that were brought in with `zoo data add NAME --from PATH`."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="The name that they were brought in under.")]
-
-    def info(self) -> DataInfo:
-        return store.read_info(self.name)
-
-    def fingerprint(self) -> str | None:
-        return store.read_facts(self.name)["fingerprint"] if self.name in store.stored() else None
-
-    def load(self) -> Dataset:
-        return store.load(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,7 +157,9 @@ def test_runs_are_listed_with_how_far_they_are(zoo_command: Zoo, run: Path) -> N
     lines = zoo_command("list", "runs").out.splitlines()
     assert lines[0].split() == ["run", "spec", "state", "figure", "seeds", "time", "begun"]
     assert re.search(r"stopped at step 6 of 6 +validation top1 \d\.\d{4}", "\n".join(lines))
-    (stopped / "metrics.jsonl").write_text("")  # a run that is stopped between two lines is saved further than they tell
+    (stopped / "metrics.jsonl").write_text(
+        ""
+    )  # a run that is stopped between two lines is saved further than they tell
     assert "stopped at step 6 of 6" in zoo_command("list", "runs").out
 
 

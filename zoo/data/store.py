@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, ImageSet, of_classes
+from zoo.annotations import Field
+from zoo.data.dataset import TARGET_TYPES, VALUE_TYPES, DataInfo, Dataset, DataSource, ImageSet, of_classes
 from zoo.data.identity import parts_of
 from zoo.data.soundness import require_sound
 from zoo.errors import DataError
@@ -237,3 +238,19 @@ def _missing(name: str) -> str:
         f"the data set {name!r} is not on this machine (there are: {here}); bring it in with "
         f"`zoo data add {name} --from PATH`, a folder or zip of train/<class>/* and test/<class>/*"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored(DataSource):
+    """Base of the sets that somebody brought in, by the name that they were given."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="The name that they were brought in under.")]
+
+    def info(self) -> DataInfo:
+        return read_info(self.name)
+
+    def fingerprint(self) -> str | None:
+        return read_facts(self.name)["fingerprint"] if self.name in stored() else None
+
+    def load(self) -> Dataset:
+        return load(self.name)
