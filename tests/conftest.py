@@ -14,8 +14,10 @@ from zoo.builder import Builder
 from zoo.registry import Registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-if hasattr(signal, "SIGHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and so it would be in what tests start
+#: nohup and shells let what runs in the background ignore some signals, and so would all that tests start.
+for _name, _handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), _handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -37,7 +37,7 @@ def test_small_numbers_are_written_whole() -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vega, "available", lambda: False)
-    with pytest.raises(ZooError, match=r"charts need the package vl-convert-python: pip install 'zoo\[report\]'"):
+    with pytest.raises(ZooError, match=r"charts need the package vl-convert-python: pip install 'speczoo\[report\]'"):
         vega.draw([{}])
 
 
