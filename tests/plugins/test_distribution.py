@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, builtin_plugins
 
 import zoo
 from zoo import distribution
@@ -30,7 +31,10 @@ def test_the_project_file_says_the_same_name() -> None:
 
 def test_every_extra_that_a_message_names_is_there() -> None:
     named = set()
-    for path in (*(ROOT / "zoo").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")):
+    packages = [
+        Path(importlib.import_module(one).__file__ or "").parent for one in ("zoo", *builtin_plugins().values())
+    ]
+    for path in (path for package in packages for path in package.rglob("*.py")):
         named |= {part.partition('"')[0].partition("'")[0] for part in _after(path.read_text(), "install_command(")}
     assert named - {""} <= set(PROJECT["optional-dependencies"])
     assert {"export", "fid", "lite0", "sweep"} <= named
